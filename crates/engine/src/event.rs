@@ -1,0 +1,61 @@
+//! Events, as the engine sees them: one user's act on one item at one time.
+
+use crate::{ContextId, ItemId, Micros};
+
+/// One event of one user.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Event {
+    /// The item.
+    pub item: ItemId,
+    /// When it happened.
+    pub at: Micros,
+    /// Orders events of equal time; derived from the item's key, so that a rebuild finds the same order.
+    pub tie: u64,
+    /// Its weight; negative for a dislike, never zero, finite.
+    pub weight: f32,
+    /// The hash of the session column, where the recommender has one.
+    pub session: Option<i64>,
+    /// The context, or [`crate::NO_CONTEXT`].
+    pub context: ContextId,
+}
+
+impl Event {
+    /// Where the event stands in its user's total order.
+    pub fn position(&self) -> (Micros, u64) {
+        (self.at, self.tie)
+    }
+}
+
+/// How a user's events are cut into sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionRule {
+    /// A pause longer than this many microseconds starts a new session.
+    Gap(i64),
+    /// Events of one value of the session column are one session.
+    Column,
+}
+
+/// What a recommender's rows are made by. Changing any of it calls for a rebuild.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rules {
+    /// How fast weights decay.
+    pub half_life: crate::decay::HalfLife,
+    /// How sessions are cut.
+    pub session: SessionRule,
+    /// The most neighbours that one history or neighbour row keeps, newest first.
+    pub max_edges: usize,
+    /// The most sessions that an item's visit row keeps, newest first.
+    pub max_visits: usize,
+}
+
+/// The default of [`Rules::max_visits`]: VMIS-kNN's `m` in its authors' example.
+pub const DEFAULT_MAX_VISITS: usize = 500;
+
+/// The most items that a session row keeps: its newest.
+pub const MAX_SESSION_ITEMS: usize = 64;
+
+/// How many of the user's previous distinct items an event is paired with.
+pub const PAIR_WINDOW: usize = 5;
+
+/// How many sessions of one user may be open at a time, when sessions are cut by a column.
+pub const MAX_OPEN_SESSIONS: usize = 4;

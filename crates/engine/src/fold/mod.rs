@@ -1,0 +1,124 @@
+//! From events to changes of packed rows.
+//!
+//! The compactor writes these changes; a reader lays them over the rows that it reads
+//! ([`crate::store::overlay`]). Both call [`fold`], so both see the same thing.
+
+mod changes;
+mod machine;
+
+pub use changes::{Changes, ItemDelta};
+
+use crate::error::Result;
+use crate::event::{Event, Rules};
+use crate::packed::{History, Session};
+use crate::{SessionId, UserId};
+use machine::{Machine, Sign};
+use rustc_hash::FxHashMap;
+
+/// What happened to one user's events since the user's row was written.
+#[derive(Debug, Clone)]
+pub struct UserBatch {
+    /// The user.
+    pub user: UserId,
+    /// The stored row, if there is one.
+    pub history: Option<History>,
+    /// Events that came.
+    pub added: Vec<Event>,
+    /// Events that went.
+    pub removed: Vec<Event>,
+}
+
+/// What [`fold`] reads beyond the batches; all as one snapshot sees it.
+pub trait Past {
+    /// Stored session rows; those that do not exist are left out.
+    fn sessions(&self, ids: &[SessionId]) -> Result<FxHashMap<SessionId, Session>>;
+    /// All stored sessions of a user.
+    fn sessions_of(&self, user: UserId) -> Result<Vec<(SessionId, Session)>>;
+    /// All events that the event table shows of a batch's user now, in any order.
+    fn events_of(&self, batch: &UserBatch) -> Result<Vec<Event>>;
+}
+
+/// Folds batches, one for each user, into changes.
+///
+/// `first_session` is the number that the first new session gets. `landmark` is the time that pair weights are measured
+/// from, ordinarily the newest event's. `interrupt` is called now and then and stops the fold by its error.
+pub fn fold(
+    mut batches: Vec<UserBatch>,
+    rules: &Rules,
+    landmark: crate::Micros,
+    first_session: SessionId,
+    past: &dyn Past,
+    interrupt: &dyn Fn() -> Result<()>,
+) -> Result<Changes> {
+    let mut changes = Changes::new(rules.half_life, landmark, first_session);
+    for batch in &mut batches {
+        cancel(batch);
+        batch.added.sort_by_key(Event::position);
+    }
+    let open: Vec<SessionId> = batches
+        .iter()
+        .filter(|batch| batch.is_append())
+        .flat_map(|batch| batch.history.iter().flat_map(|history| history.open.iter().map(|open| open.node.get())))
+        .collect();
+    let mut sessions = past.sessions(&open)?;
+    for (number, batch) in batches.into_iter().enumerate() {
+        if number % 256 == 0 {
+            interrupt()?;
+        }
+        if batch.added.is_empty() && batch.removed.is_empty() {
+            continue;
+        }
+        changes.count(&batch.added, &batch.removed);
+        if batch.is_append() {
+            let history = batch.history.unwrap_or_else(|| History::new(rules.half_life));
+            let machine = Machine::new(batch.user, history, rules, Sign::Plus);
+            machine.run(&batch.added, &mut sessions, &mut changes);
+        } else {
+            replay(&batch, rules, past, &mut changes)?;
+        }
+    }
+    Ok(changes)
+}
+
+impl UserBatch {
+    /// True when the events simply follow those of the stored row.
+    fn is_append(&self) -> bool {
+        let follows = |history: &History| self.added.first().is_none_or(|first| first.position() >= history.position());
+        self.removed.is_empty() && self.history.as_ref().is_none_or(follows)
+    }
+}
+
+/// Takes out events that came and went within the batch.
+fn cancel(batch: &mut UserBatch) {
+    let UserBatch { added, removed, .. } = batch;
+    removed.retain(|gone| match added.iter().position(|came| came == gone) {
+        Some(place) => {
+            added.swap_remove(place);
+            false
+        }
+        None => true,
+    });
+}
+
+/// Takes back everything that the user's old events had brought, and brings what the present ones do.
+fn replay(batch: &UserBatch, rules: &Rules, past: &dyn Past, changes: &mut Changes) -> Result<()> {
+    let mut now = past.events_of(batch)?;
+    now.sort_by_key(Event::position);
+    let mut before = UserBatch { added: now.clone(), removed: batch.added.clone(), ..batch.clone() };
+    cancel(&mut before);
+    before.added.extend_from_slice(&batch.removed);
+    before.added.sort_by_key(Event::position);
+
+    let mut ignored = FxHashMap::default();
+    let old = Machine::new(batch.user, History::new(rules.half_life), rules, Sign::Minus);
+    old.run(&before.added, &mut ignored, changes);
+    for (id, session) in past.sessions_of(batch.user)? {
+        changes.remove_session(id, &session);
+    }
+    let new = Machine::new(batch.user, History::new(rules.half_life), rules, Sign::Plus);
+    new.run(&now, &mut FxHashMap::default(), changes);
+    if now.is_empty() {
+        changes.histories.insert(batch.user, None);
+    }
+    Ok(())
+}

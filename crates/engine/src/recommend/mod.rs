@@ -1,0 +1,17 @@
+//! From rows to an ordered list: candidates -> features -> one score -> filters -> cut.
+
+mod candidates;
+mod features;
+mod fusion;
+mod neighbors_of_sessions;
+mod profile;
+mod rank;
+mod similar;
+
+pub use candidates::Source;
+pub use features::{FEATURES, Feature, Features};
+pub use fusion::{SESSION_WEIGHTS, USER_WEIGHTS, Weights};
+pub use neighbors_of_sessions::SessionNeighbors;
+pub use profile::{Profile, ProfileItem};
+pub use rank::{Explanation, Filter, Query, Recommendation, explain, rank, recommend};
+pub use similar::{similar_items, trending_in_contexts};

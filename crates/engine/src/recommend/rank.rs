@@ -1,0 +1,144 @@
+//! The queries: recommend, rank, explain.
+
+use super::candidates::{Candidate, Candidates};
+use super::features::features;
+use super::{FEATURES, Features, Profile, Source, Weights};
+use crate::decay::HalfLife;
+use crate::error::Result;
+use crate::store::Store;
+use crate::{ContextId, ItemId, Micros};
+use rustc_hash::FxHashSet;
+
+/// What is asked, and of whom.
+pub struct Query<'a> {
+    /// The time of the question.
+    pub now: Micros,
+    /// Edges older than this do not count.
+    pub since: Micros,
+    /// The recommender's half-life.
+    pub half_life: HalfLife,
+    /// Whom to answer.
+    pub profile: &'a Profile,
+    /// The contexts that match the caller's.
+    pub contexts: &'a [ContextId],
+    /// The model.
+    pub weights: &'a Weights,
+}
+
+/// Which candidates may be shown.
+pub struct Filter<'a> {
+    /// How many to show.
+    pub n: usize,
+    /// Whether items of the profile may be shown.
+    pub include_seen: bool,
+    /// Items that the caller excludes.
+    pub exclude: &'a FxHashSet<ItemId>,
+    /// The least score to show.
+    pub min_score: Option<f32>,
+    /// Says which of some items are eligible.
+    pub eligible: &'a dyn Fn(&[ItemId]) -> Result<FxHashSet<ItemId>>,
+    /// Stops the query by its error.
+    pub interrupt: &'a dyn Fn() -> Result<()>,
+}
+
+/// One row of an answer.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Recommendation {
+    /// The item.
+    pub item: ItemId,
+    /// Its score: a log-odds, comparable within one answer.
+    pub score: f32,
+    sources: u8,
+}
+
+impl Recommendation {
+    /// The sources that brought it.
+    pub fn sources(&self) -> impl Iterator<Item = Source> {
+        let bits = self.sources;
+        Source::ALL.into_iter().filter(move |source| bits & *source as u8 != 0)
+    }
+}
+
+/// Why an item has its score.
+#[derive(Debug, Clone)]
+pub struct Explanation {
+    /// The answer's row.
+    pub recommendation: Recommendation,
+    /// The features.
+    pub features: Features,
+}
+
+/// How many trending items a query asks for beyond those that it shows.
+const SPARE_TRENDING: usize = 50;
+
+/// The `filter.n` best items, best first; fewer only where fewer may be shown.
+pub fn recommend(store: &dyn Store, query: &Query<'_>, filter: &Filter<'_>) -> Result<Vec<Recommendation>> {
+    if filter.n == 0 {
+        return Ok(Vec::new());
+    }
+    let mut popular = filter.n.saturating_add(SPARE_TRENDING);
+    loop {
+        (filter.interrupt)()?;
+        let candidates = Candidates::collect(store, query, popular)?;
+        let ranked = scored(&candidates, query);
+        let shown = cut(&ranked, query.profile, filter)?;
+        if shown.len() >= filter.n || candidates.exhausted {
+            return Ok(shown);
+        }
+        popular = popular.saturating_mul(8);
+    }
+}
+
+/// The caller's items, each once, best first.
+pub fn rank(store: &dyn Store, query: &Query<'_>, items: &[ItemId]) -> Result<Vec<Recommendation>> {
+    let candidates = Candidates::given(store, query, items)?;
+    Ok(scored(&candidates, query))
+}
+
+/// Why an item has the score that [`rank`] gives it.
+pub fn explain(store: &dyn Store, query: &Query<'_>, item: ItemId) -> Result<Explanation> {
+    let candidates = Candidates::given(store, query, &[item])?;
+    let features = features(&candidates.list[0], &candidates, query);
+    Ok(Explanation { recommendation: recommendation(&candidates.list[0], &features, query), features })
+}
+
+impl Explanation {
+    /// Name, value, weight and contribution of each feature.
+    pub fn contributions(&self, weights: &Weights) -> Vec<(&'static str, f64, f64, f64)> {
+        let weighed = FEATURES.iter().zip(&self.features).zip(&weights.features);
+        weighed.map(|(((_, name), &value), &weight)| (*name, value, weight, value * weight)).collect()
+    }
+}
+
+fn recommendation(candidate: &Candidate, features: &Features, query: &Query<'_>) -> Recommendation {
+    Recommendation { item: candidate.item, score: query.weights.score(features) as f32, sources: candidate.sources }
+}
+
+fn scored(candidates: &Candidates, query: &Query<'_>) -> Vec<Recommendation> {
+    let mut list: Vec<Recommendation> =
+        candidates.list.iter().map(|candidate| recommendation(candidate, &features(candidate, candidates, query), query)).collect();
+    list.sort_unstable_by(|a, b| b.score.total_cmp(&a.score).then(a.item.cmp(&b.item)));
+    list
+}
+
+fn cut(ranked: &[Recommendation], profile: &Profile, filter: &Filter<'_>) -> Result<Vec<Recommendation>> {
+    let hidden: FxHashSet<ItemId> =
+        profile.items.iter().filter(|known| known.disliked || !filter.include_seen).map(|known| known.item).collect();
+    let allowed = |row: &&Recommendation| {
+        !hidden.contains(&row.item) && !filter.exclude.contains(&row.item) && filter.min_score.is_none_or(|least| row.score >= least)
+    };
+    let mut left = ranked.iter().filter(allowed);
+    let mut shown = Vec::with_capacity(filter.n.min(ranked.len()));
+    while shown.len() < filter.n {
+        (filter.interrupt)()?;
+        let batch: Vec<Recommendation> = left.by_ref().take((filter.n - shown.len()).saturating_add(16)).copied().collect();
+        if batch.is_empty() {
+            break;
+        }
+        let items: Vec<ItemId> = batch.iter().map(|row| row.item).collect();
+        let eligible = (filter.eligible)(&items)?;
+        shown.extend(batch.into_iter().filter(|row| eligible.contains(&row.item)));
+    }
+    shown.truncate(filter.n);
+    Ok(shown)
+}

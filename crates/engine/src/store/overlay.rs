@@ -1,0 +1,287 @@
+//! Unpacked events laid over a store, so that a reader sees them as if they were packed.
+
+use super::{ItemStats, Store, Totals, best_first};
+use crate::decay::LogSum;
+use crate::error::Result;
+use crate::event::Rules;
+use crate::fold::{Changes, ItemDelta};
+use crate::packed::{History, Landmark, Neighbors, NeighborsView, PairDelta, SessionView, Visits, VisitsView};
+use crate::{ContextId, ItemId, Micros, SessionId, UserId};
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::cell::RefCell;
+
+/// The first number of sessions that exist only in an overlay; stored ones are smaller.
+pub const FIRST_UNPACKED_SESSION: SessionId = 1 << 31;
+
+/// Folded batches, one for each user, that can be replaced one by one as more events come.
+///
+/// All of them measure pair weights from one landmark.
+#[derive(Debug)]
+pub struct Unpacked {
+    landmark: Landmark,
+    by_user: FxHashMap<UserId, Changes>,
+    users_of_item: FxHashMap<ItemId, Vec<UserId>>,
+    user_of_session: FxHashMap<SessionId, UserId>,
+    next_session: SessionId,
+    packed_stats: RefCell<FxHashMap<ItemId, ItemStats>>,
+}
+
+impl Unpacked {
+    /// Nothing unpacked.
+    pub fn new(landmark: Landmark) -> Self {
+        Self {
+            landmark,
+            by_user: FxHashMap::default(),
+            users_of_item: FxHashMap::default(),
+            user_of_session: FxHashMap::default(),
+            next_session: FIRST_UNPACKED_SESSION,
+            packed_stats: RefCell::default(),
+        }
+    }
+
+    /// What pair weights of the batches are relative to; pass its time to [`crate::fold::fold`].
+    pub fn landmark(&self) -> Landmark {
+        self.landmark
+    }
+
+    /// The number that the next new session gets; pass it to [`crate::fold::fold`].
+    pub fn next_session(&self) -> SessionId {
+        self.next_session
+    }
+
+    /// Sets what a user's unpacked events change.
+    pub fn insert(&mut self, user: UserId, changes: Changes) {
+        self.remove(user);
+        for &item in touched(&changes) {
+            self.users_of_item.entry(item).or_default().push(user);
+        }
+        for &session in changes.sessions.keys() {
+            self.user_of_session.insert(session, user);
+        }
+        self.next_session = self.next_session.max(changes.next_session);
+        self.by_user.insert(user, changes);
+    }
+
+    /// Forgets a user's unpacked events.
+    pub fn remove(&mut self, user: UserId) {
+        let Some(changes) = self.by_user.remove(&user) else { return };
+        for &item in touched(&changes) {
+            if let Some(users) = self.users_of_item.get_mut(&item) {
+                users.retain(|&other| other != user);
+                if users.is_empty() {
+                    self.users_of_item.remove(&item);
+                }
+            }
+        }
+        for session in changes.sessions.keys() {
+            self.user_of_session.remove(session);
+        }
+    }
+
+    /// The user's history where unpacked events change it; `Some(None)` where none is left.
+    pub fn history(&self, user: UserId) -> Option<Option<&History>> {
+        self.by_user.get(&user).and_then(|changes| changes.histories.get(&user)).map(Option::as_ref)
+    }
+
+    fn changes_of(&self, item: ItemId) -> impl Iterator<Item = &Changes> {
+        self.users_of_item.get(&item).into_iter().flatten().filter_map(|user| self.by_user.get(user))
+    }
+
+    fn item_delta(&self, item: ItemId) -> Option<ItemDelta> {
+        let mut deltas = self.changes_of(item).filter_map(|changes| changes.items.get(&item));
+        let mut sum = *deltas.next()?;
+        deltas.for_each(|delta| sum.merge(delta));
+        Some(sum)
+    }
+
+    fn context_delta(&self, key: (ContextId, ItemId)) -> Option<ItemDelta> {
+        let mut deltas = self.changes_of(key.1).filter_map(|changes| changes.context_items.get(&key));
+        let mut sum = *deltas.next()?;
+        deltas.for_each(|delta| sum.merge(delta));
+        Some(sum)
+    }
+
+    fn pairs(&self, item: ItemId) -> FxHashMap<ItemId, PairDelta> {
+        let mut sum: FxHashMap<ItemId, PairDelta> = FxHashMap::default();
+        for (&other, delta) in self.changes_of(item).filter_map(|changes| changes.pairs.get(&item)).flatten() {
+            let entry = sum.entry(other).or_insert(PairDelta { last_at: i64::MIN, ..PairDelta::default() });
+            entry.count += delta.count;
+            entry.next += delta.next;
+            entry.together += delta.together;
+            entry.last_at = entry.last_at.max(delta.last_at);
+        }
+        sum
+    }
+
+    fn visits(&self, item: ItemId) -> FxHashMap<SessionId, Option<Micros>> {
+        self.changes_of(item).filter_map(|changes| changes.visits.get(&item)).flatten().map(|(&session, &at)| (session, at)).collect()
+    }
+}
+
+/// The items whose rows a batch changes. A pair's two items both have events in the batch or in the pair map.
+fn touched(changes: &Changes) -> FxHashSet<&ItemId> {
+    changes.items.keys().chain(changes.pairs.keys()).chain(changes.visits.keys()).collect()
+}
+
+/// A store with unpacked events laid over it.
+pub struct Overlay<'a> {
+    /// The packed rows.
+    pub base: &'a dyn Store,
+    /// The unpacked events, folded.
+    pub unpacked: &'a Unpacked,
+    /// The rules of both.
+    pub rules: &'a Rules,
+}
+
+impl Overlay<'_> {
+    fn split(&self, items: &[ItemId]) -> (Vec<ItemId>, Vec<ItemId>) {
+        items.iter().partition(|item| self.unpacked.users_of_item.contains_key(item))
+    }
+
+    fn packed_stats(&self, items: &[ItemId]) -> Result<()> {
+        let mut cache = self.unpacked.packed_stats.borrow_mut();
+        let missing: Vec<ItemId> = items.iter().copied().filter(|item| !cache.contains_key(item)).collect();
+        if !missing.is_empty() {
+            cache.extend(missing.iter().map(|&item| (item, ItemStats::NONE)));
+            self.base.items(&missing, &mut |item, stats| {
+                cache.insert(item, stats);
+            })?;
+        }
+        Ok(())
+    }
+
+    fn newest_visit(&self, item: ItemId) -> Result<Option<Micros>> {
+        let mut newest = None;
+        self.visits(&[item], &mut |_, visits| newest = visits.sessions.first().map(|visit| visit.at()))?;
+        Ok(newest)
+    }
+
+    fn merged_stats(&self, changed: &[ItemId]) -> Result<Vec<(ItemId, ItemStats)>> {
+        self.packed_stats(changed)?;
+        let mut merged = Vec::with_capacity(changed.len());
+        for &item in changed {
+            let stats = self.unpacked.packed_stats.borrow().get(&item).copied().unwrap_or(ItemStats::NONE);
+            merged.push((
+                item,
+                match self.unpacked.item_delta(item) {
+                    Some(delta) => {
+                        let newest = if delta.removed.is_empty() { None } else { self.newest_visit(item)? };
+                        stats.merged(&delta, newest)
+                    }
+                    None => stats,
+                },
+            ));
+        }
+        Ok(merged)
+    }
+}
+
+impl Store for Overlay<'_> {
+    fn totals(&self) -> Result<Totals> {
+        let mut totals = self.base.totals()?;
+        let mut delta = ItemDelta::default();
+        for changes in self.unpacked.by_user.values() {
+            delta.merge(&changes.total);
+            totals.newest = totals.newest.max(changes.newest);
+        }
+        totals.score = totals.score.plus(delta.added).minus(delta.removed);
+        totals.sessions += self.unpacked.next_session - FIRST_UNPACKED_SESSION;
+        Ok(totals)
+    }
+
+    fn neighbors(&self, items: &[ItemId], each: &mut dyn FnMut(ItemId, NeighborsView<'_>)) -> Result<()> {
+        let (changed, same) = self.split(items);
+        self.base.neighbors(&same, each)?;
+        let mut rows: FxHashMap<ItemId, Neighbors> = FxHashMap::default();
+        self.base.neighbors(&changed, &mut |item, view| {
+            rows.insert(item, Neighbors::from_view(&view, self.rules.half_life));
+        })?;
+        for item in changed {
+            let mut row = rows.remove(&item).unwrap_or_else(|| Neighbors::new(self.unpacked.landmark));
+            row.merge(&self.unpacked.pairs(item), self.unpacked.landmark, self.rules.max_edges);
+            if !row.is_empty() {
+                each(item, row.view());
+            }
+        }
+        Ok(())
+    }
+
+    fn visits(&self, items: &[ItemId], each: &mut dyn FnMut(ItemId, VisitsView<'_>)) -> Result<()> {
+        let (changed, same) = self.split(items);
+        self.base.visits(&same, each)?;
+        let mut rows: FxHashMap<ItemId, Visits> = FxHashMap::default();
+        self.base.visits(&changed, &mut |item, view| {
+            rows.insert(item, Visits::from_view(&view));
+        })?;
+        for item in changed {
+            let mut row = rows.remove(&item).unwrap_or_default();
+            row.merge(&self.unpacked.visits(item), self.rules.max_visits);
+            if !row.is_empty() {
+                each(item, row.view());
+            }
+        }
+        Ok(())
+    }
+
+    fn sessions(&self, ids: &[SessionId], each: &mut dyn FnMut(SessionId, SessionView<'_>)) -> Result<()> {
+        let mut packed = Vec::with_capacity(ids.len());
+        for id in ids {
+            match self.unpacked.user_of_session.get(id) {
+                Some(user) => {
+                    if let Some(session) = self.unpacked.by_user[user].sessions[id].as_ref() {
+                        each(*id, session.view());
+                    }
+                }
+                None => packed.push(*id),
+            }
+        }
+        self.base.sessions(&packed, each)
+    }
+
+    fn items(&self, items: &[ItemId], each: &mut dyn FnMut(ItemId, ItemStats)) -> Result<()> {
+        let (changed, same) = self.split(items);
+        self.base.items(&same, each)?;
+        for (item, stats) in self.merged_stats(&changed)? {
+            if stats.events > 0 {
+                each(item, stats);
+            }
+        }
+        Ok(())
+    }
+
+    fn trending(&self, n: usize) -> Result<Vec<(ItemId, LogSum)>> {
+        let changed: Vec<ItemId> = self.unpacked.users_of_item.keys().copied().collect();
+        let merged = self.merged_stats(&changed)?;
+        let mut list = self.base.trending(n.saturating_add(changed.len()))?;
+        list.retain(|(item, _)| !self.unpacked.users_of_item.contains_key(item));
+        list.extend(merged.iter().filter(|(_, stats)| stats.events > 0).map(|&(item, stats)| (item, stats.score)));
+        best_first(&mut list, n);
+        Ok(list)
+    }
+
+    fn context_items(&self, context: ContextId, items: &[ItemId], each: &mut dyn FnMut(ItemId, LogSum)) -> Result<()> {
+        let (changed, same) = self.split(items);
+        self.base.context_items(context, &same, each)?;
+        let mut packed: FxHashMap<ItemId, LogSum> = FxHashMap::default();
+        self.base.context_items(context, &changed, &mut |item, score| {
+            packed.insert(item, score);
+        })?;
+        for item in changed {
+            let score = packed.get(&item).copied().unwrap_or(LogSum::EMPTY);
+            let score = self.unpacked.context_delta((context, item)).map_or(score, |delta| score.plus(delta.added).minus(delta.removed));
+            if !score.is_empty() {
+                each(item, score);
+            }
+        }
+        Ok(())
+    }
+
+    fn context_trending(&self, context: ContextId, n: usize) -> Result<Vec<(ItemId, LogSum)>> {
+        let changed: Vec<ItemId> = self.unpacked.users_of_item.keys().copied().collect();
+        let mut list = self.base.context_trending(context, n.saturating_add(changed.len()))?;
+        list.retain(|(item, _)| !self.unpacked.users_of_item.contains_key(item));
+        self.context_items(context, &changed, &mut |item, score| list.push((item, score)))?;
+        best_first(&mut list, n);
+        Ok(list)
+    }
+}

@@ -23,6 +23,7 @@ pub struct Unpacked {
     users_of_item: FxHashMap<ItemId, Vec<UserId>>,
     user_of_session: FxHashMap<SessionId, UserId>,
     next_session: SessionId,
+    new_items: u32,
     packed_stats: RefCell<FxHashMap<ItemId, ItemStats>>,
 }
 
@@ -35,6 +36,7 @@ impl Unpacked {
             users_of_item: FxHashMap::default(),
             user_of_session: FxHashMap::default(),
             next_session: FIRST_UNPACKED_SESSION,
+            new_items: 0,
             packed_stats: RefCell::default(),
         }
     }
@@ -47,6 +49,11 @@ impl Unpacked {
     /// The number that the next new session gets; pass it to [`crate::fold::fold`].
     pub fn next_session(&self) -> SessionId {
         self.next_session
+    }
+
+    /// Says how many items exist only unpacked.
+    pub fn set_new_items(&mut self, count: u32) {
+        self.new_items = count;
     }
 
     /// Sets what a user's unpacked events change.
@@ -185,6 +192,7 @@ impl Store for Overlay<'_> {
             totals.newest = totals.newest.max(changes.newest);
         }
         totals.score = totals.score.plus(delta.added).minus(delta.removed);
+        totals.items += self.unpacked.new_items;
         totals.sessions += self.unpacked.next_session - FIRST_UNPACKED_SESSION;
         Ok(totals)
     }

@@ -1,0 +1,14 @@
+//! Everything that touches Postgres' own memory and functions. `unsafe` lives here and in the files that the
+//! lint list names, nowhere else.
+
+pub mod error;
+pub mod function;
+pub mod guc;
+pub mod interrupt;
+pub mod interval;
+pub mod invalidation;
+pub mod owner;
+pub mod relation;
+pub mod snapshot;
+pub mod spi;
+pub mod varlena;

@@ -61,9 +61,7 @@ pub enum CatalogError {
 impl SqlError for CatalogError {
     fn sqlstate(&self) -> PgSqlErrorCode {
         match self {
-            Self::Unknown { .. } | Self::UnknownId(_) | Self::Empty | Self::NotInstalled => {
-                PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT
-            }
+            Self::Unknown { .. } | Self::UnknownId(_) | Self::Empty | Self::NotInstalled => PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
             Self::Damaged { .. } => PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Self::Invalid { .. } => PgSqlErrorCode::ERRCODE_DATA_CORRUPTED,
             Self::Key(error) => error.sqlstate(),
@@ -91,8 +89,7 @@ impl SqlError for CatalogError {
     }
 }
 
-const CREATE_HINT: &str =
-    "Create one: SELECT create_recommender(name, events, user_column, item_column, time_column).";
+const CREATE_HINT: &str = "Create one: SELECT create_recommender(name, events, user_column, item_column, time_column).";
 
 /// A key column of the event table.
 #[derive(Clone, Debug)]
@@ -143,8 +140,7 @@ pub struct Tables {
 }
 
 /// The state tables by their stems, in the order in which they are made.
-pub const STATE_TABLES: [&str; 8] =
-    ["delta", "users", "items", "neighbors", "visits", "sessions", "contexts", "context_items"];
+pub const STATE_TABLES: [&str; 8] = ["delta", "users", "items", "neighbors", "visits", "sessions", "contexts", "context_items"];
 
 /// A recommender.
 #[derive(Clone, Debug)]
@@ -224,10 +220,9 @@ pub fn by_name(name: Option<&str>) -> Result<Rc<Recommender>, CatalogError> {
     match (found, name) {
         (Some((id, _)), _) => by_id(*id),
         (None, None) => Err(CatalogError::Empty),
-        (None, Some(name)) => Err(CatalogError::Unknown {
-            name: name.to_owned(),
-            existing: names.into_iter().map(|(_, existing)| existing).collect(),
-        }),
+        (None, Some(name)) => {
+            Err(CatalogError::Unknown { name: name.to_owned(), existing: names.into_iter().map(|(_, existing)| existing).collect() })
+        }
     }
 }
 
@@ -238,9 +233,7 @@ pub fn by_id(id: i32) -> Result<Rc<Recommender>, CatalogError> {
         return Ok(found);
     }
     let catalog = catalog_relation()?;
-    let mut rows = as_catalog_owner(|| {
-        spi::read_prepared(include_str!("../sql/recommender.sql"), &[Arg::of(id)], Definition::from_row)
-    })??;
+    let mut rows = as_catalog_owner(|| spi::read_prepared(include_str!("../sql/recommender.sql"), &[Arg::of(id)], Definition::from_row))??;
     let definition = rows.pop().ok_or(CatalogError::UnknownId(id))?;
     invalidation::watch(catalog);
     invalidation::watch(definition.events);
@@ -311,9 +304,7 @@ impl Definition {
     fn from_row(row: &Row) -> Result<Self, CatalogError> {
         let name: String = row.value(2)?;
         let invalid = |what| CatalogError::Invalid { name: name.clone(), what };
-        let microseconds = |column, what| {
-            row.datum(column).map(|datum| interval::micros(datum).ok_or_else(|| invalid(what))).transpose()
-        };
+        let microseconds = |column, what| row.datum(column).map(|datum| interval::micros(datum).ok_or_else(|| invalid(what))).transpose();
         let event_weights = match row.get::<String>(8)? {
             Some(json) => Some(serde_json::from_str(&json).map_err(|_| invalid("event_weights"))?),
             None => None,
@@ -324,9 +315,7 @@ impl Definition {
         };
         let session = match row.get::<String>(9)? {
             Some(column) => SessionRule::Column(column),
-            None => SessionRule::Gap(
-                microseconds(10, "session_gap")?.ok_or_else(|| invalid("session_gap"))?,
-            ),
+            None => SessionRule::Gap(microseconds(10, "session_gap")?.ok_or_else(|| invalid("session_gap"))?),
         };
         let eligible = match (row.get::<pg_sys::Oid>(15)?, row.get::<String>(16)?) {
             (Some(relation), Some(column)) => Some((relation, column)),
@@ -356,8 +345,8 @@ impl Definition {
         let damaged = |missing: String| CatalogError::Damaged { name: self.name.clone(), missing };
         let owner = relation::owner(self.events).ok_or_else(|| damaged("its event table".into()))?;
         let key_column = |name: &str| {
-            let number = relation::column_number(self.events, name)
-                .ok_or_else(|| damaged(format!("column \"{name}\" of its event table")))?;
+            let number =
+                relation::column_number(self.events, name).ok_or_else(|| damaged(format!("column \"{name}\" of its event table")))?;
             let key = KeyType::of(relation::column_type(self.events, number))?;
             Ok::<_, CatalogError>(KeyColumn { name: name.to_owned(), key, oid: key.oid() })
         };

@@ -7,7 +7,7 @@ use pgrx::datum::{FromDatum, IntoDatum};
 use pgrx::{PgSqlErrorCode, pg_sys};
 
 use crate::pg::error::SqlError;
-use crate::pg::{relation, varlena};
+use crate::pg::{hash, relation, varlena};
 
 /// The longest text key in bytes. A btree page takes 2,704 bytes a row, and a key stands in several indexes; an event
 /// whose key is longer is counted as skipped.
@@ -146,20 +146,7 @@ pub enum Key {
 impl Key {
     /// The key in a datum of type `type_oid`. The datum must really be of that type.
     pub fn from_datum(datum: pg_sys::Datum, type_oid: pg_sys::Oid) -> Result<Self, KeyError> {
-        let key_type = KeyType::of(type_oid)?;
-        // SAFETY: the datum is of the type that `key_type` stands for; varlena bytes are copied before they go away.
-        unsafe {
-            Ok(match key_type {
-                KeyType::Int2 => Self::Int(i64::from(datum.value() as i16)),
-                KeyType::Int4 => Self::Int(i64::from(datum.value() as i32)),
-                KeyType::Int8 => Self::Int(i64::from_datum(datum, false).ok_or(KeyError::Encoding)?),
-                KeyType::Uuid => Self::Uuid(*datum.cast_mut_ptr::<[u8; 16]>()),
-                KeyType::Text => {
-                    let bytes = varlena::Bytes::of(datum);
-                    Self::Text(std::str::from_utf8(&bytes).map_err(|_| KeyError::Encoding)?.into())
-                }
-            })
-        }
+        Self::read(datum, KeyType::of(type_oid)?)
     }
 
     /// A datum of type `type_oid`, in the current memory context.
@@ -167,12 +154,8 @@ impl Key {
         let key_type = KeyType::of(type_oid)?;
         let out_of_range = |value| KeyError::OutOfRange { value, type_name: key_type.sql().into() };
         let datum = match (self, key_type) {
-            (Self::Int(value), KeyType::Int2) => {
-                i16::try_from(*value).map_err(|_| out_of_range(*value))?.into_datum()
-            }
-            (Self::Int(value), KeyType::Int4) => {
-                i32::try_from(*value).map_err(|_| out_of_range(*value))?.into_datum()
-            }
+            (Self::Int(value), KeyType::Int2) => i16::try_from(*value).map_err(|_| out_of_range(*value))?.into_datum(),
+            (Self::Int(value), KeyType::Int4) => i32::try_from(*value).map_err(|_| out_of_range(*value))?.into_datum(),
             (Self::Int(value), KeyType::Int8) => value.into_datum(),
             (Self::Uuid(bytes), KeyType::Uuid) => pgrx::Uuid::from_bytes(*bytes).into_datum(),
             (Self::Text(text), KeyType::Text) => Some(varlena::from_bytes(text.as_bytes())),
@@ -189,23 +172,32 @@ impl Key {
         }
     }
 
-    /// A number that keeps the order of keys: `a < b` implies `a.tie() <= b.tie()`. Integers have all of theirs (the sign
-    /// bit flipped, so that negative ones come first), uuid and text the first 8 bytes, big-endian, shorter text padded
-    /// with zeros. Keys of equal number are ordered by the key itself where that matters.
+    /// The key in a datum of the type that `key_type` uses, without looking types up.
+    pub fn read(datum: pg_sys::Datum, key_type: KeyType) -> Result<Self, KeyError> {
+        // SAFETY: the datum is of the type that `key_type` stands for; varlena bytes are copied before they go away.
+        unsafe {
+            Ok(match key_type {
+                KeyType::Int2 => Self::Int(i64::from(datum.value() as i16)),
+                KeyType::Int4 => Self::Int(i64::from(datum.value() as i32)),
+                KeyType::Int8 => Self::Int(i64::from_datum(datum, false).ok_or(KeyError::Encoding)?),
+                KeyType::Uuid => Self::Uuid(*datum.cast_mut_ptr::<[u8; 16]>()),
+                KeyType::Text => {
+                    let bytes = varlena::Bytes::of(datum);
+                    Self::Text(std::str::from_utf8(&bytes).map_err(|_| KeyError::Encoding)?.into())
+                }
+            })
+        }
+    }
+
+    /// A number that orders events of equal time, the same on every machine and after every rebuild: an integer key itself
+    /// (its sign bit flipped), a 64-bit hash of uuid and text.
     pub fn tie(&self) -> u64 {
         match self {
             Self::Int(value) => (*value as u64) ^ (1 << 63),
-            Self::Uuid(bytes) => prefix(bytes),
-            Self::Text(text) => prefix(text.as_bytes()),
+            Self::Uuid(bytes) => hash::bytes(bytes),
+            Self::Text(text) => hash::bytes(text.as_bytes()),
         }
     }
-}
-
-fn prefix(bytes: &[u8]) -> u64 {
-    let mut first = [0; 8];
-    let length = bytes.len().min(8);
-    first[..length].copy_from_slice(&bytes[..length]);
-    u64::from_be_bytes(first)
 }
 
 impl fmt::Display for Key {

@@ -53,8 +53,7 @@ fn input(call: &Call) -> Result<pg_sys::Datum, PackedError> {
     if digits.len() % 2 != 0 || !digits.is_ascii() {
         return Err(syntax());
     }
-    let bytes: Option<Vec<u8>> =
-        (0..digits.len()).step_by(2).map(|place| u8::from_str_radix(&digits[place..place + 2], 16).ok()).collect();
+    let bytes: Option<Vec<u8>> = (0..digits.len()).step_by(2).map(|place| u8::from_str_radix(&digits[place..place + 2], 16).ok()).collect();
     checked(&bytes.ok_or_else(syntax)?)
 }
 
@@ -94,14 +93,15 @@ fn send(call: &Call) -> Result<pg_sys::Datum, PackedError> {
 fn from_bytea(call: &Call) -> Result<pg_sys::Datum, PackedError> {
     let datum = call.datum(0).ok_or(CallError::Null("value"))?;
     // SAFETY: the argument is a bytea or a packed row.
-    checked(unsafe { &varlena::Bytes::of(datum) })
+    let bytes = unsafe { varlena::Bytes::of(datum) };
+    checked(&bytes)
 }
 
 fn kind(call: &Call) -> Result<pg_sys::Datum, PackedError> {
     let datum = call.datum(0).ok_or(CallError::Null("value"))?;
     // SAFETY: the argument is a packed row.
-    let kind = validate(unsafe { &varlena::Bytes::of(datum) })?;
-    let name = match kind {
+    let bytes = unsafe { varlena::Bytes::of(datum) };
+    let name = match validate(&bytes)? {
         Kind::History => "history",
         Kind::Neighbors => "neighbors",
         Kind::Visits => "visits",

@@ -5,12 +5,13 @@ use engine::packed::{History, HistoryView, NeighborsView, Session, SessionView, 
 use engine::store::{ItemStats, Store, Totals};
 use engine::{ContextId, Error, ItemId, Result, SessionId, UserId};
 use pgrx::pg_sys;
+use rustc_hash::FxHashMap;
 
 use crate::catalog::Recommender;
 use crate::key::{Key, KeyType};
+use crate::numbers::rules;
 use crate::pg::fetch::{Equality, INTEGER, Scan};
 use crate::pg::varlena::Bytes;
-use crate::numbers::rules;
 use crate::state::{State, float8, int8, number, number_datum};
 
 /// The packed rows.
@@ -87,6 +88,22 @@ impl<'a> PackedRows<'a> {
             datum.map(|datum| key_of(datum, self.recommender.item.key)).transpose()
         };
         items.iter().map(read).collect()
+    }
+
+    /// Fills in the stored popularities within contexts; those that are not stored stay as they are.
+    pub fn context_stats(&self, wanted: &mut FxHashMap<(ContextId, ItemId), ItemStats>) -> Result<()> {
+        if wanted.is_empty() || self.state.is_void() {
+            return Ok(());
+        }
+        let tables = &self.recommender.tables;
+        let mut scan = Scan::open(tables.context_items, tables.context_items_pkey, &[INTEGER, INTEGER]);
+        for ((context, item), stats) in wanted {
+            let Some(row) = scan.get(&[number_datum(*context), number_datum(*item)]) else { continue };
+            if let (Some(score), Some(events)) = (row.datum(3), row.datum(4)) {
+                *stats = ItemStats { score: LogSum(float8(score)), events: int8(events), last_at: i64::MIN };
+            }
+        }
+        Ok(())
     }
 
     /// A scan of the users by key.
@@ -242,8 +259,8 @@ impl Store for PackedRows<'_> {
 }
 
 /// The stored sessions, as the fold reads them.
-pub fn past_sessions(rows: &PackedRows<'_>, ids: &[SessionId]) -> Result<rustc_hash::FxHashMap<SessionId, Session>> {
-    let mut sessions = rustc_hash::FxHashMap::default();
+pub fn past_sessions(rows: &PackedRows<'_>, ids: &[SessionId]) -> Result<FxHashMap<SessionId, Session>> {
+    let mut sessions = FxHashMap::default();
     Store::sessions(rows, ids, &mut |id, view| {
         sessions.insert(id, Session::from_view(&view));
     })?;

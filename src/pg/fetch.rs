@@ -20,8 +20,7 @@ pub struct Equality {
 }
 
 /// Equality of `integer`, the type of dense ids.
-pub const INTEGER: Equality =
-    Equality { procedure: pg_sys::Oid::from_u32(pg_sys::F_INT4EQ), collation: pg_sys::Oid::INVALID };
+pub const INTEGER: Equality = Equality { procedure: pg_sys::Oid::from_u32(pg_sys::F_INT4EQ), collation: pg_sys::Oid::INVALID };
 
 /// An open index scan over one table; the current row's columns are read in place.
 pub struct Scan {

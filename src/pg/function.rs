@@ -21,16 +21,13 @@ macro_rules! sql_function {
             /// Tells Postgres the calling convention.
             #[unsafe(no_mangle)]
             pub extern "C" fn $info() -> &'static ::pgrx::pg_sys::Pg_finfo_record {
-                const V1: ::pgrx::pg_sys::Pg_finfo_record =
-                    ::pgrx::pg_sys::Pg_finfo_record { api_version: 1 };
+                const V1: ::pgrx::pg_sys::Pg_finfo_record = ::pgrx::pg_sys::Pg_finfo_record { api_version: 1 };
                 &V1
             }
 
             /// The entry point.
             #[unsafe(no_mangle)]
-            pub unsafe extern "C-unwind" fn $symbol(
-                fcinfo: ::pgrx::pg_sys::FunctionCallInfo,
-            ) -> ::pgrx::pg_sys::Datum {
+            pub unsafe extern "C-unwind" fn $symbol(fcinfo: ::pgrx::pg_sys::FunctionCallInfo) -> ::pgrx::pg_sys::Datum {
                 // SAFETY: Postgres passes a valid call; the guard turns panics into ERRORs at this boundary, below
                 // which no frame of ours has anything to drop.
                 unsafe {
@@ -150,8 +147,7 @@ impl Call {
         // SAFETY: the context is NULL or a node; a TriggerData node lives as long as the call.
         unsafe {
             let context = (*self.0).context;
-            (!context.is_null() && (*context).type_ == pg_sys::NodeTag::T_TriggerData)
-                .then(|| &*context.cast::<pg_sys::TriggerData>())
+            (!context.is_null() && (*context).type_ == pg_sys::NodeTag::T_TriggerData).then(|| &*context.cast::<pg_sys::TriggerData>())
         }
     }
 
@@ -193,8 +189,7 @@ impl RowSet {
             let per_query = (*(*info).econtext).ecxt_per_query_memory;
             let before = pg_sys::MemoryContextSwitchTo(per_query);
             let desc = result_desc(call);
-            let random_access =
-                (*info).allowedModes as u32 & pg_sys::SetFunctionReturnMode::SFRM_Materialize_Random != 0;
+            let random_access = (*info).allowedModes as u32 & pg_sys::SetFunctionReturnMode::SFRM_Materialize_Random != 0;
             let store = pg_sys::tuplestore_begin_heap(random_access, false, pg_sys::work_mem);
             pg_sys::MemoryContextSwitchTo(before);
             let desc = desc?;

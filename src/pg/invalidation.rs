@@ -48,8 +48,7 @@ pub fn announce(relation: pg_sys::Oid) {
 extern "C-unwind" fn relation_changed(_arg: pg_sys::Datum, relation: pg_sys::Oid) {
     // InvalidOid stands for "every relation". A filter that is being written to is taken as a hit.
     let (word, bit) = slot(relation);
-    let hit = relation == pg_sys::InvalidOid
-        || WATCHED.with(|watched| watched.try_borrow().is_ok_and(|bits| bits[word] & bit != 0));
+    let hit = relation == pg_sys::InvalidOid || WATCHED.with(|watched| watched.try_borrow().is_ok_and(|bits| bits[word] & bit != 0));
     if hit {
         GENERATION.set(GENERATION.get() + 1);
     }

@@ -1,9 +1,13 @@
 //! Everything that touches Postgres' own memory and functions. `unsafe` lives here and in the files that the
 //! lint list names, nowhere else.
 
+pub mod array;
+pub mod clock;
 pub mod error;
+pub mod fetch;
 pub mod function;
 pub mod guc;
+pub mod hash;
 pub mod interrupt;
 pub mod interval;
 pub mod invalidation;

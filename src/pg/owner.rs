@@ -32,8 +32,7 @@ pub fn as_user<T>(user: pg_sys::Oid, work: impl FnOnce() -> T) -> T {
         restore.settings = pg_sys::NewGUCNestLevel();
         pg_sys::SetUserIdAndSecContext(
             user,
-            restore.context
-                | (pg_sys::SECURITY_RESTRICTED_OPERATION | pg_sys::SECURITY_LOCAL_USERID_CHANGE) as c_int,
+            restore.context | (pg_sys::SECURITY_RESTRICTED_OPERATION | pg_sys::SECURITY_LOCAL_USERID_CHANGE) as c_int,
         );
     }
     let _restore = restore;

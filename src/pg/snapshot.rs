@@ -27,3 +27,18 @@ pub fn with_latest<T>(work: impl FnOnce() -> T) -> T {
     let _pop = Pop;
     work()
 }
+
+/// Run `work` under the transaction's snapshot: a new one under READ COMMITTED, the transaction's own under REPEATABLE
+/// READ. What `work` reads with read-only SPI is as of one instant.
+pub fn with_current<T>(work: impl FnOnce() -> T) -> T {
+    // SAFETY: PushActiveSnapshot copies a snapshot that the snapshot manager keeps.
+    unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
+    let _pop = Pop;
+    work()
+}
+
+/// Make what this transaction has written visible to its next statement.
+pub fn count_command() {
+    // SAFETY: callable whenever a transaction is open.
+    unsafe { pg_sys::CommandCounterIncrement() }
+}

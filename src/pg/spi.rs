@@ -198,9 +198,7 @@ fn run(sql: &str, args: &[Arg], read_only: bool, keep: bool, limit: c_long) -> R
     let status = if keep {
         let plan = kept_plan(sql, &mut args.types)?;
         // SAFETY: the arrays have as many entries as the plan has parameters.
-        unsafe {
-            pg_sys::SPI_execute_plan(plan, args.values.as_mut_ptr(), args.nulls.as_ptr(), read_only, limit)
-        }
+        unsafe { pg_sys::SPI_execute_plan(plan, args.values.as_mut_ptr(), args.nulls.as_ptr(), read_only, limit) }
     } else {
         let text = statement_text(sql)?;
         // SAFETY: the three arrays have the same length.
@@ -240,22 +238,14 @@ fn rows<T, E>(mut each: impl FnMut(&Row) -> Result<T, E>) -> Result<Vec<T>, E> {
 
 /// Read under the active snapshot: no transaction id, no new snapshot, fine on a standby. `each` turns a row into
 /// a value of its own; borrowed datums die with the call.
-pub fn read<T, E: From<SpiError>>(
-    sql: &str,
-    args: &[Arg],
-    each: impl FnMut(&Row) -> Result<T, E>,
-) -> Result<Vec<T>, E> {
+pub fn read<T, E: From<SpiError>>(sql: &str, args: &[Arg], each: impl FnMut(&Row) -> Result<T, E>) -> Result<Vec<T>, E> {
     let _connection = Connection::open();
     run(sql, args, true, false, 0)?;
     rows(each)
 }
 
 /// [`read`] with a kept plan.
-pub fn read_prepared<T, E: From<SpiError>>(
-    sql: &str,
-    args: &[Arg],
-    each: impl FnMut(&Row) -> Result<T, E>,
-) -> Result<Vec<T>, E> {
+pub fn read_prepared<T, E: From<SpiError>>(sql: &str, args: &[Arg], each: impl FnMut(&Row) -> Result<T, E>) -> Result<Vec<T>, E> {
     let _connection = Connection::open();
     run(sql, args, true, true, 0)?;
     rows(each)
@@ -278,23 +268,14 @@ pub fn write_prepared(sql: &str, args: &[Arg]) -> Result<u64, SpiError> {
 }
 
 /// Write with RETURNING.
-pub fn write_returning<T, E: From<SpiError>>(
-    sql: &str,
-    args: &[Arg],
-    each: impl FnMut(&Row) -> Result<T, E>,
-) -> Result<Vec<T>, E> {
+pub fn write_returning<T, E: From<SpiError>>(sql: &str, args: &[Arg], each: impl FnMut(&Row) -> Result<T, E>) -> Result<Vec<T>, E> {
     let _connection = Connection::open();
     run(sql, args, false, false, 0)?;
     rows(each)
 }
 
 /// Read a result too large for memory, `chunk` rows at a time, all under the active snapshot.
-pub fn stream<E: From<SpiError>>(
-    sql: &str,
-    args: &[Arg],
-    chunk: usize,
-    mut each: impl FnMut(&Row) -> Result<(), E>,
-) -> Result<(), E> {
+pub fn stream<E: From<SpiError>>(sql: &str, args: &[Arg], chunk: usize, mut each: impl FnMut(&Row) -> Result<(), E>) -> Result<(), E> {
     let _connection = Connection::open();
     let mut args = Args::new(args);
     let text = statement_text(sql)?;

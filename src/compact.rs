@@ -24,7 +24,7 @@ use crate::pg::fetch::{Version, delete_rows};
 use crate::pg::spi::{self, Arg, SpiError};
 use crate::pg::{clock, guc, interrupt, owner, snapshot};
 use crate::rows::PackedRows;
-use crate::state::{self, State};
+use crate::totals::{self, State};
 use crate::write::{WriteError, Writer, timestamp_datum};
 
 /// How many delta rows one transaction moves, unless told otherwise: bounds its memory to some 100 MB.
@@ -110,7 +110,7 @@ pub fn rebuild(recommender: &Recommender) -> Result<u64> {
 }
 
 fn state_of(recommender: &Recommender) -> Result<State> {
-    state::read(recommender.id).ok_or_else(|| CatalogError::UnknownId(recommender.id).into())
+    totals::read(recommender.id).ok_or_else(|| CatalogError::UnknownId(recommender.id).into())
 }
 
 /// Events dated after this wait in the delta.

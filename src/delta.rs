@@ -21,7 +21,7 @@ use crate::numbers::{KeyedEvent, Known, Numbers, store_error};
 use crate::pg::fetch::{Version, scan_heap};
 use crate::pg::interrupt;
 use crate::rows::{PackedRows, past_sessions, past_sessions_of};
-use crate::state::int4;
+use crate::totals::int4;
 
 /// The first number of users, items and contexts that exist only in the delta; stored ones are smaller.
 const FIRST_UNPACKED: u32 = 1 << 31;
@@ -62,7 +62,7 @@ pub fn scan(recommender: &Recommender, epoch: i32, horizon: Micros, mut each: im
             let change = row.datum(2).map_or(0, |datum| datum.value() as i16);
             let event = KeyedEvent::read(recommender, std::array::from_fn(|column| row.datum(column + 4)))?;
             let (Some(user), Some(event)) = (row.datum(3), event) else {
-                let weight = row.datum(6).map_or(0.0, crate::state::float4);
+                let weight = row.datum(6).map_or(0.0, crate::totals::float4);
                 return Ok(Met::Skipped(row.version, if weight < 0.0 { -1 } else { 1 }));
             };
             if event.at > horizon {

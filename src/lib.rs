@@ -6,19 +6,24 @@ mod catalog;
 mod compact;
 mod delta;
 mod key;
+mod maintain;
 mod numbers;
 mod packed;
 mod past;
 mod pg;
 mod reader;
 mod rows;
-mod state;
+mod serve;
+mod totals;
+mod worker;
 mod write;
 
 pgrx::pg_module_magic!();
 
 pgrx::extension_sql_file!("../sql/catalog.sql", name = "catalog", bootstrap);
 pgrx::extension_sql_file!("../sql/packed.sql", name = "packed", requires = ["catalog"]);
+pgrx::extension_sql_file!("../sql/serve.sql", name = "serve", requires = ["packed"]);
+pgrx::extension_sql_file!("../sql/maintain.sql", name = "maintain", requires = ["catalog"]);
 
 /// Called once per process, when the library is loaded.
 #[pgrx::pg_guard]
@@ -26,4 +31,5 @@ pgrx::extension_sql_file!("../sql/packed.sql", name = "packed", requires = ["cat
 pub extern "C-unwind" fn _PG_init() {
     pg::guc::register();
     pg::invalidation::register();
+    worker::register_launcher();
 }

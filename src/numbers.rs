@@ -15,7 +15,7 @@ use crate::pg::fetch::{Equality, Scan};
 use crate::pg::owner;
 use crate::pg::spi::{self, Arg, SpiError};
 use crate::rows::PackedRows;
-use crate::state::{float4, int8, number};
+use crate::totals::{float4, int8, number};
 
 /// A recommender's rules, as the engine takes them.
 pub fn rules(recommender: &Recommender) -> Rules {

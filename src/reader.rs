@@ -14,7 +14,7 @@ use crate::numbers::{ContextValues, matching_contexts, rules};
 use crate::past::PastStore;
 use crate::pg::{clock, guc};
 use crate::rows::PackedRows;
-use crate::state::State;
+use crate::totals::State;
 
 /// A recommender at one time.
 pub struct Reader<'a> {

@@ -12,7 +12,7 @@ use crate::key::{Key, KeyType};
 use crate::numbers::rules;
 use crate::pg::fetch::{Equality, INTEGER, Scan};
 use crate::pg::varlena::Bytes;
-use crate::state::{State, float8, int8, number, number_datum};
+use crate::totals::{State, float8, int8, number, number_datum};
 
 /// The packed rows.
 pub struct PackedRows<'a> {

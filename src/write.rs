@@ -10,7 +10,7 @@ use crate::key::{Key, KeyError};
 use crate::numbers::ContextValues;
 use crate::pg::spi::{self, Arg, SpiError};
 use crate::pg::{array, interrupt, varlena};
-use crate::state::number_datum;
+use crate::totals::number_datum;
 
 /// Rows of one statement, and the bytes after which it is sent anyway.
 const ROWS: usize = 1000;

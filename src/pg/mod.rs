@@ -12,6 +12,7 @@ pub mod interrupt;
 pub mod interval;
 pub mod invalidation;
 pub mod owner;
+pub mod privilege;
 pub mod relation;
 pub mod snapshot;
 pub mod spi;

@@ -1,27 +1,28 @@
 -- The serving functions. They read and never write: STABLE, fine in read-only transactions, on standbys and in parallel workers.
+-- exclude_items is an array of items; it is declared "any", because the NULL that is the default of an anyarray has no element type.
 
 CREATE FUNCTION recommend(
-    user_id anyelement, n int DEFAULT 10, recommender text DEFAULT NULL, context jsonb DEFAULT NULL, exclude_items anyarray DEFAULT NULL,
+    user_id anyelement, n int DEFAULT 10, recommender text DEFAULT NULL, context jsonb DEFAULT NULL, exclude_items "any" DEFAULT NULL,
     include_seen bool DEFAULT NULL, as_of timestamptz DEFAULT now(), min_score real DEFAULT NULL)
 RETURNS TABLE (item_id anyelement, score real, rank int, sources text[], variant text)
 LANGUAGE c STABLE PARALLEL SAFE COST 1000 ROWS 10 AS 'MODULE_PATHNAME', 'recommend_same_type';
-COMMENT ON FUNCTION recommend(anyelement, int, text, jsonb, anyarray, bool, timestamptz, real) IS
+COMMENT ON FUNCTION recommend(anyelement, int, text, jsonb, "any", bool, timestamptz, real) IS
     'The n items to show to a user, best first, where users and items have keys of one type; an unknown user gets trending items. score is a log-odds, comparable within one answer';
 
 CREATE FUNCTION recommend(
     user_id anyelement, item_type anycompatible, n int DEFAULT 10, recommender text DEFAULT NULL, context jsonb DEFAULT NULL,
-    exclude_items anycompatiblearray DEFAULT NULL, include_seen bool DEFAULT NULL, as_of timestamptz DEFAULT now(), min_score real DEFAULT NULL)
+    exclude_items "any" DEFAULT NULL, include_seen bool DEFAULT NULL, as_of timestamptz DEFAULT now(), min_score real DEFAULT NULL)
 RETURNS TABLE (item_id anycompatible, score real, rank int, sources text[], variant text)
 LANGUAGE c STABLE PARALLEL SAFE COST 1000 ROWS 10 AS 'MODULE_PATHNAME', 'recommend_item_type';
-COMMENT ON FUNCTION recommend(anyelement, anycompatible, int, text, jsonb, anycompatiblearray, bool, timestamptz, real) IS
+COMMENT ON FUNCTION recommend(anyelement, anycompatible, int, text, jsonb, "any", bool, timestamptz, real) IS
     'recommend() where items have keys of another type than users: item_type is a NULL of the item type, such as NULL::text';
 
 CREATE FUNCTION recommend_session(
-    items anyarray, n int DEFAULT 10, recommender text DEFAULT NULL, context jsonb DEFAULT NULL, exclude_items anyarray DEFAULT NULL,
+    items anyarray, n int DEFAULT 10, recommender text DEFAULT NULL, context jsonb DEFAULT NULL, exclude_items "any" DEFAULT NULL,
     include_seen bool DEFAULT NULL, as_of timestamptz DEFAULT now(), min_score real DEFAULT NULL)
 RETURNS TABLE (item_id anyelement, score real, rank int, sources text[], variant text)
 LANGUAGE c STABLE PARALLEL SAFE COST 1000 ROWS 10 AS 'MODULE_PATHNAME', 'recommend_session_items';
-COMMENT ON FUNCTION recommend_session(anyarray, int, text, jsonb, anyarray, bool, timestamptz, real) IS
+COMMENT ON FUNCTION recommend_session(anyarray, int, text, jsonb, "any", bool, timestamptz, real) IS
     'The n items to show to an anonymous session that met items, oldest first';
 
 CREATE FUNCTION recommend_batch(

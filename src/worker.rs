@@ -187,3 +187,27 @@ fn databases() -> Vec<pg_sys::Oid> {
     }
     found
 }
+
+thread_local! {
+    static START_AT_COMMIT: Cell<Option<pg_sys::Oid>> = const { Cell::new(None) };
+    static WATCHING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Starts a compactor for `database` when the transaction commits; forgets it when the transaction aborts.
+pub fn start_after_commit(database: pg_sys::Oid) {
+    START_AT_COMMIT.set(Some(database));
+    if !WATCHING.replace(true) {
+        // SAFETY: the callback neither allocates nor raises an error.
+        unsafe { pg_sys::RegisterXactCallback(Some(at_end), std::ptr::null_mut()) };
+    }
+}
+
+unsafe extern "C-unwind" fn at_end(event: pg_sys::XactEvent::Type, _argument: *mut std::ffi::c_void) {
+    if event == pg_sys::XactEvent::XACT_EVENT_COMMIT {
+        if let Some(database) = START_AT_COMMIT.take() {
+            start(database);
+        }
+    } else if event == pg_sys::XactEvent::XACT_EVENT_ABORT {
+        START_AT_COMMIT.set(None);
+    }
+}

@@ -79,12 +79,13 @@ impl<'a> Arguments<'a> {
 
     /// The items of an array; none for NULL, and NULL elements are left out.
     pub fn items(&self, place: usize) -> Result<Vec<Key>> {
-        let given = array::element_type(self.call.arg_type(place));
         if self.call.datum(place).is_none() {
             return Ok(Vec::new());
         }
-        self.check_item_type(given)?;
-        self.elements(place, given)
+        let given = self.call.arg_type(place);
+        let element = array::element_type(given);
+        self.check_item_type(if element == pg_sys::InvalidOid { given } else { element })?;
+        self.elements(place, element)
     }
 
     #[allow(unsafe_code)]

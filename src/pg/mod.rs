@@ -1,14 +1,18 @@
 //! Everything that touches Postgres' own memory and functions. `unsafe` lives here and in the files that the
 //! lint list names, nowhere else.
 
+pub mod column;
 pub mod error;
 pub mod function;
 pub mod guc;
+pub mod heap;
 pub mod interrupt;
 pub mod interval;
 pub mod invalidation;
+pub mod label;
 pub mod owner;
 pub mod relation;
 pub mod snapshot;
 pub mod spi;
+pub mod transaction;
 pub mod varlena;

@@ -9,7 +9,9 @@ mod define;
 mod definition;
 mod key;
 mod pg;
+mod progress;
 mod state;
+mod status;
 mod track;
 mod truncate;
 mod worker;
@@ -19,6 +21,7 @@ pgrx::pg_module_magic!();
 pgrx::extension_sql_file!("../sql/catalog.sql", name = "catalog", bootstrap);
 pgrx::extension_sql_file!("../sql/track.sql", name = "track", requires = ["catalog"]);
 pgrx::extension_sql_file!("../sql/define.sql", name = "define", requires = ["catalog"]);
+pgrx::extension_sql_file!("../sql/status.sql", name = "status", requires = ["catalog"]);
 
 /// Called once per process, when the library is loaded.
 #[pgrx::pg_guard]

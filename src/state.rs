@@ -15,8 +15,10 @@ use crate::pg::{owner, snapshot};
 /// Make everything for a checked definition.
 pub fn create(definition: &Definition) -> Result<(), DefinitionError> {
     let id = definition.id;
-    let events = Relation::open(definition.events, pg_sys::ShareRowExclusiveLock as i32);
-    let key_type = |column: &str| KeyType::of(column_type(&events, column));
+    let events = definition.events;
+    // Only looked at: ALTER TABLE refuses a table that is held open.
+    let owner = Relation::open(events, pg_sys::ShareRowExclusiveLock as i32).class().relowner;
+    let key_type = |column: &str| KeyType::of(column_type(events, column));
     let user = key_type(&definition.user_column)?;
     let item = key_type(&definition.item_column)?;
     let tables = include_str!("../sql/state.sql")
@@ -25,13 +27,13 @@ pub fn create(definition: &Definition) -> Result<(), DefinitionError> {
         .replace("{item_type}", &key_definition(item))
         .replace("{packed}", "bytea");
     spi::write(&tables, &[])?;
-    spi::write(&view_sql(definition, &events), &[])?;
+    spi::write(&view_sql(definition), &[])?;
     spi::write(
         &format!("COMMENT ON VIEW recommend.events_{id} IS 'The tracked columns of the event table under fixed names'"),
         &[],
     )?;
-    set_owner(id, events.class().relowner)?;
-    create_triggers(id, &events)?;
+    set_owner(id, owner)?;
+    create_triggers(id, events)?;
     note_partitions(id)?;
     Ok(())
 }
@@ -53,17 +55,21 @@ fn key_definition(key: KeyType) -> String {
     format!("{}{}", key.sql(), key.sql_collation())
 }
 
-fn column_type(events: &Relation, column: &str) -> pg_sys::Oid {
-    relation::column_number(events.oid(), column)
-        .map_or(pg_sys::InvalidOid, |number| relation::column_type(events.oid(), number))
+fn column_type(events: pg_sys::Oid, column: &str) -> pg_sys::Oid {
+    relation::column_number(events, column)
+        .map_or(pg_sys::InvalidOid, |number| relation::column_type(events, number))
+}
+
+fn is_partitioned(events: pg_sys::Oid) -> bool {
+    relation::kind(events) == Some(b'p')
 }
 
 /// `SELECT` of the tracked columns. It says in SQL what the row trigger says in Rust: which rows are events, and what
 /// an event is. A plain table's children by inheritance are left out, because triggers do not fire for them.
-fn view_sql(definition: &Definition, events: &Relation) -> String {
-    let id = definition.id;
-    let only = if events.class().relkind as u8 == b'p' { "" } else { "ONLY " };
-    let table = relation::qualified_name(events.oid()).unwrap_or_default();
+fn view_sql(definition: &Definition) -> String {
+    let (id, events) = (definition.id, definition.events);
+    let only = if is_partitioned(events) { "" } else { "ONLY " };
+    let table = relation::qualified_name(events).unwrap_or_default();
     let mut conditions = Vec::new();
     let mut key = |column: &str| {
         let declared = column_type(events, column);
@@ -137,9 +143,14 @@ pub fn set_owner(id: i32, role: pg_sys::Oid) -> Result<(), SpiError> {
 }
 
 fn drop_relations(id: i32) -> Result<(), SpiError> {
-    spi::write(&format!("DROP VIEW IF EXISTS recommend.events_{id}"), &[])?;
+    let exists = |name: &str| relation::state_relation(name).is_some();
+    if exists(&format!("events_{id}")) {
+        spi::write(&format!("DROP VIEW recommend.events_{id}"), &[])?;
+    }
     for table in STATE_TABLES {
-        spi::write(&format!("DROP TABLE IF EXISTS recommend.{table}_{id}"), &[])?;
+        if exists(&format!("{table}_{id}")) {
+            spi::write(&format!("DROP TABLE recommend.{table}_{id}"), &[])?;
+        }
     }
     Ok(())
 }
@@ -151,12 +162,12 @@ pub fn trigger_name(id: i32) -> String {
 
 /// Row triggers for INSERT, UPDATE, DELETE, which Postgres clones to partitions, and statement triggers for TRUNCATE,
 /// which it does not. ENABLE ALWAYS, so that they fire in a subscriber's apply worker too.
-fn create_triggers(id: i32, events: &Relation) -> Result<(), SpiError> {
-    let table = relation::qualified_name(events.oid()).unwrap_or_default();
+fn create_triggers(id: i32, events: pg_sys::Oid) -> Result<(), SpiError> {
+    let table = relation::qualified_name(events).unwrap_or_default();
     let name = trigger_name(id);
     add_trigger(&table, &name, "AFTER INSERT OR UPDATE OR DELETE", "ROW", "track_row", id)?;
     add_trigger(&table, &format!("{name}_truncate"), "AFTER TRUNCATE", "STATEMENT", "track_truncate", id)?;
-    if events.class().relkind as u8 == b'p' {
+    if is_partitioned(events) {
         // Tells the triggers of the leaves that all of them are about to be emptied.
         add_trigger(&table, &format!("{name}_begin"), "BEFORE TRUNCATE", "STATEMENT", "track_truncate", id)?;
     }
@@ -198,7 +209,7 @@ fn drop_triggers(id: i32) -> Result<(), SpiError> {
     })?;
     for (name, table) in triggers {
         if let Some(table) = relation::qualified_name(table) {
-            spi::write(&format!("DROP TRIGGER IF EXISTS {} ON {table}", quote_ident(&name)), &[])?;
+            spi::write(&format!("DROP TRIGGER {} ON {table}", quote_ident(&name)), &[])?;
         }
     }
     Ok(())

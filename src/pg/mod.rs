@@ -11,6 +11,7 @@ pub mod interval;
 pub mod invalidation;
 pub mod label;
 pub mod owner;
+pub mod progress;
 pub mod relation;
 pub mod snapshot;
 pub mod spi;

@@ -9,10 +9,11 @@ use std::rc::Rc;
 
 use pgrx::{PgSqlErrorCode, pg_sys};
 
-use crate::key::{KeyError, KeyType};
+use crate::definition::{Definition, DefinitionError};
+use crate::key::KeyType;
 use crate::pg::error::SqlError;
-use crate::pg::spi::{self, Arg, Row, SpiError};
-use crate::pg::{interval, invalidation, owner, relation, snapshot};
+use crate::pg::spi::{self, Arg, SpiError};
+use crate::pg::{invalidation, owner, relation, snapshot};
 
 /// What can go wrong when a recommender is looked up.
 #[derive(Debug, thiserror::Error)]
@@ -39,20 +40,12 @@ pub enum CatalogError {
         /// What is missing.
         missing: String,
     },
-    /// A stored value that this version does not understand.
-    #[error("the definition of recommender \"{name}\" holds an invalid {what}")]
-    Invalid {
-        /// The recommender.
-        name: String,
-        /// The column of the catalog.
-        what: &'static str,
-    },
     /// The extension's objects are missing.
     #[error("extension pg_recommend is not installed in this database")]
     NotInstalled,
-    /// A key column.
+    /// A stored definition that is not valid.
     #[error(transparent)]
-    Key(#[from] KeyError),
+    Definition(#[from] DefinitionError),
     /// A statement.
     #[error(transparent)]
     Spi(#[from] SpiError),
@@ -61,10 +54,11 @@ pub enum CatalogError {
 impl SqlError for CatalogError {
     fn sqlstate(&self) -> PgSqlErrorCode {
         match self {
-            Self::Unknown { .. } | Self::UnknownId(_) | Self::Empty | Self::NotInstalled => PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
+            Self::Unknown { .. } | Self::UnknownId(_) | Self::Empty | Self::NotInstalled => {
+                PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT
+            }
             Self::Damaged { .. } => PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-            Self::Invalid { .. } => PgSqlErrorCode::ERRCODE_DATA_CORRUPTED,
-            Self::Key(error) => error.sqlstate(),
+            Self::Definition(error) => error.sqlstate(),
             Self::Spi(error) => error.sqlstate(),
         }
     }
@@ -76,20 +70,22 @@ impl SqlError for CatalogError {
             Self::Empty => Some(CREATE_HINT.into()),
             Self::Damaged { .. } => Some("Drop it with drop_recommender() and create it again.".into()),
             Self::NotInstalled => Some("CREATE EXTENSION pg_recommend;".into()),
-            Self::Key(error) => error.hint(),
+            Self::Definition(error) => error.hint(),
             _ => None,
         }
     }
 
     fn detail(&self) -> Option<String> {
         match self {
+            Self::Definition(error) => error.detail(),
             Self::Spi(error) => error.detail(),
             _ => None,
         }
     }
 }
 
-const CREATE_HINT: &str = "Create one: SELECT create_recommender(name, events, user_column, item_column, time_column).";
+const CREATE_HINT: &str =
+    "Create one: SELECT create_recommender(name, events, user_column, item_column, time_column).";
 
 /// A key column of the event table.
 #[derive(Clone, Debug)]
@@ -114,7 +110,6 @@ pub enum SessionRule {
 /// The relations that hold a recommender's state. Names carry the recommender's id: `users` is `recommend.users_N`,
 /// `users_pkey` is `recommend.users_N_pkey`.
 #[derive(Clone, Debug)]
-#[expect(missing_docs, reason = "docs/architecture.md describes each state table")]
 pub struct Tables {
     pub events: pg_sys::Oid,
     pub delta: pg_sys::Oid,
@@ -140,7 +135,8 @@ pub struct Tables {
 }
 
 /// The state tables by their stems, in the order in which they are made.
-pub const STATE_TABLES: [&str; 8] = ["delta", "users", "items", "neighbors", "visits", "sessions", "contexts", "context_items"];
+pub const STATE_TABLES: [&str; 8] =
+    ["delta", "users", "items", "neighbors", "visits", "sessions", "contexts", "context_items"];
 
 /// A recommender.
 #[derive(Clone, Debug)]
@@ -220,9 +216,10 @@ pub fn by_name(name: Option<&str>) -> Result<Rc<Recommender>, CatalogError> {
     match (found, name) {
         (Some((id, _)), _) => by_id(*id),
         (None, None) => Err(CatalogError::Empty),
-        (None, Some(name)) => {
-            Err(CatalogError::Unknown { name: name.to_owned(), existing: names.into_iter().map(|(_, existing)| existing).collect() })
-        }
+        (None, Some(name)) => Err(CatalogError::Unknown {
+            name: name.to_owned(),
+            existing: names.into_iter().map(|(_, existing)| existing).collect(),
+        }),
     }
 }
 
@@ -232,12 +229,10 @@ pub fn by_id(id: i32) -> Result<Rc<Recommender>, CatalogError> {
     if let Some(found) = CACHE.with_borrow(|cache| cache.loaded.get(&id).cloned()) {
         return Ok(found);
     }
-    let catalog = catalog_relation()?;
-    let mut rows = as_catalog_owner(|| spi::read_prepared(include_str!("../sql/recommender.sql"), &[Arg::of(id)], Definition::from_row))??;
-    let definition = rows.pop().ok_or(CatalogError::UnknownId(id))?;
-    invalidation::watch(catalog);
+    invalidation::watch(catalog_relation()?);
+    let definition = as_owner(|| definition(id))??;
     invalidation::watch(definition.events);
-    let recommender = Rc::new(definition.resolve()?);
+    let recommender = Rc::new(Recommender::resolve(definition)?);
     CACHE.with_borrow_mut(|cache| {
         // A change that arrived while loading leaves the cache at the older generation: it is dropped at the next use.
         if cache.generation == generation {
@@ -247,6 +242,15 @@ pub fn by_id(id: i32) -> Result<Rc<Recommender>, CatalogError> {
     Ok(recommender)
 }
 
+/// A recommender's row of the catalog; the caller has put on the catalog owner's role.
+pub fn definition(id: i32) -> Result<Definition, CatalogError> {
+    snapshot::with_latest(|| {
+        spi::read_prepared(include_str!("../sql/recommender.sql"), &[Arg::of(id)], Definition::from_row)
+    })?
+    .pop()
+    .ok_or(CatalogError::UnknownId(id))
+}
+
 /// All recommenders, lowest id first: (id, name).
 pub fn names() -> Result<Vec<(i32, String)>, CatalogError> {
     fresh_cache();
@@ -254,9 +258,11 @@ pub fn names() -> Result<Vec<(i32, String)>, CatalogError> {
         return Ok(names);
     }
     invalidation::watch(catalog_relation()?);
-    let names: Vec<(i32, String)> = as_catalog_owner(|| {
-        spi::read_prepared("SELECT id, name FROM recommend.recommenders ORDER BY id", &[], |row| {
-            Ok::<_, CatalogError>((row.value(1)?, row.value(2)?))
+    let names: Vec<(i32, String)> = as_owner(|| {
+        snapshot::with_latest(|| {
+            spi::read_prepared("SELECT id, name FROM recommend.recommenders ORDER BY id", &[], |row| {
+                Ok::<_, CatalogError>((row.value(1)?, row.value(2)?))
+            })
         })
     })??;
     CACHE.with_borrow_mut(|cache| cache.names = Some(names.clone()));
@@ -275,102 +281,43 @@ fn fresh_cache() -> u64 {
     generation
 }
 
-/// Run `work` as the catalog's owner under the latest snapshot.
-pub fn as_catalog_owner<T>(work: impl FnOnce() -> T) -> Result<T, CatalogError> {
-    Ok(owner::as_user(catalog_owner()?, || snapshot::with_latest(work)))
+/// Run `work` as the catalog's owner.
+pub fn as_owner<T>(work: impl FnOnce() -> T) -> Result<T, CatalogError> {
+    Ok(owner::as_user(catalog_owner()?, work))
 }
 
-/// A row of the catalog, its names not yet looked up.
-struct Definition {
-    id: i32,
-    name: String,
-    events: pg_sys::Oid,
-    user_column: String,
-    item_column: String,
-    time_column: String,
-    event_column: Option<String>,
-    event_weights: Option<BTreeMap<String, f32>>,
-    session: SessionRule,
-    context_columns: Vec<String>,
-    half_life_us: i64,
-    time_window_us: Option<i64>,
-    max_edges: u32,
-    eligible: Option<(pg_sys::Oid, String)>,
-    include_seen: bool,
-    fusion_weights: Option<serde_json::Value>,
-}
-
-impl Definition {
-    fn from_row(row: &Row) -> Result<Self, CatalogError> {
-        let name: String = row.value(2)?;
-        let invalid = |what| CatalogError::Invalid { name: name.clone(), what };
-        let microseconds = |column, what| row.datum(column).map(|datum| interval::micros(datum).ok_or_else(|| invalid(what))).transpose();
-        let event_weights = match row.get::<String>(8)? {
-            Some(json) => Some(serde_json::from_str(&json).map_err(|_| invalid("event_weights"))?),
-            None => None,
-        };
-        let fusion_weights = match row.get::<String>(18)? {
-            Some(json) => Some(serde_json::from_str(&json).map_err(|_| invalid("fusion_weights"))?),
-            None => None,
-        };
-        let session = match row.get::<String>(9)? {
-            Some(column) => SessionRule::Column(column),
-            None => SessionRule::Gap(microseconds(10, "session_gap")?.ok_or_else(|| invalid("session_gap"))?),
-        };
-        let eligible = match (row.get::<pg_sys::Oid>(15)?, row.get::<String>(16)?) {
-            (Some(relation), Some(column)) => Some((relation, column)),
-            _ => None,
-        };
-        Ok(Self {
-            id: row.value(1)?,
-            events: row.value(3)?,
-            user_column: row.value(4)?,
-            item_column: row.value(5)?,
-            time_column: row.value(6)?,
-            event_column: row.get(7)?,
-            event_weights,
-            session,
-            context_columns: row.value(11)?,
-            half_life_us: microseconds(12, "half_life")?.ok_or_else(|| invalid("half_life"))?,
-            time_window_us: microseconds(13, "time_window")?,
-            max_edges: u32::try_from(row.value::<i32>(14)?).map_err(|_| invalid("max_edges_per_node"))?,
-            eligible,
-            include_seen: row.value(17)?,
-            fusion_weights,
-            name,
-        })
-    }
-
-    fn resolve(self) -> Result<Recommender, CatalogError> {
-        let damaged = |missing: String| CatalogError::Damaged { name: self.name.clone(), missing };
-        let owner = relation::owner(self.events).ok_or_else(|| damaged("its event table".into()))?;
+impl Recommender {
+    fn resolve(definition: Definition) -> Result<Self, CatalogError> {
+        let damaged = |missing: String| CatalogError::Damaged { name: definition.name.clone(), missing };
+        let events = definition.events;
+        let owner = relation::owner(events).ok_or_else(|| damaged("its event table".into()))?;
         let key_column = |name: &str| {
-            let number =
-                relation::column_number(self.events, name).ok_or_else(|| damaged(format!("column \"{name}\" of its event table")))?;
-            let key = KeyType::of(relation::column_type(self.events, number))?;
+            let number = relation::column_number(events, name)
+                .ok_or_else(|| damaged(format!("column \"{name}\" of its event table")))?;
+            let key = KeyType::of(relation::column_type(events, number)).map_err(DefinitionError::from)?;
             Ok::<_, CatalogError>(KeyColumn { name: name.to_owned(), key, oid: key.oid() })
         };
-        let user = key_column(&self.user_column)?;
-        let item = key_column(&self.item_column)?;
-        let tables = Tables::of(self.id).map_err(|missing| damaged(format!("recommend.{missing}")))?;
-        Ok(Recommender {
-            id: self.id,
-            name: self.name,
-            events: self.events,
+        let user = key_column(&definition.user_column)?;
+        let item = key_column(&definition.item_column)?;
+        let tables = Tables::of(definition.id).map_err(|missing| damaged(format!("recommend.{missing}")))?;
+        Ok(Self {
+            id: definition.id,
+            name: definition.name,
+            events,
             owner,
             user,
             item,
-            time_column: self.time_column,
-            event_column: self.event_column,
-            event_weights: self.event_weights,
-            session: self.session,
-            context_columns: self.context_columns,
-            half_life_us: self.half_life_us,
-            time_window_us: self.time_window_us,
-            max_edges: self.max_edges,
-            eligible: self.eligible,
-            include_seen: self.include_seen,
-            fusion_weights: self.fusion_weights,
+            time_column: definition.time_column,
+            event_column: definition.event_column,
+            event_weights: definition.event_weights,
+            session: definition.session,
+            context_columns: definition.context_columns,
+            half_life_us: definition.half_life_us,
+            time_window_us: definition.time_window_us,
+            max_edges: definition.max_edges.unsigned_abs(),
+            eligible: definition.eligible,
+            include_seen: definition.include_seen,
+            fusion_weights: definition.fusion_weights,
             tables,
         })
     }

@@ -4,6 +4,9 @@
 
 mod catalog;
 mod compact;
+mod ddl;
+mod define;
+mod definition;
 mod delta;
 mod key;
 mod maintain;
@@ -11,10 +14,15 @@ mod numbers;
 mod packed;
 mod past;
 mod pg;
+mod progress;
 mod reader;
 mod rows;
 mod serve;
+mod state;
+mod status;
 mod totals;
+mod track;
+mod truncate;
 mod worker;
 mod write;
 
@@ -22,14 +30,17 @@ pgrx::pg_module_magic!();
 
 pgrx::extension_sql_file!("../sql/catalog.sql", name = "catalog", bootstrap);
 pgrx::extension_sql_file!("../sql/packed.sql", name = "packed", requires = ["catalog"]);
+pgrx::extension_sql_file!("../sql/track.sql", name = "track", requires = ["catalog"]);
+pgrx::extension_sql_file!("../sql/define.sql", name = "define", requires = ["catalog", "packed"]);
+pgrx::extension_sql_file!("../sql/status.sql", name = "status", requires = ["catalog"]);
 pgrx::extension_sql_file!("../sql/serve.sql", name = "serve", requires = ["packed"]);
 pgrx::extension_sql_file!("../sql/maintain.sql", name = "maintain", requires = ["catalog"]);
 
 /// Called once per process, when the library is loaded.
 #[pgrx::pg_guard]
-
 pub extern "C-unwind" fn _PG_init() {
     pg::guc::register();
     pg::invalidation::register();
+    pg::transaction::register(&track::ENDS);
     worker::register_launcher();
 }

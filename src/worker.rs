@@ -18,23 +18,33 @@ const LINGER: Duration = Duration::from_secs(10);
 const NAP: Duration = Duration::from_millis(500);
 /// How often the launcher looks at the databases.
 const LAUNCH_EVERY: Duration = Duration::from_secs(60);
-/// How soon a backend asks again for a compactor that it asked for.
-const ASK_AGAIN: Duration = Duration::from_secs(2);
 
 thread_local! {
-    static ASKED: Cell<Option<Instant>> = const { Cell::new(None) };
+    static START_AT_COMMIT: Cell<Option<pg_sys::Oid>> = const { Cell::new(None) };
 }
 
-/// Asks for a compactor of the current database, unless this backend did so just now. Safe to call at commit: it raises no error
-/// and waits for nothing. Where no worker can be had, the backlog waits for the next one or for recommend.maintain().
+/// Asks for a compactor of the current database. Safe to call at commit: it raises no error and waits for nothing. Where no
+/// worker can be had, the backlog waits for the next one or for recommend.maintain().
 pub fn wake() {
-    let recent = ASKED.get().is_some_and(|asked| asked.elapsed() < ASK_AGAIN);
-    // SAFETY: reads globals of the backend.
-    let (database, recovering) = unsafe { (pg_sys::MyDatabaseId, pg_sys::RecoveryInProgress()) };
-    if !recent && !recovering {
-        ASKED.set(Some(Instant::now()));
+    // SAFETY: reads a global of the backend.
+    start(unsafe { pg_sys::MyDatabaseId });
+}
+
+/// Starts a compactor for `database` when the transaction commits; forgets it when the transaction aborts.
+pub fn start_after_commit(database: pg_sys::Oid) {
+    START_AT_COMMIT.set(Some(database));
+}
+
+/// The transaction has committed.
+pub fn committed() {
+    if let Some(database) = START_AT_COMMIT.take() {
         start(database);
     }
+}
+
+/// The transaction was rolled back.
+pub fn aborted() {
+    START_AT_COMMIT.set(None);
 }
 
 /// Registers a compactor for `database`.
@@ -186,28 +196,4 @@ fn databases() -> Vec<pg_sys::Oid> {
         pg_sys::table_close(catalog, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
     }
     found
-}
-
-thread_local! {
-    static START_AT_COMMIT: Cell<Option<pg_sys::Oid>> = const { Cell::new(None) };
-    static WATCHING: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Starts a compactor for `database` when the transaction commits; forgets it when the transaction aborts.
-pub fn start_after_commit(database: pg_sys::Oid) {
-    START_AT_COMMIT.set(Some(database));
-    if !WATCHING.replace(true) {
-        // SAFETY: the callback neither allocates nor raises an error.
-        unsafe { pg_sys::RegisterXactCallback(Some(at_end), std::ptr::null_mut()) };
-    }
-}
-
-unsafe extern "C-unwind" fn at_end(event: pg_sys::XactEvent::Type, _argument: *mut std::ffi::c_void) {
-    if event == pg_sys::XactEvent::XACT_EVENT_COMMIT {
-        if let Some(database) = START_AT_COMMIT.take() {
-            start(database);
-        }
-    } else if event == pg_sys::XactEvent::XACT_EVENT_ABORT {
-        START_AT_COMMIT.set(None);
-    }
 }

@@ -4,7 +4,7 @@
 //! By hand, because names, defaults, COMMENTs and polymorphic results then stand where a DBA reads them: in SQL.
 #![allow(unsafe_code)]
 
-use std::ffi::c_int;
+use std::ffi::{CStr, c_int};
 
 use pgrx::datum::{FromDatum, IntoDatum};
 use pgrx::{PgSqlErrorCode, pg_sys};
@@ -116,6 +116,18 @@ impl Call {
     /// An argument that must not be NULL.
     pub fn required<T: FromDatum>(&self, index: usize, name: &'static str) -> Result<T, CallError> {
         self.arg(index).ok_or(CallError::Null(name))
+    }
+
+    /// An argument's text, as its type writes it.
+    pub fn text(&self, index: usize) -> Option<String> {
+        let datum = self.datum(index)?;
+        let (mut output, mut is_varlena) = (pg_sys::InvalidOid, false);
+        // SAFETY: the datum is of the type whose output function is looked up; that gives a NUL-terminated string.
+        unsafe {
+            pg_sys::getTypeOutputInfo(self.arg_type(index), &mut output, &mut is_varlena);
+            let text = CStr::from_ptr(pg_sys::OidOutputFunctionCall(output, datum));
+            Some(text.to_string_lossy().into_owned())
+        }
     }
 
     /// The type of an argument as the call passes it: what a polymorphic argument stands for.

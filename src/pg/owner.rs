@@ -1,7 +1,7 @@
 //! Doing something as another role, as maintenance commands of Postgres do it.
 #![allow(unsafe_code)]
 
-use std::ffi::c_int;
+use std::ffi::{CStr, c_int};
 
 use pgrx::pg_sys;
 
@@ -42,7 +42,7 @@ pub fn as_user<T>(user: pg_sys::Oid, work: impl FnOnce() -> T) -> T {
     work()
 }
 
-fn set_local(name: &std::ffi::CStr, value: &std::ffi::CStr) {
+fn set_local(name: &CStr, value: &CStr) {
     // SAFETY: a plain SET LOCAL below the nest level opened above; both strings are NUL-terminated.
     unsafe {
         pg_sys::set_config_option(
@@ -68,4 +68,16 @@ pub fn current_user() -> pg_sys::Oid {
 pub fn has_privileges_of(member: pg_sys::Oid, role: pg_sys::Oid) -> bool {
     // SAFETY: a catalog lookup.
     unsafe { pg_sys::has_privs_of_role(member, role) }
+}
+
+/// Whether row security is never applied to `role`.
+pub fn bypasses_row_security(role: pg_sys::Oid) -> bool {
+    // SAFETY: a catalog lookup.
+    unsafe { pg_sys::has_bypassrls_privilege(role) }
+}
+
+/// A role's name.
+pub fn role_name(role: pg_sys::Oid) -> String {
+    // SAFETY: a catalog lookup that raises an ERROR for an unknown role, and else gives a NUL-terminated name.
+    unsafe { CStr::from_ptr(pg_sys::GetUserNameFromId(role, false)) }.to_string_lossy().into_owned()
 }

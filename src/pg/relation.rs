@@ -30,6 +30,12 @@ impl Relation {
         self.0
     }
 
+    /// Its oid.
+    pub fn oid(&self) -> pg_sys::Oid {
+        // SAFETY: an open relation.
+        unsafe { (*self.0).rd_id }
+    }
+
     /// The pg_class row.
     pub fn class(&self) -> &pg_sys::FormData_pg_class {
         // SAFETY: an open relation has its pg_class row.
@@ -107,6 +113,18 @@ pub fn kind(relation: pg_sys::Oid) -> Option<u8> {
     (kind != 0).then_some(kind)
 }
 
+/// Whether a relation belongs to Postgres or to this extension: in a system schema, or in the schema of the state.
+pub fn is_system(relation: &Relation) -> bool {
+    let schema = relation.class().relnamespace;
+    // SAFETY: catalog lookups with NUL-terminated names.
+    unsafe {
+        pg_sys::IsCatalogRelation(relation.as_ptr())
+            || pg_sys::IsToastRelation(relation.as_ptr())
+            || schema == pg_sys::get_namespace_oid(SCHEMA.as_ptr(), true)
+            || schema == pg_sys::get_namespace_oid(c"information_schema".as_ptr(), true)
+    }
+}
+
 /// The number of a column by its name; `None` for unknown, dropped and system columns.
 pub fn column_number(relation: pg_sys::Oid, column: &str) -> Option<i16> {
     let column = CString::new(column).ok()?;
@@ -146,4 +164,10 @@ pub fn quote_ident(ident: &str) -> String {
 /// `value` as a quoted literal.
 pub fn quote_literal(value: &str) -> String {
     pgrx::spi::quote_literal(value)
+}
+
+/// The oid of the database of this session.
+pub fn database() -> pg_sys::Oid {
+    // SAFETY: set once when the backend starts.
+    unsafe { pg_sys::MyDatabaseId }
 }

@@ -117,7 +117,7 @@ impl<'a> Arguments<'a> {
     pub fn half_life(&self, place: usize) -> Result<Option<i64>> {
         match self.call.datum(place).map(interval::micros) {
             None => Ok(None),
-            Some(Some(micros)) if micros > 0 => Ok(Some(micros)),
+            Some(micros) if micros > 0 => Ok(Some(micros)),
             Some(_) => Err(ServeError::HalfLife),
         }
     }

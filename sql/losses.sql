@@ -1,16 +1,21 @@
--- What the running command drops of what recommenders need. A dropped view takes its recommender with it, so that
--- nothing else of that one is a loss.
+-- What the running command drops of what recommenders need. The view goes when the event table or a tracked column goes,
+-- and takes its recommender with it, so that nothing else of that one is a loss. Dropped by its own name it is one.
 WITH dropped AS (
     SELECT * FROM pg_event_trigger_dropped_objects()
-), gone AS (
-    SELECT r.id, r.name, d.object_identity
+), views AS (
+    SELECT r.id, r.name, d.object_type, d.object_identity,
+           d.original AND EXISTS (SELECT FROM pg_class c WHERE c.oid = r.events) AS by_name
       FROM dropped d
       JOIN recommend.recommenders r ON d.object_name = 'events_' || r.id
      WHERE d.object_type = 'view' AND d.schema_name = 'recommend'
+), gone AS (
+    SELECT * FROM views WHERE NOT by_name
 ), kept AS (
     SELECT r.* FROM recommend.recommenders r WHERE r.id NOT IN (SELECT id FROM gone)
 )
 SELECT id, name, 'view', object_identity FROM gone
+UNION ALL
+SELECT id, name, 'table', object_type || ' ' || object_identity FROM views WHERE by_name
 UNION ALL
 SELECT k.id, k.name, 'table', d.object_type || ' ' || d.object_identity
   FROM dropped d

@@ -14,8 +14,8 @@ use crate::pg::relation::{self, Relation};
 use crate::pg::spi::{Row, SpiError};
 use crate::pg::{column, interval, owner};
 
-/// The longest time that an interval option may span: 1,000 years of 365.25 days.
-const MAX_INTERVAL_US: i64 = 1000 * 31_557_600_000_000;
+/// The longest time that an interval option may span: 1,000 years of 12 months of 30 days.
+const MAX_INTERVAL_US: i64 = 1000 * 360 * 86_400_000_000;
 
 /// The highest `max_edges_per_node`: a packed row stays within a page or a few.
 const MAX_EDGES: i32 = 1000;

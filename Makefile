@@ -11,6 +11,7 @@ endif
 ENGINE := -p pg_recommend_engine
 
 .DEFAULT_GOAL := help
+.NOTPARALLEL:
 .PHONY: help setup build install installcheck package test test-unit test-install test-regress test-isolation \
 	test-cluster test-majors demo bench bench-recommend bench-write bench-engine accuracy fmt lint clean
 

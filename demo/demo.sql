@@ -75,7 +75,7 @@ SELECT source, feature, round(value::numeric, 4) AS value, round(weight::numeric
        round(contribution::numeric, 4) AS contribution
 FROM explain_recommendation(:customer, :first_choice) ORDER BY abs(contribution) DESC LIMIT 8;
 
-\echo '== Committed = visible: the customer buys' :product_title ', and the very next query knows'
+\echo '== Committed = visible: the very next query knows that the customer now buys' :product_title
 INSERT INTO purchases (customer_id, product_id, kind, place) VALUES (:customer, :product, 'purchase', :'place');
 SELECT rank, title, score, sources
 FROM recommend(:customer, 5, include_seen => false) JOIN products ON product_id = item_id ORDER BY rank;

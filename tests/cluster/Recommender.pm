@@ -119,8 +119,10 @@ sub start_again
 	my ($node) = @_;
 	foreach (1 .. 100)
 	{
+		select(undef, undef, undef, 0.3);
 		return if $node->start(fail_ok => 1);
-		select(undef, undef, undef, 0.2);
+		# The pid that `start` found in the lock file is the dead server's.
+		$node->{_pid} = undef;
 	}
 	BAIL_OUT("the server did not start again");
 }

@@ -68,7 +68,7 @@ bench-recommend: test-install ## Bench recommend() against SELECT 1 and plain SQ
 bench-write: test-install ## Bench tracked INSERT and COPY, the compactor, and the bytes per event
 	@scripts/bench-write
 
-accuracy: test-install ## Print the accuracy tables, from the engine and through SQL
+accuracy: test-install ## Print the accuracy on two public logs, through SQL (SAMPLE=25000 for all of tgbl_wiki)
 	@scripts/accuracy
 
 fmt: ## Format the Rust code

@@ -60,7 +60,7 @@ test-majors: ## Run the tests on the Postgres of Debian 13 and unstable, in chro
 bench: bench-engine bench-recommend bench-write ## Run all benches and print their tables
 
 bench-engine: setup ## Bench the engine in memory, without Postgres
-	cargo bench $(ENGINE)
+	cargo bench $(ENGINE) --bench recommend
 
 bench-recommend: test-install ## Bench recommend() against SELECT 1 and plain SQL (EVENTS="1000000 10000000")
 	@scripts/bench-recommend $(EVENTS)
@@ -68,7 +68,8 @@ bench-recommend: test-install ## Bench recommend() against SELECT 1 and plain SQ
 bench-write: test-install ## Bench tracked INSERT and COPY, the compactor, and the bytes per event
 	@scripts/bench-write
 
-accuracy: test-install ## Print the accuracy on two public logs, through SQL (SAMPLE=25000 for all of tgbl_wiki)
+accuracy: test-install ## Print the accuracy on two public logs, from the engine and through SQL
+	cargo bench $(ENGINE) --bench accuracy
 	@scripts/accuracy
 
 fmt: ## Format the Rust code

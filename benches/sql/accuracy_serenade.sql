@@ -8,7 +8,7 @@ INSERT INTO clicks SELECT session_id, item_id, to_timestamp(epoch) FROM train OR
 
 CREATE EXTENSION pg_recommend;
 SELECT create_recommender('shop', 'clicks', user_column => 'session_id', item_column => 'item_id', time_column => 'at',
-    session_column => 'session_id') \g /dev/null
+    session_column => 'session_id', half_life => '7 days', include_seen => true) \g /dev/null
 ANALYZE;
 
 CREATE TABLE ranks AS

@@ -50,9 +50,6 @@ pub enum CompactError {
     /// A bulk statement.
     #[error(transparent)]
     Write(#[from] WriteError),
-    /// Another compactor holds the lock, and the caller asked not to wait.
-    #[error("recommender \"{0}\" is being compacted by another session")]
-    Busy(String),
 }
 
 impl SqlError for CompactError {
@@ -62,7 +59,6 @@ impl SqlError for CompactError {
             Self::Catalog(error) => error.sqlstate(),
             Self::Spi(error) => error.sqlstate(),
             Self::Write(_) => PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
-            Self::Busy(_) => PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE,
         }
     }
 
@@ -70,7 +66,6 @@ impl SqlError for CompactError {
         match self {
             Self::Engine { name, .. } => Some(format!("Make its rows anew: SELECT rebuild_recommender('{name}').")),
             Self::Catalog(error) => error.hint(),
-            Self::Busy(_) => Some("Wait for it; recommend.progress shows how far it is.".into()),
             _ => None,
         }
     }
@@ -86,11 +81,11 @@ fn lock(recommender: &Recommender, wait: bool) -> Result<bool> {
     Ok(!found.map_err(CompactError::Spi)?.is_empty())
 }
 
-/// Moves up to `limit` delta rows into packed rows. Gives how many; `None` when another session is at it.
+/// Moves up to `limit` delta rows into packed rows. Gives how many; `None` when another session is at it and `wait` is not set.
 ///
 /// Where the packed rows are known to be wrong, it makes them anew instead.
-pub fn compact(recommender: &Recommender, limit: u64) -> Result<Option<u64>> {
-    if !lock(recommender, false)? {
+pub fn compact(recommender: &Recommender, limit: u64, wait: bool) -> Result<Option<u64>> {
+    if !lock(recommender, wait)? {
         return Ok(None);
     }
     snapshot::with_current(|| {

@@ -64,8 +64,8 @@ fn maintain(call: &Call) -> Result<Datum, MaintainError> {
     for recommender in chosen(call.arg(0))? {
         loop {
             let left = limit.map_or(u64::MAX, |limit| limit.unsigned_abs().saturating_sub(moved));
-            let batch = compact::compact(&recommender, left.min(compact::DEFAULT_BATCH))?;
-            let count = batch.ok_or_else(|| CompactError::Busy(recommender.name.clone()))?;
+            // The background worker may be at it: what it leaves is ours.
+            let count = compact::compact(&recommender, left.min(compact::DEFAULT_BATCH), true)?.unwrap_or(0);
             moved += count;
             if count == 0 || limit.is_some_and(|limit| moved >= limit.unsigned_abs()) {
                 break;

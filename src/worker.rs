@@ -123,7 +123,7 @@ fn round() -> Round {
 
 fn compact_one(id: i32) -> Result<u64, CompactError> {
     let recommender = catalog::by_id(id)?;
-    Ok(compact::compact(&recommender, compact::DEFAULT_BATCH)?.unwrap_or(0))
+    Ok(compact::compact(&recommender, compact::DEFAULT_BATCH, false)?.unwrap_or(0))
 }
 
 /// Takes the database's compactor lock for this transaction; false when another compactor holds it.

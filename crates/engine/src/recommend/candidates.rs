@@ -1,12 +1,13 @@
 //! Candidates and what each source says of them.
 
-use super::{Profile, Query, SessionNeighbors};
+use super::features::shortlist_score;
+use super::{Profile, Query};
 use crate::ItemId;
 use crate::decay::LogSum;
 use crate::error::Result;
 use crate::event::PAIR_WINDOW;
 use crate::store::{ItemStats, Store, Totals};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Where a candidate comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +45,10 @@ impl Source {
     }
 }
 
+/// The sources whose items are never cut from the shortlist: trending fills an answer up to its length whatever the
+/// filters take, and a history is short.
+const ALWAYS_LOOKED_UP: u8 = Source::History as u8 | Source::Trending as u8 | Source::Context as u8;
+
 /// What the sources say of one item; weights are decayed to the query's time.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Candidate {
@@ -63,62 +68,69 @@ pub(super) struct Candidate {
     pub context: LogSum,
 }
 
+/// Which items become candidates.
+pub(super) struct Reach<'a> {
+    /// Items that are not to be shown, whatever their score.
+    pub hidden: &'a FxHashSet<ItemId>,
+    /// How many trending items are asked for.
+    pub popular: usize,
+    /// How many items of the other sources are looked up.
+    pub shortlist: usize,
+}
+
 /// The candidates of one query, and the sums that their features are relative to.
 pub(super) struct Candidates {
     pub list: Vec<Candidate>,
     by_item: FxHashMap<ItemId, usize>,
-    /// True when sources may bring items; false when the caller brought them.
-    open: bool,
     pub totals: Totals,
     pub next_total: [f64; PAIR_WINDOW],
     pub together_total: [f64; PAIR_WINDOW],
     pub sessions_total: f64,
-    /// The popularity of all items in the query's contexts.
-    pub context_total: f64,
     /// True when trending has no more items to bring.
     pub exhausted: bool,
 }
 
 impl Candidates {
-    /// Asks all sources; trending brings its `popular` best.
-    pub fn collect(store: &dyn Store, query: &Query<'_>, popular: usize) -> Result<Self> {
-        let mut candidates = Self::empty(store.totals()?, true);
-        candidates.ask(store, query)?;
-        let trending = store.trending(popular)?;
-        candidates.exhausted = trending.len() < popular;
-        for (item, _) in trending {
-            candidates.bring(item, Source::Trending);
-        }
-        for &context in query.contexts {
-            for (item, _) in store.context_trending(context, popular)? {
-                candidates.bring(item, Source::Context);
+    /// Asks all sources.
+    pub fn collect(store: &dyn Store, query: &Query<'_>, reach: &Reach<'_>) -> Result<Self> {
+        let mut candidates = Self::empty(store.totals()?);
+        candidates.ask(store, query, &|item| !reach.hidden.contains(&item))?;
+        let trending = store.trending(reach.popular)?;
+        candidates.exhausted = trending.len() < reach.popular;
+        let mut popular = |list: Vec<(ItemId, LogSum)>, source| {
+            for (item, _) in list.into_iter().filter(|(item, _)| !reach.hidden.contains(item)) {
+                candidates.insert(item).sources |= source as u8;
             }
+        };
+        popular(trending, Source::Trending);
+        for &context in query.contexts {
+            popular(store.context_trending(context, reach.popular)?, Source::Context);
         }
+        candidates.shorten(query, reach.shortlist);
         candidates.look_up(store, query)?;
         Ok(candidates)
     }
 
     /// Takes the caller's items and asks all sources what they say of them.
     pub fn given(store: &dyn Store, query: &Query<'_>, items: &[ItemId]) -> Result<Self> {
-        let mut candidates = Self::empty(store.totals()?, false);
+        let mut candidates = Self::empty(store.totals()?);
+        let wanted: FxHashSet<ItemId> = items.iter().copied().collect();
         for &item in items {
             candidates.insert(item);
         }
-        candidates.ask(store, query)?;
+        candidates.ask(store, query, &|item| wanted.contains(&item))?;
         candidates.look_up(store, query)?;
         Ok(candidates)
     }
 
-    fn empty(totals: Totals, open: bool) -> Self {
+    fn empty(totals: Totals) -> Self {
         Self {
             list: Vec::new(),
             by_item: FxHashMap::default(),
-            open,
             totals,
             next_total: [0.0; PAIR_WINDOW],
             together_total: [0.0; PAIR_WINDOW],
             sessions_total: 0.0,
-            context_total: 0.0,
             exhausted: false,
         }
     }
@@ -141,31 +153,22 @@ impl Candidates {
         &mut self.list[place]
     }
 
-    /// The candidate for an item that a source brings; `None` when the caller did not ask for it.
-    fn bring(&mut self, item: ItemId, source: Source) -> Option<&mut Candidate> {
-        if !self.open && !self.by_item.contains_key(&item) {
-            return None;
-        }
-        let candidate = self.insert(item);
-        candidate.sources |= source as u8;
-        Some(candidate)
+    /// Asks the sources that depend on the profile for the `wanted` items.
+    fn ask(&mut self, store: &dyn Store, query: &Query<'_>, wanted: &dyn Fn(ItemId) -> bool) -> Result<()> {
+        self.ask_history(query.profile, wanted);
+        self.ask_neighbors(store, query, wanted)?;
+        self.ask_sessions(store, query, wanted)
     }
 
-    fn ask(&mut self, store: &dyn Store, query: &Query<'_>) -> Result<()> {
-        self.ask_history(query.profile);
-        self.ask_neighbors(store, query)?;
-        self.ask_sessions(store, query, &query.weights.sessions)
-    }
-
-    fn ask_history(&mut self, profile: &Profile) {
-        for (place, known) in profile.items.iter().enumerate() {
-            if let Some(candidate) = self.bring(known.item, Source::History) {
-                candidate.place = Some(place);
-            }
+    fn ask_history(&mut self, profile: &Profile, wanted: &dyn Fn(ItemId) -> bool) {
+        for (place, known) in profile.items.iter().enumerate().filter(|(_, known)| wanted(known.item)) {
+            let candidate = self.insert(known.item);
+            candidate.sources |= Source::History as u8;
+            candidate.place = Some(place);
         }
     }
 
-    fn ask_neighbors(&mut self, store: &dyn Store, query: &Query<'_>) -> Result<()> {
+    fn ask_neighbors(&mut self, store: &dyn Store, query: &Query<'_>, wanted: &dyn Fn(ItemId) -> bool) -> Result<()> {
         let last = query.profile.recent(PAIR_WINDOW);
         store.neighbors(&last, &mut |item, row| {
             let Some(place) = last.iter().position(|&other| other == item) else { return };
@@ -173,28 +176,50 @@ impl Candidates {
             self.next_total[place] = row.header.next_total.get() * loss;
             self.together_total[place] = row.header.together_total.get() * loss;
             let end = row.edges.partition_point(|edge| edge.last_at.get() >= query.since);
-            for edge in &row.edges[..end] {
-                let (next, together) = (f64::from(edge.next.get()) * loss, f64::from(edge.together.get()) * loss);
-                let source = if next > 0.0 { Source::Transitions } else { Source::Covisits };
-                if let Some(candidate) = self.bring(edge.item.get(), source) {
-                    candidate.next[place] = next;
-                    candidate.together[place] = together;
-                }
+            for edge in row.edges[..end].iter().filter(|edge| wanted(edge.item.get())) {
+                let next = f64::from(edge.next.get()) * loss;
+                let candidate = self.insert(edge.item.get());
+                candidate.sources |= if next > 0.0 { Source::Transitions } else { Source::Covisits } as u8;
+                candidate.next[place] = next;
+                candidate.together[place] = f64::from(edge.together.get()) * loss;
             }
         })
     }
 
-    fn ask_sessions(&mut self, store: &dyn Store, query: &Query<'_>, search: &SessionNeighbors) -> Result<()> {
+    fn ask_sessions(&mut self, store: &dyn Store, query: &Query<'_>, wanted: &dyn Fn(ItemId) -> bool) -> Result<()> {
+        let search = &query.weights.sessions;
         let recent = query.profile.recent(search.items);
         let mut total = 0.0;
         search.score(store, &recent, query.now, query.half_life, &mut |item, score| {
             total += score;
-            if let Some(candidate) = self.bring(item, Source::Sessions) {
+            if wanted(item) {
+                let candidate = self.insert(item);
+                candidate.sources |= Source::Sessions as u8;
                 candidate.sessions += score;
             }
         })?;
         self.sessions_total = total;
         Ok(())
+    }
+
+    /// Keeps the best `most` of the candidates whose popularity would cost a row each, by the score that they have if all items are
+    /// equally popular; equal ones by number.
+    fn shorten(&mut self, query: &Query<'_>, most: usize) {
+        let (kept, mut others): (Vec<Candidate>, Vec<Candidate>) =
+            self.list.iter().partition(|candidate| candidate.sources & ALWAYS_LOOKED_UP != 0);
+        if others.len() <= most {
+            return;
+        }
+        let mut scored: Vec<(f32, ItemId, usize)> =
+            others.iter().enumerate().map(|(place, candidate)| (shortlist_score(candidate, self, query), candidate.item, place)).collect();
+        if most > 0 {
+            scored.select_nth_unstable_by(most - 1, |a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        }
+        scored.truncate(most);
+        self.list = kept;
+        self.list.extend(scored.iter().map(|&(_, _, place)| others[place]));
+        others.clear();
+        self.by_item = self.list.iter().enumerate().map(|(place, candidate)| (candidate.item, place)).collect();
     }
 
     fn look_up(&mut self, store: &dyn Store, query: &Query<'_>) -> Result<()> {
@@ -206,7 +231,6 @@ impl Candidates {
                 candidate.context = candidate.context.plus(score);
             })?;
         }
-        self.context_total = self.list.iter().map(|candidate| candidate.context.at(query.now, query.half_life)).sum();
         Ok(())
     }
 }

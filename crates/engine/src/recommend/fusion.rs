@@ -21,12 +21,12 @@ impl Weights {
 
 /// Fixed weights for users with a history.
 pub const USER_WEIGHTS: Weights = Weights {
-    features: [0.5, 1.0, 0.3, 0.1, 0.0, 0.0, 0.0, 0.1, 0.3, 1.0, 1.0, 1.0, 0.3, 1.0, 0.0, 0.1, 0.3, 0.1],
-    sessions: SessionNeighbors { neighbors: 100, items: 10, match_decay: 2.0, age_decay: 10.0, distance_decay: 2.0, rarity: 0.0 },
+    features: [0.31, 0.37, 0.18, 0.0, -0.1, -0.14, -0.16, 0.14, 0.05, 1.5, 2.0, 0.76, -0.36, 4.3, -2.25, 0.62, 0.33, 0.3, 0.14],
+    sessions: SessionNeighbors { neighbors: 100, items: 10, match_decay: 2.0, age_decay: 10.0, distance_decay: 2.0, backward: 1.0 },
 };
 
 /// Fixed weights for anonymous sessions.
 pub const SESSION_WEIGHTS: Weights = Weights {
-    features: [0.7, 0.0, 0.4, 0.2, 0.1, 0.0, 0.0, 0.1, 0.6, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.3, 0.1],
-    sessions: SessionNeighbors { neighbors: 100, items: 10, match_decay: 2.0, age_decay: 10.0, distance_decay: 2.0, rarity: 0.0 },
+    features: [0.32, 0.25, 0.05, 0.0, 0.0, 0.0, 0.0, 0.24, 0.35, 0.0, 0.0, 0.0, 0.0, 2.0, -0.25, 0.46, 0.0, 0.3, 0.75],
+    sessions: SessionNeighbors { neighbors: 100, items: 10, match_decay: 2.0, age_decay: 10.0, distance_decay: 2.0, backward: 1.0 },
 };

@@ -11,9 +11,9 @@ mod similar;
 
 pub use candidates::Source;
 pub use contribution::Contribution;
-pub use features::{FEATURES, Feature, Features};
+pub use features::{FEATURE_COUNT, FEATURES, Feature, Features};
 pub use fusion::{SESSION_WEIGHTS, USER_WEIGHTS, Weights};
 pub use neighbors_of_sessions::SessionNeighbors;
 pub use profile::{Profile, ProfileItem};
-pub use rank::{Explanation, Filter, Query, Recommendation, explain, rank, recommend};
+pub use rank::{Explanation, Filter, Query, Recommendation, explain, features_of, rank, recommend};
 pub use similar::{similar_items, trending_in_contexts};

@@ -3,6 +3,7 @@
 
 use crate::decay::HalfLife;
 use crate::error::Result;
+use crate::event::MAX_SESSION_ITEMS;
 use crate::store::Store;
 use crate::{ItemId, Micros, SessionId};
 use rustc_hash::FxHashMap;
@@ -10,7 +11,7 @@ use rustc_hash::FxHashMap;
 /// The settings of the search; the letters are those of the papers.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SessionNeighbors {
-    /// How many neighbours are kept (k).
+    /// How many neighbours are kept (k): each costs a row.
     pub neighbors: usize,
     /// How many of the newest items are matched.
     pub items: usize,
@@ -20,14 +21,8 @@ pub struct SessionNeighbors {
     pub age_decay: f64,
     /// Decay of a candidate's weight with its distance from the matched item, in places (l3).
     pub distance_decay: f64,
-    /// Weight of the candidate's inverse frequency (l4).
-    pub rarity: f64,
-}
-
-impl Default for SessionNeighbors {
-    fn default() -> Self {
-        Self { neighbors: 100, items: 10, match_decay: 2.0, age_decay: 10.0, distance_decay: 2.0, rarity: 0.0 }
-    }
+    /// What is left of the weight of a candidate that the neighbour met before the matched item.
+    pub backward: f64,
 }
 
 struct Neighbor {
@@ -38,8 +33,8 @@ struct Neighbor {
 }
 
 impl SessionNeighbors {
-    /// Scores items by the sessions that met `recent` (newest first), before rarity is applied; calls `each`
-    /// with an item and what one neighbour adds to it.
+    /// Scores items by the sessions that met `recent` (newest first); calls `each` with an item and what one neighbour
+    /// adds to it.
     pub fn score(
         &self,
         store: &dyn Store,
@@ -52,28 +47,27 @@ impl SessionNeighbors {
         let neighbors = self.nearest(store, recent, now, half_life)?;
         let by_id: FxHashMap<SessionId, &Neighbor> = neighbors.iter().map(|neighbor| (neighbor.session, neighbor)).collect();
         let ids: Vec<SessionId> = neighbors.iter().map(|neighbor| neighbor.session).collect();
+        let nearness: Vec<f64> = (0..=MAX_SESSION_ITEMS).map(|distance| (-(distance as f64) / self.distance_decay).exp()).collect();
         store.sessions(&ids, &mut |id, session| {
             let Some(neighbor) = by_id.get(&id) else { return };
+            // A match beyond the session's kept items counts as its oldest item.
+            let matched = session.items.iter().position(|item| item.get() == recent[neighbor.matched]).unwrap_or(0);
             let similarity = neighbor.similarity / (session.items.len() as f64).sqrt();
-            let matched = session.items.iter().position(|item| item.get() == recent[neighbor.matched]);
-            for (place, item) in session.items.iter().enumerate() {
-                let distance = matched.map_or(0, |matched| matched.abs_diff(place));
-                if distance > 0 {
-                    each(item.get(), similarity * (-(distance as f64) / self.distance_decay).exp());
-                }
+            for (place, item) in session.items.iter().enumerate().filter(|(place, _)| *place != matched) {
+                let direction = if place < matched { self.backward } else { 1.0 };
+                each(item.get(), similarity * direction * nearness[place.abs_diff(matched).min(MAX_SESSION_ITEMS)]);
             }
         })
     }
 
     fn nearest(&self, store: &dyn Store, recent: &[ItemId], now: Micros, half_life: HalfLife) -> Result<Vec<Neighbor>> {
-        let places: FxHashMap<ItemId, usize> = recent.iter().enumerate().map(|(place, &item)| (item, place)).collect();
+        let places: Vec<f64> = (0..recent.len()).map(|place| (-(place as f64) / self.match_decay).exp()).collect();
         let mut found: FxHashMap<SessionId, Neighbor> = FxHashMap::default();
         store.visits(recent, &mut |item, visits| {
-            let place = places[&item];
-            let weight = (-(place as f64) / self.match_decay).exp();
+            let Some(place) = recent.iter().position(|&other| other == item) else { return };
             for visit in visits.sessions {
                 let age = half_life.between(visit.at(), now).max(0.0);
-                let similarity = weight * (-age / self.age_decay).exp();
+                let similarity = places[place] * (-age / self.age_decay).exp();
                 let neighbor =
                     found.entry(visit.session.get()).or_insert(Neighbor { session: visit.session.get(), similarity: 0.0, matched: place });
                 neighbor.similarity += similarity;

@@ -21,8 +21,8 @@ pub struct ProfileItem {
 pub struct Profile {
     /// The items.
     pub items: Vec<ProfileItem>,
-    /// The decayed weight of all events, those of cut items too.
-    pub total: f64,
+    /// The number of events, those of cut items too.
+    pub events: u32,
 }
 
 impl Profile {
@@ -36,12 +36,12 @@ impl Profile {
             age: now.saturating_sub(edge.last_at.get()).max(0),
             disliked: edge.disliked(),
         });
-        Self { items: items.collect(), total: history.total(now) }
+        Self { items: items.collect(), events: history.events() }
     }
 
     /// An anonymous session's items, given oldest first; the last occurrence of an item counts.
     pub fn of_session(items: &[ItemId]) -> Self {
-        let mut profile = Profile { items: Vec::new(), total: items.len() as f64 };
+        let mut profile = Profile { items: Vec::with_capacity(items.len()), events: items.len() as u32 };
         for &item in items.iter().rev() {
             match profile.items.iter_mut().find(|known| known.item == item) {
                 Some(known) => known.weight += 1.0,
@@ -49,6 +49,12 @@ impl Profile {
             }
         }
         profile
+    }
+
+    /// The log-odds that an event is a repeat, with half an event added on both sides.
+    pub fn repeats(&self) -> f64 {
+        let distinct = self.items.len() as f64;
+        ((f64::from(self.events) - distinct).max(0.0) + 0.5).ln() - (distinct + 0.5).ln()
     }
 
     /// The newest `n` items that are not disliked.

@@ -1,6 +1,6 @@
 //! The queries: recommend, rank, explain.
 
-use super::candidates::{Candidate, Candidates};
+use super::candidates::{Candidate, Candidates, Reach};
 use super::features::features;
 use super::{FEATURES, Features, Profile, Source, Weights};
 use crate::decay::HalfLife;
@@ -71,21 +71,25 @@ pub struct Explanation {
 /// How many trending items a query asks for beyond those that it shows.
 const SPARE_TRENDING: usize = 50;
 
+/// How many items of the other sources a query looks up: each costs a row.
+const SHORTLIST: usize = 300;
+
 /// The `filter.n` best items, best first; fewer only where fewer may be shown.
 pub fn recommend(store: &dyn Store, query: &Query<'_>, filter: &Filter<'_>) -> Result<Vec<Recommendation>> {
     if filter.n == 0 {
         return Ok(Vec::new());
     }
-    let mut popular = filter.n.saturating_add(SPARE_TRENDING);
+    let hidden = hidden(query.profile, filter);
+    let mut reach = Reach { hidden: &hidden, popular: filter.n.saturating_add(SPARE_TRENDING), shortlist: SHORTLIST };
     loop {
         (filter.interrupt)()?;
-        let candidates = Candidates::collect(store, query, popular)?;
-        let ranked = scored(&candidates, query);
-        let shown = cut(&ranked, query.profile, filter)?;
+        let candidates = Candidates::collect(store, query, &reach)?;
+        let shown = cut(&scored(&candidates, query), filter)?;
         if shown.len() >= filter.n || candidates.exhausted {
             return Ok(shown);
         }
-        popular = popular.saturating_mul(8);
+        reach.popular = reach.popular.saturating_mul(8);
+        reach.shortlist = reach.shortlist.saturating_mul(8);
     }
 }
 
@@ -93,6 +97,12 @@ pub fn recommend(store: &dyn Store, query: &Query<'_>, filter: &Filter<'_>) -> R
 pub fn rank(store: &dyn Store, query: &Query<'_>, items: &[ItemId]) -> Result<Vec<Recommendation>> {
     let candidates = Candidates::given(store, query, items)?;
     Ok(scored(&candidates, query))
+}
+
+/// The features of the caller's items, each once: what weights are fitted on.
+pub fn features_of(store: &dyn Store, query: &Query<'_>, items: &[ItemId]) -> Result<Vec<(ItemId, Features)>> {
+    let candidates = Candidates::given(store, query, items)?;
+    Ok(candidates.list.iter().map(|candidate| (candidate.item, features(candidate, &candidates, query))).collect())
 }
 
 /// Why an item has the score that [`rank`] gives it.
@@ -121,13 +131,13 @@ fn scored(candidates: &Candidates, query: &Query<'_>) -> Vec<Recommendation> {
     list
 }
 
-fn cut(ranked: &[Recommendation], profile: &Profile, filter: &Filter<'_>) -> Result<Vec<Recommendation>> {
-    let hidden: FxHashSet<ItemId> =
-        profile.items.iter().filter(|known| known.disliked || !filter.include_seen).map(|known| known.item).collect();
-    let allowed = |row: &&Recommendation| {
-        !hidden.contains(&row.item) && !filter.exclude.contains(&row.item) && filter.min_score.is_none_or(|least| row.score >= least)
-    };
-    let mut left = ranked.iter().filter(allowed);
+fn hidden(profile: &Profile, filter: &Filter<'_>) -> FxHashSet<ItemId> {
+    let known = profile.items.iter().filter(|known| known.disliked || !filter.include_seen).map(|known| known.item);
+    known.chain(filter.exclude.iter().copied()).collect()
+}
+
+fn cut(ranked: &[Recommendation], filter: &Filter<'_>) -> Result<Vec<Recommendation>> {
+    let mut left = ranked.iter().take_while(|row| filter.min_score.is_none_or(|least| row.score >= least));
     let mut shown = Vec::with_capacity(filter.n.min(ranked.len()));
     while shown.len() < filter.n {
         (filter.interrupt)()?;

@@ -94,9 +94,8 @@ impl MemoryStore {
             newest = newest.max(event.at);
             by_user.entry(user).or_default().push(event);
         }
-        let batches = by_user.into_iter().map(|(user, added)| self.batch(user, added, Vec::new())).collect::<Vec<_>>();
-        let mut batches = batches;
-        batches.sort_by_key(|batch| batch.added.first().map(Event::position));
+        let mut batches: Vec<UserBatch> = by_user.into_iter().map(|(user, added)| self.batch(user, added, Vec::new())).collect();
+        batches.sort_by_key(|batch| (batch.added.first().map(Event::position), batch.user));
         let changes = fold(batches, &self.rules, newest, self.next_session, self, &|| Ok(()))?;
         self.apply(&changes);
         Ok(())
@@ -113,8 +112,10 @@ impl MemoryStore {
         for (&item, deltas) in &changes.pairs {
             let row = self.neighbors.entry(item).or_insert_with(|| Neighbors::new(changes.landmark));
             row.merge(deltas, changes.landmark, self.rules.max_edges);
+            if row.is_empty() {
+                self.neighbors.remove(&item);
+            }
         }
-        self.neighbors.retain(|_, row| !row.is_empty());
         for (&item, sessions) in &changes.visits {
             self.visits.entry(item).or_default().merge(sessions, self.rules.max_visits);
         }

@@ -54,9 +54,7 @@ pub enum CatalogError {
 impl SqlError for CatalogError {
     fn sqlstate(&self) -> PgSqlErrorCode {
         match self {
-            Self::Unknown { .. } | Self::UnknownId(_) | Self::Empty | Self::NotInstalled => {
-                PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT
-            }
+            Self::Unknown { .. } | Self::UnknownId(_) | Self::Empty | Self::NotInstalled => PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
             Self::Damaged { .. } => PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Self::Definition(error) => error.sqlstate(),
             Self::Spi(error) => error.sqlstate(),
@@ -84,8 +82,7 @@ impl SqlError for CatalogError {
     }
 }
 
-const CREATE_HINT: &str =
-    "Create one: SELECT create_recommender(name, events, user_column, item_column, time_column).";
+const CREATE_HINT: &str = "Create one: SELECT create_recommender(name, events, user_column, item_column, time_column).";
 
 /// A key column of the event table.
 #[derive(Clone, Debug)]
@@ -135,8 +132,7 @@ pub struct Tables {
 }
 
 /// The state tables by their stems, in the order in which they are made.
-pub const STATE_TABLES: [&str; 8] =
-    ["delta", "users", "items", "neighbors", "visits", "sessions", "contexts", "context_items"];
+pub const STATE_TABLES: [&str; 8] = ["delta", "users", "items", "neighbors", "visits", "sessions", "contexts", "context_items"];
 
 /// A recommender.
 #[derive(Clone, Debug)]
@@ -216,10 +212,9 @@ pub fn by_name(name: Option<&str>) -> Result<Rc<Recommender>, CatalogError> {
     match (found, name) {
         (Some((id, _)), _) => by_id(*id),
         (None, None) => Err(CatalogError::Empty),
-        (None, Some(name)) => Err(CatalogError::Unknown {
-            name: name.to_owned(),
-            existing: names.into_iter().map(|(_, existing)| existing).collect(),
-        }),
+        (None, Some(name)) => {
+            Err(CatalogError::Unknown { name: name.to_owned(), existing: names.into_iter().map(|(_, existing)| existing).collect() })
+        }
     }
 }
 
@@ -244,11 +239,9 @@ pub fn by_id(id: i32) -> Result<Rc<Recommender>, CatalogError> {
 
 /// A recommender's row of the catalog; the caller has put on the catalog owner's role.
 pub fn definition(id: i32) -> Result<Definition, CatalogError> {
-    snapshot::with_latest(|| {
-        spi::read_prepared(include_str!("../sql/recommender.sql"), &[Arg::of(id)], Definition::from_row)
-    })?
-    .pop()
-    .ok_or(CatalogError::UnknownId(id))
+    snapshot::with_latest(|| spi::read_prepared(include_str!("../sql/recommender.sql"), &[Arg::of(id)], Definition::from_row))?
+        .pop()
+        .ok_or(CatalogError::UnknownId(id))
 }
 
 /// All recommenders, lowest id first: (id, name).
@@ -292,8 +285,7 @@ impl Recommender {
         let events = definition.events;
         let owner = relation::owner(events).ok_or_else(|| damaged("its event table".into()))?;
         let key_column = |name: &str| {
-            let number = relation::column_number(events, name)
-                .ok_or_else(|| damaged(format!("column \"{name}\" of its event table")))?;
+            let number = relation::column_number(events, name).ok_or_else(|| damaged(format!("column \"{name}\" of its event table")))?;
             let key = KeyType::of(relation::column_type(events, number)).map_err(DefinitionError::from)?;
             Ok::<_, CatalogError>(KeyColumn { name: name.to_owned(), key, oid: key.oid() })
         };

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use engine::decay::LogSum;
+use engine::event::Event;
 use engine::fold::{Changes, fold};
 use engine::packed::{Neighbors, Visits};
 use engine::store::memory::MemoryStore;
@@ -23,6 +24,7 @@ use crate::pg::error::SqlError;
 use crate::pg::fetch::{Version, delete_rows};
 use crate::pg::spi::{self, Arg, SpiError};
 use crate::pg::{clock, guc, interrupt, owner, snapshot};
+use crate::progress::{Phase, Progress};
 use crate::rows::PackedRows;
 use crate::totals::{self, State};
 use crate::write::{WriteError, Writer, timestamp_datum};
@@ -159,12 +161,15 @@ impl<'a> Batch<'a> {
             return Ok(0);
         }
         let recommender = self.recommender;
+        let mut progress = Progress::start(recommender.id, Phase::Compacting, self.events.len() as u64);
         let rows = PackedRows::new(recommender, self.state);
         let state = if self.state.is_void() { emptied(self.state) } else { self.state };
         let numbers = Numbers::new(&rows, Known::starting(state.next_item, state.next_context));
         let (changes, users, next_user) = self.fold(&rows, &numbers, state).map_err(|source| failure(recommender, source))?;
         let merged = Merged::read(&rows, &changes).map_err(|source| failure(recommender, source))?;
         let known = numbers.into_known();
+        progress.advance(self.events.len() as u64);
+        progress.phase(Phase::WritingRows);
         owner::as_user(recommender.owner, || -> Result<()> {
             let writer = Writer::new(recommender);
             if self.state.is_void() {
@@ -325,9 +330,21 @@ fn rebuild_locked(recommender: &Recommender, state: State) -> Result<u64> {
         Ok(true)
     });
     met.map_err(|source| failure(recommender, source))?;
+    let mut progress = Progress::start(
+        recommender.id,
+        Phase::ReadingEvents,
+        owner::as_user(catalog_owner()?, || totals::estimated_events(recommender.id))? as u64,
+    );
     let mut replay = Replay::default();
     let mut store = MemoryStore::new(rules(recommender));
-    let count = replay.run(recommender, horizon, |events| store.append(events)).map_err(|source| failure(recommender, source))?;
+    let fold = |events: Vec<(UserId, Event)>| {
+        let folded = events.len() as u64;
+        store.append(events)?;
+        progress.advance(folded);
+        Ok(())
+    };
+    let count = replay.run(recommender, horizon, fold).map_err(|source| failure(recommender, source))?;
+    progress.phase(Phase::WritingRows);
     owner::as_user(recommender.owner, || -> Result<()> {
         let writer = Writer::new(recommender);
         writer.clear()?;

@@ -123,11 +123,7 @@ fn follow(id: i32) -> Result<(), DdlError> {
     Ok(())
 }
 
-fn read_latest<T>(
-    sql: &str,
-    id: i32,
-    each: impl FnMut(&spi::Row) -> Result<T, SpiError>,
-) -> Result<Vec<T>, SpiError> {
+fn read_latest<T>(sql: &str, id: i32, each: impl FnMut(&spi::Row) -> Result<T, SpiError>) -> Result<Vec<T>, SpiError> {
     snapshot::with_latest(|| spi::read(sql, &[Arg::of(id)], each))
 }
 
@@ -140,17 +136,13 @@ fn follow_renames(id: i32) -> Result<(), DdlError> {
     let lost: Vec<&String> = known.iter().filter(|name| !used.contains(name)).collect();
     let new: Vec<&String> = used.iter().filter(|name| !known.contains(name)).collect();
     if let ([lost], [new]) = (&lost[..], &new[..]) {
-        spi::write(
-            include_str!("../sql/rename_column.sql"),
-            &[Arg::of(id), Arg::of(lost.as_str()), Arg::of(new.as_str())],
-        )?;
+        spi::write(include_str!("../sql/rename_column.sql"), &[Arg::of(id), Arg::of(lost.as_str()), Arg::of(new.as_str())])?;
     }
     Ok(())
 }
 
 fn tracked_columns(definition: &Definition) -> Vec<String> {
-    let mut columns =
-        vec![definition.user_column.clone(), definition.item_column.clone(), definition.time_column.clone()];
+    let mut columns = vec![definition.user_column.clone(), definition.item_column.clone(), definition.time_column.clone()];
     // Without weights the event type is not in the view, and its column is free.
     if definition.event_weights.is_some() {
         columns.extend(definition.event_column.clone());
@@ -191,9 +183,7 @@ fn follow_partitions(id: i32) -> Result<(), DdlError> {
 /// missed: the state is to be rebuilt.
 fn follow_triggers(id: i32) -> Result<(), DdlError> {
     let changed: Vec<(pg_sys::Oid, String, bool)> =
-        read_latest(include_str!("../sql/weak_triggers.sql"), id, |row| {
-            Ok((row.value(1)?, row.value(2)?, row.value(3)?))
-        })?;
+        read_latest(include_str!("../sql/weak_triggers.sql"), id, |row| Ok((row.value(1)?, row.value(2)?, row.value(3)?)))?;
     for (table, trigger, disabled) in changed {
         if disabled {
             need_rebuild(id)?;
@@ -205,10 +195,7 @@ fn follow_triggers(id: i32) -> Result<(), DdlError> {
 }
 
 fn need_rebuild(id: i32) -> Result<(), SpiError> {
-    spi::write(
-        "UPDATE recommend.state SET needs_rebuild = true WHERE recommender = $1 AND NOT needs_rebuild",
-        &[Arg::of(id)],
-    )?;
+    spi::write("UPDATE recommend.state SET needs_rebuild = true WHERE recommender = $1 AND NOT needs_rebuild", &[Arg::of(id)])?;
     Ok(())
 }
 
@@ -220,12 +207,7 @@ fn sql_drop(call: &Call) -> Result<pg_sys::Datum, DdlError> {
     let losses = catalog::as_owner(|| {
         snapshot::with_latest(|| {
             spi::read(include_str!("../sql/losses.sql"), &[], |row| {
-                Ok::<_, SpiError>((
-                    row.value::<i32>(1)?,
-                    row.value::<String>(2)?,
-                    row.value::<String>(3)?,
-                    row.value::<String>(4)?,
-                ))
+                Ok::<_, SpiError>((row.value::<i32>(1)?, row.value::<String>(2)?, row.value::<String>(3)?, row.value::<String>(4)?))
             })
         })
     })??;

@@ -11,7 +11,7 @@ use crate::pg::function::{Call, CallError};
 use crate::pg::relation::{self, Relation};
 use crate::pg::spi::{self, Arg, SpiError};
 use crate::pg::{guc, snapshot};
-use crate::{sql_function, state, worker};
+use crate::{sql_function, state, totals, worker};
 
 sql_function!(recommend_create, pg_finfo_recommend_create, create);
 sql_function!(recommend_alter, pg_finfo_recommend_alter, alter);
@@ -108,9 +108,7 @@ fn insert(name: &str, args: &[Arg]) -> Result<i32, DefineError> {
 
 fn refuse_taken(name: &str) -> Result<(), DefineError> {
     let taken = snapshot::with_latest(|| {
-        spi::read("SELECT 1 FROM recommend.recommenders WHERE name = $1", &[Arg::of(name)], |_| {
-            Ok::<_, SpiError>(())
-        })
+        spi::read("SELECT 1 FROM recommend.recommenders WHERE name = $1", &[Arg::of(name)], |_| Ok::<_, SpiError>(()))
     })?;
     if taken.is_empty() { Ok(()) } else { Err(DefinitionError::Duplicate(name.to_owned()).into()) }
 }
@@ -119,7 +117,7 @@ fn refuse_taken(name: &str) -> Result<(), DefineError> {
 /// the caller does not want it, only note that they are missing.
 fn fill(id: i32, now: bool) -> Result<Option<u64>, DefineError> {
     let recommender = catalog::by_id(id)?;
-    let rows = catalog::as_owner(|| estimated_rows(id))??;
+    let rows = catalog::as_owner(|| totals::estimated_events(id))??;
     if now && rows <= guc::background_backfill() {
         return Ok(Some(compact::rebuild(&recommender)?));
     }
@@ -144,20 +142,11 @@ fn fill(id: i32, now: bool) -> Result<Option<u64>, DefineError> {
     Ok(None)
 }
 
-fn estimated_rows(id: i32) -> Result<f64, SpiError> {
-    let rows = snapshot::with_latest(|| {
-        spi::read(include_str!("../sql/estimated_rows.sql"), &[Arg::of(id)], |row| row.value::<f64>(1))
-    })?;
-    Ok(rows.first().copied().unwrap_or(0.0))
-}
-
 /// Lock the event table of the recommender called `name` and check that the caller owns it.
 fn owned(name: &str, lock: u32) -> Result<std::rc::Rc<Recommender>, DefineError> {
     let recommender = catalog::by_name(Some(name))?;
     // The compactor locks the state first and reads the event table then: take the locks in the same order.
-    catalog::as_owner(|| {
-        spi::write("SELECT FROM recommend.state WHERE recommender = $1 FOR UPDATE", &[Arg::of(recommender.id)])
-    })??;
+    catalog::as_owner(|| spi::write("SELECT FROM recommend.state WHERE recommender = $1 FOR UPDATE", &[Arg::of(recommender.id)]))??;
     let table = Relation::open(recommender.events, lock as i32);
     definition::check_owner(&table)?;
     Ok(recommender)
@@ -244,7 +233,5 @@ fn same_events(before: &Definition, after: &Definition) -> bool {
 
 /// Whether both definitions make the same state from the same events.
 fn same_state(before: &Definition, after: &Definition) -> bool {
-    before.session == after.session
-        && before.half_life_us == after.half_life_us
-        && before.max_edges == after.max_edges
+    before.session == after.session && before.half_life_us == after.half_life_us && before.max_edges == after.max_edges
 }

@@ -66,9 +66,7 @@ impl SqlError for DefinitionError {
             Self::NotOwner { .. } => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
             Self::UnknownColumn { .. } => PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN,
             Self::ColumnType { .. } => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
-            Self::ForcedRowSecurity { .. } | Self::VirtualColumn { .. } | Self::Encoding => {
-                PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED
-            }
+            Self::ForcedRowSecurity { .. } | Self::VirtualColumn { .. } | Self::Encoding => PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
             Self::Weights { .. }
             | Self::WeightsWithoutColumn
             | Self::Interval { .. }
@@ -325,8 +323,7 @@ fn check_interval(argument: &'static str, micros: i64) -> Result<(), DefinitionE
 /// An object of finite numbers, not empty.
 fn parse_weights(json: &str) -> Result<BTreeMap<String, f32>, DefinitionError> {
     let refuse = |reason: String| DefinitionError::Weights { reason };
-    let value: serde_json::Value =
-        serde_json::from_str(json).map_err(|_| refuse("a number is out of range".into()))?;
+    let value: serde_json::Value = serde_json::from_str(json).map_err(|_| refuse("a number is out of range".into()))?;
     let serde_json::Value::Object(entries) = value else {
         return Err(refuse("it is no object".into()));
     };

@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use pgrx::pg_sys::Datum;
 use pgrx::PgSqlErrorCode;
+use pgrx::pg_sys::Datum;
 
 use crate::catalog::{self, CatalogError, Recommender};
 use crate::compact::{self, CompactError};

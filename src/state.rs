@@ -27,10 +27,7 @@ pub fn create(definition: &Definition) -> Result<(), DefinitionError> {
         .replace("{item_type}", &key_definition(item));
     spi::write(&tables, &[])?;
     spi::write(&view_sql(definition), &[])?;
-    spi::write(
-        &format!("COMMENT ON VIEW recommend.events_{id} IS 'The tracked columns of the event table under fixed names'"),
-        &[],
-    )?;
+    spi::write(&format!("COMMENT ON VIEW recommend.events_{id} IS 'The tracked columns of the event table under fixed names'"), &[])?;
     set_owner(id, owner)?;
     create_triggers(id, events)?;
     note_partitions(id)?;
@@ -55,8 +52,7 @@ fn key_definition(key: KeyType) -> String {
 }
 
 fn column_type(events: pg_sys::Oid, column: &str) -> pg_sys::Oid {
-    relation::column_number(events, column)
-        .map_or(pg_sys::InvalidOid, |number| relation::column_type(events, number))
+    relation::column_number(events, column).map_or(pg_sys::InvalidOid, |number| relation::column_type(events, number))
 }
 
 fn is_partitioned(events: pg_sys::Oid) -> bool {
@@ -100,10 +96,8 @@ fn view_sql(definition: &Definition) -> String {
                 true => "false".into(),
                 false => format!("{kind} COLLATE \"C\" IN ({})", kinds.join(", ")),
             });
-            let cases: Vec<String> = counted
-                .iter()
-                .map(|(name, weight)| format!("WHEN {} THEN '{weight}'::real", quote_literal(name)))
-                .collect();
+            let cases: Vec<String> =
+                counted.iter().map(|(name, weight)| format!("WHEN {} THEN '{weight}'::real", quote_literal(name))).collect();
             match cases.is_empty() {
                 true => "0::real".into(),
                 false => format!("CASE {kind} COLLATE \"C\" {} END", cases.join(" ")),
@@ -118,8 +112,7 @@ fn view_sql(definition: &Definition) -> String {
     let context = if definition.context_columns.is_empty() {
         "NULL::text[]".into()
     } else {
-        let texts: Vec<String> =
-            definition.context_columns.iter().map(|column| format!("{}::text", quote_ident(column))).collect();
+        let texts: Vec<String> = definition.context_columns.iter().map(|column| format!("{}::text", quote_ident(column))).collect();
         format!("ARRAY[{}]", texts.join(", "))
     };
     format!(
@@ -187,24 +180,15 @@ fn add_trigger(table: &str, name: &str, when: &str, level: &str, function: &str,
 /// Emptying one partition takes its rows out one by one.
 pub fn add_leaf_trigger(id: i32, leaf: pg_sys::Oid) -> Result<(), SpiError> {
     let Some(table) = relation::qualified_name(leaf) else { return Ok(()) };
-    add_trigger(
-        &table,
-        &format!("{}_leaf", trigger_name(id)),
-        "BEFORE TRUNCATE",
-        "STATEMENT",
-        "track_truncate_partition",
-        id,
-    )
+    add_trigger(&table, &format!("{}_leaf", trigger_name(id)), "BEFORE TRUNCATE", "STATEMENT", "track_truncate_partition", id)
 }
 
 /// Drop the triggers of recommender `id` wherever they are; clones in partitions go with the one they were cloned from.
 fn drop_triggers(id: i32) -> Result<(), SpiError> {
     let triggers = snapshot::with_latest(|| {
-        spi::read(
-            include_str!("../sql/triggers.sql"),
-            &[Arg::of(trigger_name(id)), Arg::of(id.to_string())],
-            |row| Ok::<(String, pg_sys::Oid), SpiError>((row.value(1)?, row.value(2)?)),
-        )
+        spi::read(include_str!("../sql/triggers.sql"), &[Arg::of(trigger_name(id)), Arg::of(id.to_string())], |row| {
+            Ok::<(String, pg_sys::Oid), SpiError>((row.value(1)?, row.value(2)?))
+        })
     })?;
     for (name, table) in triggers {
         if let Some(table) = relation::qualified_name(table) {

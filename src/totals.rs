@@ -5,7 +5,8 @@ use engine::decay::LogSum;
 use pgrx::pg_sys;
 
 use crate::pg::fetch::{INTEGER, Scan};
-use crate::pg::relation;
+use crate::pg::spi::{self, Arg, SpiError};
+use crate::pg::{relation, snapshot};
 
 /// A row of `recommend.state`, with the epoch beside it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -97,4 +98,10 @@ pub fn read(id: i32) -> Option<State> {
         total: row.datum(11).map_or(LogSum::EMPTY, |score| LogSum(float8(score))),
         needs_rebuild: row.datum(13).is_some_and(|flag| flag.value() != 0),
     })
+}
+
+/// About how many rows the event table of recommender `id` has, as the planner knows it.
+pub fn estimated_events(id: i32) -> Result<f64, SpiError> {
+    let read = || spi::read(include_str!("../sql/estimated_rows.sql"), &[Arg::of(id)], |row| row.value::<f64>(1));
+    Ok(snapshot::with_latest(read)?.first().copied().unwrap_or(0.0))
 }

@@ -227,9 +227,7 @@ fn load(relation: pg_sys::Oid, id: i32) -> Option<Rc<Plan>> {
 fn epoch(id: i32, relation: pg_sys::Oid) -> Result<Option<i32>, TrackError> {
     let epochs: Vec<i32> = catalog::as_owner(|| {
         snapshot::with_latest(|| {
-            spi::read_prepared(include_str!("../sql/epoch.sql"), &[Arg::of(id), Arg::of(relation)], |row| {
-                row.value::<i32>(1)
-            })
+            spi::read_prepared(include_str!("../sql/epoch.sql"), &[Arg::of(id), Arg::of(relation)], |row| row.value::<i32>(1))
         })
     })??;
     Ok(epochs.first().copied())
@@ -252,10 +250,8 @@ pub fn append_table(id: i32, table: pg_sys::Oid, change: i16) -> Result<(), Trac
 impl Plan {
     fn new(recommender: &Recommender, table: pg_sys::Oid, epoch: i32) -> Result<Self, TrackError> {
         let number = |column: &str| {
-            relation::column_number(table, column).ok_or_else(|| TrackError::Column {
-                column: column.to_owned(),
-                table: relation::name(table).unwrap_or_default(),
-            })
+            relation::column_number(table, column)
+                .ok_or_else(|| TrackError::Column { column: column.to_owned(), table: relation::name(table).unwrap_or_default() })
         };
         let label = |column: &str| {
             let number = number(column)?;
@@ -296,18 +292,14 @@ impl Plan {
             None => 1.0,
             Some((number, text, weights)) => {
                 // SAFETY: the label is of the column's type.
-                let weight = columns.get(*number).and_then(|kind| unsafe {
-                    text.with_bytes(kind, |kind| weights.get(kind).copied())
-                });
+                let weight = columns.get(*number).and_then(|kind| unsafe { text.with_bytes(kind, |kind| weights.get(kind).copied()) });
                 match weight {
                     None | Some(0.0) => return Reading::Ignored,
                     Some(weight) => weight,
                 }
             }
         };
-        let (Some(user), Some(item), Some(at)) =
-            (key(columns, self.user), key(columns, self.item), columns.get(self.time))
-        else {
+        let (Some(user), Some(item), Some(at)) = (key(columns, self.user), key(columns, self.item), columns.get(self.time)) else {
             return Reading::Skipped;
         };
         // Both kinds of timestamp are 64-bit microseconds, a plain one read as UTC; the extremes stand for infinity.
@@ -315,9 +307,10 @@ impl Plan {
             return Reading::Skipped;
         }
         // SAFETY: the labels are of their columns' types.
-        let session = self.session.as_ref().and_then(|(number, text)| unsafe {
-            columns.get(*number).map(|value| text.with_bytes(value, label::hash))
-        });
+        let session = self
+            .session
+            .as_ref()
+            .and_then(|(number, text)| unsafe { columns.get(*number).map(|value| text.with_bytes(value, label::hash)) });
         Reading::Event(Event { user, item, at, weight, session, context: self.context(columns) })
     }
 
@@ -405,9 +398,7 @@ fn same_key(key: KeyType, old: pg_sys::Datum, new: pg_sys::Datum) -> bool {
     match key {
         KeyType::Int2 | KeyType::Int4 | KeyType::Int8 => old.value() == new.value(),
         // SAFETY: both datums point to the 16 bytes of a uuid.
-        KeyType::Uuid => unsafe {
-            *old.cast_mut_ptr::<[u8; 16]>() == *new.cast_mut_ptr::<[u8; 16]>()
-        },
+        KeyType::Uuid => unsafe { *old.cast_mut_ptr::<[u8; 16]>() == *new.cast_mut_ptr::<[u8; 16]>() },
         KeyType::Text => same_bytes(old, new),
     }
 }

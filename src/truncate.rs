@@ -16,11 +16,7 @@ use crate::sql_function;
 use crate::track::{self, TrackError};
 
 sql_function!(recommend_track_truncate, pg_finfo_recommend_track_truncate, track_truncate);
-sql_function!(
-    recommend_track_truncate_partition,
-    pg_finfo_recommend_track_truncate_partition,
-    track_truncate_partition
-);
+sql_function!(recommend_track_truncate_partition, pg_finfo_recommend_track_truncate_partition, track_truncate_partition);
 
 thread_local! {
     /// Recommenders whose whole event table is being emptied: the rows of its partitions need not be written.
@@ -70,9 +66,7 @@ fn tracked(trigger: &pg_sys::TriggerData) -> Option<i32> {
 /// Below SQL, because a REPEATABLE READ transaction may empty a table whose epoch moved after its snapshot. The lock that
 /// TRUNCATE holds on the event table keeps others from the row.
 fn raise_epoch(id: i32) {
-    if let (Some(epochs), Some(primary_key)) =
-        (relation::state_relation("epochs"), relation::state_relation("epochs_pkey"))
-    {
+    if let (Some(epochs), Some(primary_key)) = (relation::state_relation("epochs"), relation::state_relation("epochs_pkey")) {
         let epochs = Relation::open(epochs, pg_sys::RowExclusiveLock as i32);
         heap::increment(&epochs, primary_key, id, 2);
     }

@@ -23,8 +23,7 @@ pub fn names(table: &Relation) -> Vec<String> {
 
 /// Whether a column is computed when read, so that triggers find no value in the row.
 pub fn is_virtual(table: &Relation, number: i16) -> bool {
-    live_columns(table, |attribute| attribute.attnum == number && attribute.attgenerated as u8 == b'v')
-        .contains(&true)
+    live_columns(table, |attribute| attribute.attnum == number && attribute.attgenerated as u8 == b'v').contains(&true)
 }
 
 /// The name closest to `wanted`, if one is close enough to be meant.

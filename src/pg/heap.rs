@@ -55,8 +55,7 @@ pub fn scan(table: &Relation, last: i16, mut each: impl FnMut(Columns)) {
         // Postgres when an error unwinds.
         unsafe {
             let slot = pg_sys::table_slot_create(table.as_ptr(), std::ptr::null_mut());
-            let scan =
-                pg_sys::table_beginscan(table.as_ptr(), pg_sys::GetActiveSnapshot(), 0, std::ptr::null_mut());
+            let scan = pg_sys::table_beginscan(table.as_ptr(), pg_sys::GetActiveSnapshot(), 0, std::ptr::null_mut());
             while pg_sys::table_scan_getnextslot(scan, pg_sys::ScanDirection::ForwardScanDirection, slot) {
                 interrupt::check();
                 per_row.switch_to(|_| each(Columns::of(slot, last)));
@@ -81,22 +80,14 @@ pub fn increment(table: &Relation, primary_key: pg_sys::Oid, key: i32, column: i
             pg_sys::Oid::from(pg_sys::F_INT4EQ),
             pg_sys::Datum::from(key),
         );
-        let scan =
-            pg_sys::systable_beginscan(table.as_ptr(), primary_key, true, std::ptr::null_mut(), 1, &mut condition);
+        let scan = pg_sys::systable_beginscan(table.as_ptr(), primary_key, true, std::ptr::null_mut(), 1, &mut condition);
         let found = pg_sys::systable_getnext(scan);
         let exists = !found.is_null();
         if exists {
             let (mut null, mut unchanged) = (false, false);
             let value = pg_sys::heap_getattr(found, i32::from(column), table.tuple_desc(), &mut null);
             let mut next = pg_sys::Datum::from((value.value() as i32).wrapping_add(1));
-            let tuple = pg_sys::heap_modify_tuple_by_cols(
-                found,
-                table.tuple_desc(),
-                1,
-                &mut i32::from(column),
-                &mut next,
-                &mut unchanged,
-            );
+            let tuple = pg_sys::heap_modify_tuple_by_cols(found, table.tuple_desc(), 1, &mut i32::from(column), &mut next, &mut unchanged);
             pg_sys::CatalogTupleUpdate(table.as_ptr(), &mut (*tuple).t_self, tuple);
         }
         pg_sys::systable_endscan(scan);

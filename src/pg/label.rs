@@ -24,14 +24,8 @@ impl Label {
         let base = relation::base_type(type_oid);
         let (mut function, mut is_varlena) = (pg_sys::InvalidOid, false);
         // SAFETY: catalog lookups; the out pointers are to live locals.
-        let path = unsafe {
-            pg_sys::find_coercion_pathway(
-                pg_sys::TEXTOID,
-                base,
-                pg_sys::CoercionContext::COERCION_EXPLICIT,
-                &mut function,
-            )
-        };
+        let path =
+            unsafe { pg_sys::find_coercion_pathway(pg_sys::TEXTOID, base, pg_sys::CoercionContext::COERCION_EXPLICIT, &mut function) };
         if base == pg_sys::TEXTOID || path == pg_sys::CoercionPathType::COERCION_PATH_RELABELTYPE {
             return Self::Text;
         }
@@ -56,9 +50,7 @@ impl Label {
         unsafe {
             match self {
                 Self::Text => value,
-                Self::Cast(info) => {
-                    pg_sys::FunctionCall1Coll((&raw const **info).cast_mut(), pg_sys::DEFAULT_COLLATION_OID, value)
-                }
+                Self::Cast(info) => pg_sys::FunctionCall1Coll((&raw const **info).cast_mut(), pg_sys::DEFAULT_COLLATION_OID, value),
                 Self::Output(info) => {
                     let text = pg_sys::OutputFunctionCall((&raw const **info).cast_mut(), value);
                     varlena::from_bytes(CStr::from_ptr(text).to_bytes())

@@ -47,7 +47,14 @@ fn sources(row: &Recommendation) -> Vec<&'static str> {
     row.sources().map(recommend::Source::name).collect()
 }
 
-fn shown(arguments: &Arguments<'_>, reader: &Reader<'_>, profile: &Profile, contexts: &[ContextId], weights: &Weights, wish: &Wish) -> Result<Vec<Shown>> {
+fn shown(
+    arguments: &Arguments<'_>,
+    reader: &Reader<'_>,
+    profile: &Profile,
+    contexts: &[ContextId],
+    weights: &Weights,
+    wish: &Wish,
+) -> Result<Vec<Shown>> {
     let failed = |source| arguments.failure(source);
     let query = query(reader, profile, contexts, weights);
     let exclude: FxHashSet<ItemId> = reader.items(&wish.exclude).map_err(failed)?.into_iter().flatten().collect();
@@ -62,8 +69,11 @@ fn shown(arguments: &Arguments<'_>, reader: &Reader<'_>, profile: &Profile, cont
     let rows = reader.with_store(|store| recommend::recommend(store, &query, &filter)).map_err(failed)?;
     let items: Vec<ItemId> = rows.iter().map(|row| row.item).collect();
     let keys = reader.keys(&items).map_err(failed)?;
-    let mut list: Vec<Shown> =
-        keys.into_iter().zip(&rows).filter_map(|(key, row)| key.map(|item| Shown { item, score: row.score, sources: sources(row) })).collect();
+    let mut list: Vec<Shown> = keys
+        .into_iter()
+        .zip(&rows)
+        .filter_map(|(key, row)| key.map(|item| Shown { item, score: row.score, sources: sources(row) }))
+        .collect();
     if list.len() < wish.n && wish.min_score.is_none() && reader.recommender().eligible.is_some() {
         let hidden: Vec<ItemId> = profile.items.iter().map(|known| known.item).collect();
         let hidden = reader.keys(&hidden).map_err(failed)?.into_iter().flatten();

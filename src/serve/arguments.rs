@@ -132,7 +132,11 @@ impl<'a> Arguments<'a> {
         let expected = self.recommender.item.key;
         match KeyType::of(given) {
             Ok(given) if given.comparable(expected) => Ok(()),
-            _ => Err(ServeError::ItemType { name: self.recommender.name.clone(), expected: expected.sql(), given: relation::type_name(given) }),
+            _ => Err(ServeError::ItemType {
+                name: self.recommender.name.clone(),
+                expected: expected.sql(),
+                given: relation::type_name(given),
+            }),
         }
     }
 
@@ -140,7 +144,11 @@ impl<'a> Arguments<'a> {
         let expected = self.recommender.user.key;
         match KeyType::of(given) {
             Ok(given) if given.comparable(expected) => Ok(()),
-            _ => Err(ServeError::UserType { name: self.recommender.name.clone(), expected: expected.sql(), given: relation::type_name(given) }),
+            _ => Err(ServeError::UserType {
+                name: self.recommender.name.clone(),
+                expected: expected.sql(),
+                given: relation::type_name(given),
+            }),
         }
     }
 
@@ -164,7 +172,8 @@ fn shape(value: &serde_json::Value) -> &'static str {
 /// What one may learn from a recommender is what its events say: whoever asks must be allowed to read them.
 fn check_privileges(recommender: &Recommender) -> Result<()> {
     let table = || relation::qualified_name(recommender.events).unwrap_or_default();
-    let names = [Some(&recommender.user.name), Some(&recommender.item.name), Some(&recommender.time_column), recommender.event_column.as_ref()];
+    let names =
+        [Some(&recommender.user.name), Some(&recommender.item.name), Some(&recommender.time_column), recommender.event_column.as_ref()];
     let session = match &recommender.session {
         catalog::SessionRule::Column(column) => Some(column),
         catalog::SessionRule::Gap(_) => None,

@@ -47,10 +47,11 @@ pub fn others(recommender: &Recommender, shown: &[Key], n: usize) -> Result<Vec<
         item.key.sql(),
         item.key.sql_collation(),
     );
-    let found = spi::read_prepared(&sql, &[keys(recommender, shown)?, Arg::of(i64::try_from(n).unwrap_or(i64::MAX))], |row| match row.datum(1) {
-        Some(datum) => Ok(Some(Key::read(datum, item.key)?)),
-        None => Ok::<_, ServeError>(None),
-    })?;
+    let found =
+        spi::read_prepared(&sql, &[keys(recommender, shown)?, Arg::of(i64::try_from(n).unwrap_or(i64::MAX))], |row| match row.datum(1) {
+            Some(datum) => Ok(Some(Key::read(datum, item.key)?)),
+            None => Ok::<_, ServeError>(None),
+        })?;
     Ok(found.into_iter().flatten().collect())
 }
 

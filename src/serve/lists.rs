@@ -16,7 +16,11 @@ use crate::reader::Reader;
 use crate::sql_function;
 
 /// Asks `list` for ever more items until `n` of them are eligible or there are no more.
-fn eligible_of<S: Copy>(reader: &Reader<'_>, n: usize, list: impl Fn(usize) -> engine::Result<Vec<(ItemId, S)>>) -> engine::Result<Vec<(ItemId, S)>> {
+fn eligible_of<S: Copy>(
+    reader: &Reader<'_>,
+    n: usize,
+    list: impl Fn(usize) -> engine::Result<Vec<(ItemId, S)>>,
+) -> engine::Result<Vec<(ItemId, S)>> {
     let mut depth = n;
     loop {
         let found = list(depth)?;
@@ -88,7 +92,13 @@ fn from_rows(arguments: &Arguments<'_>, reader: &Reader<'_>, n: usize, asked: &[
 }
 
 /// Another half-life than the recommender's own: summed up from the events of the last 60 half-lives; what is older weighs less than 1e-18.
-fn from_events(arguments: &Arguments<'_>, reader: &Reader<'_>, n: usize, half_life: i64, asked: &[(usize, String)]) -> Result<Vec<(Key, f64)>> {
+fn from_events(
+    arguments: &Arguments<'_>,
+    reader: &Reader<'_>,
+    n: usize,
+    half_life: i64,
+    asked: &[(usize, String)],
+) -> Result<Vec<(Key, f64)>> {
     let recommender = reader.recommender();
     let conditions: String = (0..asked.len()).map(|place| format!(" AND context[{}] = ${}", asked[place].0 + 1, place + 4)).collect();
     let sql = format!(

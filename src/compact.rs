@@ -239,9 +239,10 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// The state of a recommender without rows, as TRUNCATE leaves it. Numbers go on, so that no old row can be taken for a new one.
+/// The state of a recommender without rows, as TRUNCATE leaves it. Numbers start anew, as in a rebuild: how many items there
+/// are is a part of the scores.
 fn emptied(state: State) -> State {
-    State { events: 0, total: LogSum::EMPTY, newest_at: None, ..state }
+    State { events: 0, total: LogSum::EMPTY, newest_at: None, next_user: 0, next_item: 0, next_session: 0, next_context: 0, ..state }
 }
 
 fn newest(stored: Option<Micros>, came: Micros) -> Option<Micros> {

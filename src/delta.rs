@@ -184,6 +184,13 @@ impl Delta {
             }
             Ok(true)
         })?;
+        let landmark = self.unpacked.landmark();
+        let newest = found.values().flat_map(|(_, events)| events).map(|row| row.event.at).max();
+        // Before the first compaction there is no packed event to measure from, and after a long silence it is too old.
+        if let Some(at) = newest.filter(|at| !landmark.reaches(*at)) {
+            self.users.clear();
+            self.unpacked = Unpacked::new(Landmark { at, ..landmark });
+        }
         let unpacked = &mut self.unpacked;
         self.users.retain(|key, folded| {
             let stays = found.contains_key(key);

@@ -122,12 +122,12 @@ pub(super) fn shortlist_score(candidate: &Candidate, all: &Candidates, query: &Q
 fn evidence(candidate: &Candidate, all: &Candidates, query: &Query<'_>, count: f64, base: f64) -> Features {
     let mut f = [0.0; FEATURE_COUNT];
     let (mut earlier, mut sequential) = (0.0, 0.0);
-    for place in 0..PAIR_WINDOW {
+    for (place, decay) in PLACE_DECAY.into_iter().enumerate() {
         let met = candidate.together[place] + candidate.next[place];
         if met > 0.0 {
-            sequential += PLACE_DECAY[place] * met / (all.together_total[place] + NORM_PRIOR).sqrt();
+            sequential += decay * met / (all.together_total[place] + NORM_PRIOR).sqrt();
             if place > 0 {
-                earlier += PLACE_DECAY[place] * candidate.next[place];
+                earlier += decay * candidate.next[place];
             }
         }
     }

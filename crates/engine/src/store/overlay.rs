@@ -185,6 +185,8 @@ impl Store for Overlay<'_> {
             totals.newest = totals.newest.max(changes.newest);
         }
         totals.score = totals.score.plus(delta.added).minus(delta.removed);
+        let packed_items = totals.items;
+        totals.items += self.unpacked.users_of_item.keys().filter(|&&item| item >= packed_items).count() as u32;
         totals.sessions += self.unpacked.next_session - FIRST_UNPACKED_SESSION;
         Ok(totals)
     }

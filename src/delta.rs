@@ -122,7 +122,6 @@ struct FoldedUser {
 pub struct Delta {
     generation: i64,
     epoch: i32,
-    half_life_us: i64,
     users: HashMap<Key, FoldedUser>,
     next_user: UserId,
     known: Known,
@@ -138,13 +137,10 @@ impl Delta {
     pub fn visible(rows: &PackedRows<'_>, rules: &Rules, horizon: Micros) -> Result<Self> {
         let (recommender, state) = (rows.recommender(), rows.state());
         let kept = KEPT.with_borrow_mut(|kept| kept.remove(&recommender.id));
-        let current = |delta: &Delta| {
-            delta.generation == state.generation && delta.epoch == state.epoch && delta.half_life_us == recommender.half_life_us
-        };
+        let current = |delta: &Delta| delta.generation == state.generation && delta.epoch == state.epoch;
         let mut delta = kept.filter(current).unwrap_or_else(|| Self {
             generation: state.generation,
             epoch: state.epoch,
-            half_life_us: recommender.half_life_us,
             users: HashMap::new(),
             next_user: FIRST_UNPACKED,
             known: Known::starting(FIRST_UNPACKED, FIRST_UNPACKED),

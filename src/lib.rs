@@ -16,6 +16,7 @@ mod past;
 mod pg;
 mod progress;
 mod reader;
+mod row_cache;
 mod rows;
 mod serve;
 mod state;

@@ -2,6 +2,7 @@
 //!
 //! `docs/architecture.md` follows an event and a query through these modules.
 
+mod backlog;
 mod catalog;
 mod compact;
 mod ddl;
@@ -42,6 +43,6 @@ pgrx::extension_sql_file!("../sql/maintain.sql", name = "maintain", requires = [
 pub extern "C-unwind" fn _PG_init() {
     pg::guc::register();
     pg::invalidation::register();
-    pg::transaction::register(&track::ENDS);
+    pg::transaction::register(&backlog::ENDS);
     worker::register_launcher();
 }

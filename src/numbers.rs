@@ -194,7 +194,7 @@ impl<'a> Numbers<'a> {
             "SELECT item_key, at, weight, session, context FROM recommend.events_{} WHERE user_key = $1 AND at <= $2",
             recommender.id
         );
-        let user = user.into_datum(recommender.user.oid).map_err(store_error)?;
+        let user = user.to_datum(recommender.user.oid).map_err(store_error)?;
         let args = [Arg::datum(Some(user), recommender.user.oid), Arg::datum(Some(pg_sys::Datum::from(horizon)), pg_sys::TIMESTAMPTZOID)];
         let events = owner::as_user(recommender.owner, || {
             spi::read_prepared(&sql, &args, |row| {

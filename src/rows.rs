@@ -155,7 +155,7 @@ impl KeyScan {
 
     fn get(&mut self, key: &Key) -> Result<Option<crate::pg::fetch::Columns<'_>>> {
         // A key that the column's type cannot hold is in no row.
-        let Ok(datum) = key.into_datum(self.key_type.oid()) else { return Ok(None) };
+        let Ok(datum) = key.to_datum(self.key_type.oid()) else { return Ok(None) };
         Ok(self.scan.get(&[datum]))
     }
 }

@@ -260,7 +260,9 @@ impl Store for Overlay<'_> {
     fn trending(&self, n: usize) -> Result<Vec<(ItemId, LogSum)>> {
         let changed: Vec<ItemId> = self.unpacked.users_of_item.keys().copied().collect();
         let merged = self.merged_stats(&changed)?;
-        let mut list = self.base.trending(n.saturating_add(changed.len()))?;
+        // Rounded up, so that a store which keeps what it read need not read again for each new event.
+        let enough = n.saturating_add(changed.len()).checked_next_power_of_two().unwrap_or(usize::MAX);
+        let mut list = self.base.trending(enough)?;
         list.retain(|(item, _)| !self.unpacked.users_of_item.contains_key(item));
         list.extend(merged.iter().filter(|(_, stats)| stats.events > 0).map(|&(item, stats)| (item, stats.score)));
         best_first(&mut list, n);

@@ -3,6 +3,7 @@
 //! `docs/architecture.md` follows an event and a query through these modules.
 
 mod backlog;
+mod batch;
 mod catalog;
 mod compact;
 mod ddl;

@@ -37,24 +37,21 @@ impl<'a> Batch<'a> {
     pub fn read(recommender: &'a Recommender, state: State, horizon: Micros, limit: u64) -> Result<Self> {
         let mut batch = Self { recommender, state, horizon, events: Vec::new(), done: Vec::new(), skipped: 0 };
         let mut users: HashMap<Key, ()> = HashMap::new();
-        let met = scan(recommender, state.epoch, batch.horizon, |met| {
-            match met {
-                Met::Event(row) => {
-                    let full = batch.done.len() as u64 >= limit;
-                    if !full || users.contains_key(&row.user) {
-                        users.entry(row.user.clone()).or_default();
-                        batch.done.push(row.version);
-                        batch.events.push(row);
-                    }
+        let met = scan(recommender, state.epoch, batch.horizon, |met| match met {
+            Met::Event(row) => {
+                let full = batch.done.len() as u64 >= limit;
+                if !full || users.contains_key(&row.user) {
+                    users.entry(row.user.clone()).or_default();
+                    batch.done.push(row.version);
+                    batch.events.push(row);
                 }
-                Met::Skipped(version, count) => {
-                    batch.done.push(version);
-                    batch.skipped += count;
-                }
-                Met::Gone(version) => batch.done.push(version),
-                Met::Future => {}
             }
-            Ok(true)
+            Met::Skipped(version, count) => {
+                batch.done.push(version);
+                batch.skipped += count;
+            }
+            Met::Gone(version) => batch.done.push(version),
+            Met::Future => {}
         });
         met.map_err(|source| failure(recommender, source))?;
         // In order of time, so that new items get their numbers in the order in which they were first seen.

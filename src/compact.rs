@@ -140,17 +140,14 @@ fn horizon() -> Micros {
 fn rebuild_locked(recommender: &Recommender, state: State) -> Result<u64> {
     let horizon = horizon();
     let (mut done, mut skipped_since) = (Vec::new(), 0);
-    let met = scan(recommender, state.epoch, horizon, |met| {
-        match met {
-            Met::Event(row) => done.push(row.version),
-            Met::Skipped(version, count) => {
-                skipped_since += count;
-                done.push(version);
-            }
-            Met::Gone(version) => done.push(version),
-            Met::Future => {}
+    let met = scan(recommender, state.epoch, horizon, |met| match met {
+        Met::Event(row) => done.push(row.version),
+        Met::Skipped(version, count) => {
+            skipped_since += count;
+            done.push(version);
         }
-        Ok(true)
+        Met::Gone(version) => done.push(version),
+        Met::Future => {}
     });
     met.map_err(|source| failure(recommender, source))?;
     let mut progress = Progress::start(

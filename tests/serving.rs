@@ -50,6 +50,7 @@ fn unpacked_items_count_whatever_their_numbers() {
     let batch = base.batch(1, vec![met(1), met(1 << 31)], Vec::new());
     let changes = fold(vec![batch], &rules, END, unpacked.next_session(), &base, &|| Ok(())).expect("folding works");
     unpacked.insert(1, changes);
+    unpacked.set_new_items(1);
     let overlay = Overlay { base: &base, unpacked: &unpacked, rules: &rules };
     assert_eq!(overlay.totals().expect("memory").items, 3);
 }

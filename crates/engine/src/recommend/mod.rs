@@ -1,6 +1,7 @@
 //! From rows to an ordered list: candidates -> features -> one score -> filters -> cut.
 
 mod candidates;
+mod contribution;
 mod features;
 mod fusion;
 mod neighbors_of_sessions;
@@ -9,6 +10,7 @@ mod rank;
 mod similar;
 
 pub use candidates::Source;
+pub use contribution::Contribution;
 pub use features::{FEATURE_COUNT, FEATURES, Feature, Features};
 pub use fusion::{SESSION_WEIGHTS, USER_WEIGHTS, Weights};
 pub use neighbors_of_sessions::SessionNeighbors;

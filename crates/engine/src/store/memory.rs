@@ -51,6 +51,36 @@ impl MemoryStore {
         self.histories.get(&user)
     }
 
+    /// An item's stats.
+    pub fn item_stats(&self, item: ItemId) -> ItemStats {
+        self.items.get(&item).copied().unwrap_or(ItemStats::NONE)
+    }
+
+    /// The number of events, dislikes left out.
+    pub fn events(&self) -> i64 {
+        self.total.events
+    }
+
+    /// Popularities by context and item.
+    pub fn context_stats(&self) -> impl Iterator<Item = ((ContextId, ItemId), ItemStats)> {
+        self.context_items.iter().map(|(&key, &stats)| (key, stats))
+    }
+
+    /// All neighbour rows.
+    pub fn neighbor_rows(&self) -> impl Iterator<Item = (ItemId, &Neighbors)> {
+        self.neighbors.iter().map(|(&item, row)| (item, row))
+    }
+
+    /// All visit rows.
+    pub fn visit_rows(&self) -> impl Iterator<Item = (ItemId, &Visits)> {
+        self.visits.iter().map(|(&item, row)| (item, row))
+    }
+
+    /// All sessions.
+    pub fn session_rows(&self) -> impl Iterator<Item = (SessionId, &Session)> {
+        self.sessions.iter().map(|(&id, session)| (id, session))
+    }
+
     /// A user's batch of events that came and went, to be folded.
     pub fn batch(&self, user: UserId, added: Vec<Event>, removed: Vec<Event>) -> UserBatch {
         UserBatch { user, history: self.histories.get(&user).cloned(), added, removed }

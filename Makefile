@@ -1,0 +1,82 @@
+# Every habit of the project is one command. PG_CONFIG chooses the Postgres, for instance
+#     make test PG_CONFIG=/usr/lib/postgresql/17/bin/pg_config
+# without it the highest major under /usr/lib/postgresql is taken, else the pg_config in PATH.
+
+SHELL := /bin/bash
+export PATH := $(HOME)/.cargo/bin:$(PATH)
+ifdef PG_CONFIG
+export PG_CONFIG
+endif
+
+ENGINE := -p pg_recommend_engine
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup build install installcheck package test test-unit test-install test-regress test-isolation \
+	test-cluster test-majors demo bench bench-recommend bench-write bench-engine accuracy fmt lint clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
+
+setup: ## Install what building and testing need (as root by apt, else it prints what to type)
+	@scripts/setup
+
+build: setup ## Build the extension in release
+	@scripts/install --build
+
+install: setup ## Build and install into the chosen Postgres
+	@scripts/install
+
+installcheck: ## Run the SQL tests against the installed extension in the running server (PGHOST, PGPORT, ...)
+	@scripts/regress --installcheck
+
+package: setup ## Build a tar.gz with the files to install
+	@scripts/install --package
+
+demo: setup test-install ## Load a real shop's log into a throwaway cluster and watch Postgres recommend from it
+	@scripts/demo
+
+test: setup test-unit test-install test-regress test-isolation test-cluster ## Run all tests (about 25 minutes on 2 cores)
+	@echo "All tests passed."
+
+test-unit: setup ## Run the engine's unit and property tests, without Postgres
+	cargo test $(ENGINE)
+
+test-install: setup
+	@scripts/install --for-tests
+
+test-regress: test-install ## Run pg_regress/ in a throwaway cluster
+	@scripts/regress
+
+test-isolation: test-install ## Run tests/isolation/: concurrent sessions, step by step
+	@scripts/regress --isolation
+
+test-cluster: test-install ## Run tests/cluster/: replication, standby, crash, dump and restore
+	@scripts/cluster-tests
+
+test-majors: ## Run the tests on the Postgres of Debian 13 and unstable, in chroots (root, about 2 GB each)
+	@scripts/test-majors
+
+bench: bench-engine bench-recommend bench-write ## Run all benches and print their tables
+
+bench-engine: setup ## Bench the engine in memory, without Postgres
+	cargo bench $(ENGINE) --bench recommend
+
+bench-recommend: test-install ## Bench recommend() against SELECT 1 and plain SQL (EVENTS="1000000 10000000")
+	@scripts/bench-recommend $(EVENTS)
+
+bench-write: test-install ## Bench tracked INSERT and COPY, the compactor, and the bytes per event
+	@scripts/bench-write
+
+accuracy: test-install ## Print the accuracy on two public logs, from the engine and through SQL
+	cargo bench $(ENGINE) --bench accuracy
+	@scripts/accuracy
+
+fmt: ## Format the Rust code
+	cargo fmt --all
+
+lint: setup ## Check formatting, clippy, the engine's purity, where unsafe is, and the scripts
+	@scripts/lint
+
+clean: ## Remove what was built
+	cargo clean

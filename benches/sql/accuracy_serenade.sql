@@ -1,0 +1,27 @@
+-- serenade through SQL: for every prefix of every test session the next item, among 20 recommended.
+CREATE TABLE clicks (session_id int NOT NULL, item_id int NOT NULL, at timestamptz NOT NULL);
+CREATE TABLE test (position bigserial PRIMARY KEY, session_id int, item_id int, epoch bigint);
+CREATE TABLE train (position bigserial PRIMARY KEY, session_id int, item_id int, epoch bigint);
+\copy train (session_id, item_id, epoch) FROM 'serenade_train.csv' CSV HEADER
+\copy test (session_id, item_id, epoch) FROM 'serenade_test.csv' CSV HEADER
+INSERT INTO clicks SELECT session_id, item_id, to_timestamp(epoch) FROM train ORDER BY epoch, position;
+
+CREATE EXTENSION pg_recommend;
+SELECT create_recommender('shop', 'clicks', user_column => 'session_id', item_column => 'item_id', time_column => 'at',
+    session_column => 'session_id', half_life => '7 days', include_seen => true) \g /dev/null
+ANALYZE;
+
+CREATE TABLE ranks AS
+WITH prefixes AS (
+    SELECT position, session_id, to_timestamp(epoch) AS at,
+           array_agg(item_id) OVER so_far AS items, lead(item_id) OVER so_far AS next_item
+    FROM test
+    WINDOW so_far AS (PARTITION BY session_id ORDER BY epoch, position)
+)
+SELECT p.position, (SELECT r.rank FROM recommend_session(p.items, 20, as_of => p.at) AS r WHERE r.item_id = p.next_item) AS rank
+FROM prefixes AS p
+WHERE p.next_item IS NOT NULL;
+
+\copy (SELECT position, rank FROM ranks ORDER BY position) TO 'serenade_sql_ranks.csv' CSV HEADER
+SELECT format('| serenade, %s predictions | HR@20 | %s |', count(*), round(count(rank)::numeric / count(*), 4)) FROM ranks;
+SELECT format('| serenade, %s predictions | MRR@20 | %s |', count(*), round(sum(coalesce(1.0 / rank, 0)) / count(*), 4)) FROM ranks;

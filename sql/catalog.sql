@@ -1,0 +1,79 @@
+-- The catalog: what is recommended from what. Kept by pg_dump; state tables, which belong to the owners of the event
+-- tables, are no members of the extension and are dumped as their owners' tables.
+
+CREATE SCHEMA recommend;
+COMMENT ON SCHEMA recommend IS 'Catalog and state of pg_recommend';
+GRANT USAGE ON SCHEMA recommend TO PUBLIC;
+
+CREATE TABLE recommend.recommenders (
+    id int PRIMARY KEY,
+    name text NOT NULL UNIQUE,
+    events regclass NOT NULL,
+    user_column name NOT NULL,
+    item_column name NOT NULL,
+    time_column name NOT NULL,
+    event_column name,
+    event_weights jsonb,
+    session_column name,
+    session_gap interval NOT NULL,
+    context_columns name[] NOT NULL,
+    half_life interval NOT NULL,
+    time_window interval,
+    max_edges_per_node int NOT NULL,
+    eligible regclass,
+    eligible_column name,
+    include_seen bool NOT NULL,
+    fusion_weights jsonb,
+    created_at timestamptz NOT NULL
+);
+COMMENT ON TABLE recommend.recommenders IS
+    'The recommenders. Changed by create_, alter_ and drop_recommender() only';
+COMMENT ON COLUMN recommend.recommenders.id IS 'The N in the names of the state tables; the lowest is the default recommender';
+COMMENT ON COLUMN recommend.recommenders.fusion_weights IS 'Weights of the ranking features where they differ from the defaults';
+
+CREATE TABLE recommend.epochs (
+    recommender int PRIMARY KEY,
+    epoch int NOT NULL
+);
+COMMENT ON TABLE recommend.epochs IS
+    'Raised by TRUNCATE of the event table: events of an older epoch are gone';
+
+CREATE SEQUENCE recommend.generation;
+COMMENT ON SEQUENCE recommend.generation IS
+    'Names the states of packed rows. A sequence, because a number must not come back after a rollback: backends keep what they read under it';
+
+CREATE TABLE recommend.state (
+    recommender int PRIMARY KEY,
+    generation bigint NOT NULL DEFAULT nextval('recommend.generation'),
+    packed_epoch int NOT NULL DEFAULT 0,
+    events bigint NOT NULL DEFAULT 0,
+    newest_at timestamptz,
+    next_user int NOT NULL DEFAULT 0,
+    next_item int NOT NULL DEFAULT 0,
+    next_session int NOT NULL DEFAULT 0,
+    next_context int NOT NULL DEFAULT 0,
+    skipped bigint NOT NULL DEFAULT 0,
+    total_score float8,
+    last_compaction timestamptz,
+    needs_rebuild bool NOT NULL DEFAULT false
+);
+COMMENT ON TABLE recommend.state IS
+    'What the packed rows of a recommender hold in total; its row is the lock of the compactor';
+
+CREATE TABLE recommend.partitions (
+    recommender int NOT NULL,
+    leaf regclass NOT NULL,
+    PRIMARY KEY (recommender, leaf)
+);
+COMMENT ON TABLE recommend.partitions IS
+    'The leaf partitions of partitioned event tables as last seen: attaching and detaching changes them';
+
+SELECT pg_catalog.pg_extension_config_dump('recommend.recommenders', '');
+SELECT pg_catalog.pg_extension_config_dump('recommend.generation', '');
+SELECT pg_catalog.pg_extension_config_dump('recommend.epochs', '');
+SELECT pg_catalog.pg_extension_config_dump('recommend.state', '');
+SELECT pg_catalog.pg_extension_config_dump('recommend.partitions', '');
+
+-- Definitions are no secret: table and column names are in pg_catalog for everyone. Totals are read through
+-- recommend.status.
+GRANT SELECT ON recommend.recommenders TO PUBLIC;

@@ -1,0 +1,37 @@
+-- Watching.
+
+CREATE FUNCTION recommend.progress_rows(
+    OUT pid int, OUT recommender int, OUT phase text, OUT events_done bigint, OUT events_total bigint
+) RETURNS SETOF record
+    LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'recommend_progress';
+COMMENT ON FUNCTION recommend.progress_rows() IS 'The rows of recommend.progress';
+
+CREATE VIEW recommend.progress AS
+    SELECT p.pid, r.name AS recommender, p.phase, p.events_done, p.events_total
+      FROM recommend.progress_rows() p
+      LEFT JOIN recommend.recommenders r ON r.id = p.recommender;
+COMMENT ON VIEW recommend.progress IS
+    'Running backfills, rebuilds and compactions; a recommender that is not committed yet has no name here';
+GRANT SELECT ON recommend.progress TO PUBLIC;
+
+CREATE FUNCTION recommend.status_rows(
+    OUT recommender text,
+    OUT events bigint,
+    OUT backlog bigint,
+    OUT future bigint,
+    OUT skipped bigint,
+    OUT users bigint,
+    OUT items bigint,
+    OUT newest_event timestamptz,
+    OUT last_compaction timestamptz,
+    OUT needs_rebuild bool,
+    OUT state_bytes bigint
+) RETURNS SETOF record
+    LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'recommend_status';
+COMMENT ON FUNCTION recommend.status_rows() IS 'The rows of recommend.status';
+
+CREATE VIEW recommend.status AS SELECT * FROM recommend.status_rows();
+COMMENT ON VIEW recommend.status IS
+    'What each recommender has packed (events, users, items), what waits in its delta (backlog, of which future events), '
+    'and rows skipped for want of a key or time; for those who may read the event table';
+GRANT SELECT ON recommend.status TO PUBLIC;

@@ -1,0 +1,23 @@
+SELECT s.events,
+       d.backlog,
+       d.future,
+       s.skipped,
+       (SELECT count(*) FROM recommend.users_{id}),
+       (SELECT count(*) FROM recommend.items_{id}),
+       s.newest_at,
+       s.last_compaction,
+       s.needs_rebuild,
+       (SELECT sum(pg_total_relation_size(c.oid))::bigint
+          FROM pg_class c
+         WHERE c.relnamespace = 'recommend'::regnamespace
+           AND c.relname = ANY (ARRAY['delta_{id}', 'users_{id}', 'items_{id}', 'neighbors_{id}', 'visits_{id}',
+                                      'sessions_{id}', 'contexts_{id}', 'context_items_{id}']))
+  FROM recommend.recommenders r
+  JOIN recommend.state s ON s.recommender = r.id
+ CROSS JOIN (SELECT count(*) AS backlog,
+                    count(*) FILTER (WHERE at > now() + $3 * interval '1 microsecond') AS future
+               FROM recommend.delta_{id}) d
+ WHERE r.id = $1
+   AND (has_table_privilege($2::oid, r.events::oid, 'SELECT')
+        OR has_any_column_privilege($2::oid, r.events::oid, 'SELECT')
+        OR pg_has_role($2::oid, 'pg_monitor', 'USAGE'))

@@ -1,0 +1,346 @@
+//! What a recommender is: its row in `recommend.recommenders`, with the columns, types and relations it names looked up.
+//!
+//! Definitions are cached per backend until the catalog or the event table changes. They are read as Postgres reads
+//! its own catalogs: the latest committed, whatever the isolation level, and without writing, so also on a standby.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+
+use pgrx::{PgSqlErrorCode, pg_sys};
+
+use crate::definition::{Definition, DefinitionError};
+use crate::key::KeyType;
+use crate::pg::error::SqlError;
+use crate::pg::spi::{self, Arg, SpiError};
+use crate::pg::{invalidation, owner, relation, snapshot};
+
+/// What can go wrong when a recommender is looked up.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// No recommender of that name.
+    #[error("recommender \"{name}\" does not exist")]
+    Unknown {
+        /// The name asked for.
+        name: String,
+        /// Those that exist.
+        existing: Vec<String>,
+    },
+    /// No recommender of that number.
+    #[error("recommender {0} does not exist")]
+    UnknownId(i32),
+    /// There is none at all.
+    #[error("there is no recommender yet")]
+    Empty,
+    /// A relation or column that the definition names is missing.
+    #[error("recommender \"{name}\" has lost {missing}")]
+    Damaged {
+        /// The recommender.
+        name: String,
+        /// What is missing.
+        missing: String,
+    },
+    /// The extension's objects are missing.
+    #[error("extension pg_recommend is not installed in this database")]
+    NotInstalled,
+    /// A stored definition that is not valid.
+    #[error(transparent)]
+    Definition(#[from] DefinitionError),
+    /// A statement.
+    #[error(transparent)]
+    Spi(#[from] SpiError),
+}
+
+impl SqlError for CatalogError {
+    fn sqlstate(&self) -> PgSqlErrorCode {
+        match self {
+            Self::Unknown { .. } | Self::UnknownId(_) | Self::Empty | Self::NotInstalled => PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
+            Self::Damaged { .. } => PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            Self::Definition(error) => error.sqlstate(),
+            Self::Spi(error) => error.sqlstate(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Unknown { existing, .. } if existing.is_empty() => Some(CREATE_HINT.into()),
+            Self::Unknown { existing, .. } => Some(format!("Existing recommenders: {}.", existing.join(", "))),
+            Self::Empty => Some(CREATE_HINT.into()),
+            Self::Damaged { .. } => Some("Drop it with drop_recommender() and create it again.".into()),
+            Self::NotInstalled => Some("CREATE EXTENSION pg_recommend;".into()),
+            Self::Definition(error) => error.hint(),
+            _ => None,
+        }
+    }
+
+    fn detail(&self) -> Option<String> {
+        match self {
+            Self::Definition(error) => error.detail(),
+            Self::Spi(error) => error.detail(),
+            _ => None,
+        }
+    }
+}
+
+const CREATE_HINT: &str = "Create one: SELECT create_recommender(name, events, user_column, item_column, time_column).";
+
+/// A key column of the event table.
+#[derive(Clone, Debug)]
+pub struct KeyColumn {
+    /// Its name.
+    pub name: String,
+    /// Its kind of key.
+    pub key: KeyType,
+    /// The type of keys in state tables and results: `key.oid()`.
+    pub oid: pg_sys::Oid,
+}
+
+/// What separates two sessions of a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SessionRule {
+    /// So many microseconds without an event.
+    Gap(i64),
+    /// Another value of this column.
+    Column(String),
+}
+
+/// The relations that hold a recommender's state. Names carry the recommender's id: `users` is `recommend.users_N`,
+/// `users_pkey` is `recommend.users_N_pkey`.
+#[derive(Clone, Debug)]
+pub struct Tables {
+    pub delta: pg_sys::Oid,
+    pub users: pg_sys::Oid,
+    pub users_pkey: pg_sys::Oid,
+    pub items: pg_sys::Oid,
+    pub items_pkey: pg_sys::Oid,
+    pub items_key: pg_sys::Oid,
+    pub items_score: pg_sys::Oid,
+    pub neighbors: pg_sys::Oid,
+    pub neighbors_pkey: pg_sys::Oid,
+    pub visits: pg_sys::Oid,
+    pub visits_pkey: pg_sys::Oid,
+    pub sessions: pg_sys::Oid,
+    pub sessions_pkey: pg_sys::Oid,
+    pub sessions_user: pg_sys::Oid,
+    pub contexts: pg_sys::Oid,
+    pub contexts_key: pg_sys::Oid,
+    pub context_items: pg_sys::Oid,
+    pub context_items_pkey: pg_sys::Oid,
+    pub context_items_score: pg_sys::Oid,
+}
+
+/// The state tables by their stems, in the order in which they are made.
+pub const STATE_TABLES: [&str; 8] = ["delta", "users", "items", "neighbors", "visits", "sessions", "contexts", "context_items"];
+
+/// A recommender.
+#[derive(Clone, Debug)]
+pub struct Recommender {
+    /// Its number, the N in the names of its state tables.
+    pub id: i32,
+    /// Its name.
+    pub name: String,
+    /// The event table.
+    pub events: pg_sys::Oid,
+    /// The event table's owner, whose are the state tables too.
+    pub owner: pg_sys::Oid,
+    /// The user column.
+    pub user: KeyColumn,
+    /// The item column.
+    pub item: KeyColumn,
+    /// The time column.
+    pub time_column: String,
+    /// The column of the event type.
+    pub event_column: Option<String>,
+    /// The weights of event types by their text; types that are not listed are ignored. `None`: every event weighs 1.
+    pub event_weights: Option<BTreeMap<String, f32>>,
+    /// The session rule.
+    pub session: SessionRule,
+    /// The context columns.
+    pub context_columns: Vec<String>,
+    /// The half-life of a weight in microseconds.
+    pub half_life_us: i64,
+    /// How far back edges count, in microseconds.
+    pub time_window_us: Option<i64>,
+    /// How many neighbours a packed row keeps.
+    pub max_edges: u32,
+    /// A table or view of the items that may be shown, and its key column.
+    pub eligible: Option<(pg_sys::Oid, String)>,
+    /// Whether items that the user has seen are recommended where the call does not say.
+    pub include_seen: bool,
+    /// Where its state is.
+    pub tables: Tables,
+}
+
+#[derive(Default)]
+struct Cache {
+    generation: u64,
+    names: Option<Vec<(i32, String)>>,
+    loaded: HashMap<i32, Rc<Recommender>>,
+}
+
+thread_local! {
+    static CACHE: RefCell<Cache> = RefCell::new(Cache::default());
+}
+
+/// The oid of `recommend.recommenders`, whose relcache invalidation stands for "a definition has changed".
+pub fn catalog_relation() -> Result<pg_sys::Oid, CatalogError> {
+    relation::state_relation("recommenders").ok_or(CatalogError::NotInstalled)
+}
+
+/// The role that owns the catalog: the one that created the extension.
+pub fn catalog_owner() -> Result<pg_sys::Oid, CatalogError> {
+    relation::owner(catalog_relation()?).ok_or(CatalogError::NotInstalled)
+}
+
+/// Tell all sessions that definitions have changed.
+pub fn announce_change() -> Result<(), CatalogError> {
+    invalidation::announce(catalog_relation()?);
+    Ok(())
+}
+
+/// The recommender of that name; `None` is the default one, the first that was made.
+pub fn by_name(name: Option<&str>) -> Result<Rc<Recommender>, CatalogError> {
+    let names = names()?;
+    let found = match name {
+        None => names.first(),
+        Some(name) => names.iter().find(|(_, existing)| existing == name),
+    };
+    match (found, name) {
+        (Some((id, _)), _) => by_id(*id),
+        (None, None) => Err(CatalogError::Empty),
+        (None, Some(name)) => {
+            Err(CatalogError::Unknown { name: name.to_owned(), existing: names.into_iter().map(|(_, existing)| existing).collect() })
+        }
+    }
+}
+
+/// The recommender of that number.
+pub fn by_id(id: i32) -> Result<Rc<Recommender>, CatalogError> {
+    let generation = fresh_cache();
+    if let Some(found) = CACHE.with_borrow(|cache| cache.loaded.get(&id).cloned()) {
+        return Ok(found);
+    }
+    invalidation::watch(catalog_relation()?);
+    let definition = as_owner(|| definition(id))??;
+    invalidation::watch(definition.events);
+    let recommender = Rc::new(Recommender::resolve(definition)?);
+    CACHE.with_borrow_mut(|cache| {
+        // A change that arrived while loading leaves the cache at the older generation: it is dropped at the next use.
+        if cache.generation == generation {
+            cache.loaded.insert(id, Rc::clone(&recommender));
+        }
+    });
+    Ok(recommender)
+}
+
+/// A recommender's row of the catalog; the caller has put on the catalog owner's role.
+pub fn definition(id: i32) -> Result<Definition, CatalogError> {
+    snapshot::with_latest(|| spi::read_prepared(include_str!("../sql/recommender.sql"), &[Arg::of(id)], Definition::from_row))?
+        .pop()
+        .ok_or(CatalogError::UnknownId(id))
+}
+
+/// All recommenders, lowest id first: (id, name).
+pub fn names() -> Result<Vec<(i32, String)>, CatalogError> {
+    fresh_cache();
+    if let Some(names) = CACHE.with_borrow(|cache| cache.names.clone()) {
+        return Ok(names);
+    }
+    invalidation::watch(catalog_relation()?);
+    let names: Vec<(i32, String)> = as_owner(|| {
+        snapshot::with_latest(|| {
+            spi::read_prepared("SELECT id, name FROM recommend.recommenders ORDER BY id", &[], |row| {
+                Ok::<_, CatalogError>((row.value(1)?, row.value(2)?))
+            })
+        })
+    })??;
+    CACHE.with_borrow_mut(|cache| cache.names = Some(names.clone()));
+    Ok(names)
+}
+
+/// Empty the cache if something it depends on has changed; gives the generation it is good for.
+fn fresh_cache() -> u64 {
+    invalidation::accept();
+    let generation = invalidation::generation();
+    CACHE.with_borrow_mut(|cache| {
+        if cache.generation != generation {
+            *cache = Cache { generation, ..Cache::default() };
+        }
+    });
+    generation
+}
+
+/// Run `work` as the catalog's owner.
+pub fn as_owner<T>(work: impl FnOnce() -> T) -> Result<T, CatalogError> {
+    Ok(owner::as_user(catalog_owner()?, work))
+}
+
+impl Recommender {
+    fn resolve(definition: Definition) -> Result<Self, CatalogError> {
+        let damaged = |missing: String| CatalogError::Damaged { name: definition.name.clone(), missing };
+        let events = definition.events;
+        let owner = relation::owner(events).ok_or_else(|| damaged("its event table".into()))?;
+        let key_column = |name: &str| {
+            let number = relation::column_number(events, name).ok_or_else(|| damaged(format!("column \"{name}\" of its event table")))?;
+            let key = KeyType::of(relation::column_type(events, number)).map_err(DefinitionError::from)?;
+            Ok::<_, CatalogError>(KeyColumn { name: name.to_owned(), key, oid: key.oid() })
+        };
+        let user = key_column(&definition.user_column)?;
+        let item = key_column(&definition.item_column)?;
+        let tables = Tables::of(definition.id).map_err(|missing| damaged(format!("recommend.{missing}")))?;
+        Ok(Self {
+            id: definition.id,
+            name: definition.name,
+            events,
+            owner,
+            user,
+            item,
+            time_column: definition.time_column,
+            event_column: definition.event_column,
+            event_weights: definition.event_weights,
+            session: definition.session,
+            context_columns: definition.context_columns,
+            half_life_us: definition.half_life_us,
+            time_window_us: definition.time_window_us,
+            max_edges: definition.max_edges.unsigned_abs(),
+            eligible: definition.eligible,
+            include_seen: definition.include_seen,
+            tables,
+        })
+    }
+}
+
+impl Tables {
+    /// Look up all relations of recommender `id`; the error is the name of a missing one.
+    fn of(id: i32) -> Result<Self, String> {
+        let table = |stem: &str| {
+            let name = format!("{stem}_{id}");
+            relation::state_relation(&name).ok_or(name)
+        };
+        let index = |stem: &str, what: &str| {
+            let name = format!("{stem}_{id}_{what}");
+            relation::state_relation(&name).ok_or(name)
+        };
+        Ok(Self {
+            delta: table("delta")?,
+            users: table("users")?,
+            users_pkey: index("users", "pkey")?,
+            items: table("items")?,
+            items_pkey: index("items", "pkey")?,
+            items_key: index("items", "key")?,
+            items_score: index("items", "score")?,
+            neighbors: table("neighbors")?,
+            neighbors_pkey: index("neighbors", "pkey")?,
+            visits: table("visits")?,
+            visits_pkey: index("visits", "pkey")?,
+            sessions: table("sessions")?,
+            sessions_pkey: index("sessions", "pkey")?,
+            sessions_user: index("sessions", "user")?,
+            contexts: table("contexts")?,
+            contexts_key: index("contexts", "key")?,
+            context_items: table("context_items")?,
+            context_items_pkey: index("context_items", "pkey")?,
+            context_items_score: index("context_items", "score")?,
+        })
+    }
+}

@@ -1,0 +1,230 @@
+//! The compactor: moves the delta into packed rows, or makes these anew from the event table.
+//!
+//! One transaction does all of it, so that a crash leaves either the delta or the packed rows. The lock is the
+//! recommender's row of `recommend.state`.
+
+use engine::event::Event;
+use engine::store::Store;
+use engine::store::memory::MemoryStore;
+use engine::{Micros, UserId};
+use pgrx::{PgSqlErrorCode, pg_sys};
+
+use crate::batch::Batch;
+use crate::catalog::{CatalogError, Recommender, catalog_owner};
+use crate::delta::{Met, scan};
+use crate::numbers::rules;
+use crate::past::Replay;
+use crate::pg::error::SqlError;
+use crate::pg::fetch::delete_rows;
+use crate::pg::spi::{self, Arg, SpiError};
+use crate::pg::{clock, guc, owner, snapshot};
+use crate::progress::{Phase, Progress};
+use crate::totals::{self, State};
+use crate::write::{WriteError, Writer, timestamp_datum};
+
+/// How many delta rows one transaction moves, unless told otherwise: bounds its memory to some 100 MB.
+pub const DEFAULT_BATCH: u64 = 200_000;
+
+/// What can go wrong while compacting.
+#[derive(Debug, thiserror::Error)]
+pub enum CompactError {
+    /// The engine, or the store under it.
+    #[error("could not compact recommender \"{name}\": {source}")]
+    Engine {
+        /// The recommender.
+        name: String,
+        /// What happened.
+        source: engine::Error,
+    },
+    /// The recommender went away.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// A statement.
+    #[error(transparent)]
+    Spi(#[from] SpiError),
+    /// A bulk statement.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+impl SqlError for CompactError {
+    fn sqlstate(&self) -> PgSqlErrorCode {
+        match self {
+            Self::Engine { .. } => PgSqlErrorCode::ERRCODE_DATA_CORRUPTED,
+            Self::Catalog(error) => error.sqlstate(),
+            Self::Spi(error) => error.sqlstate(),
+            Self::Write(_) => PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Engine { name, .. } => Some(format!("Make its rows anew: SELECT rebuild_recommender('{name}').")),
+            Self::Catalog(error) => error.hint(),
+            _ => None,
+        }
+    }
+}
+
+/// The module's result.
+pub type Result<T> = std::result::Result<T, CompactError>;
+
+/// Locks a recommender against other compactors; false when another one holds the lock and `wait` is not set.
+fn lock(recommender: &Recommender, wait: bool) -> Result<bool> {
+    let skip = if wait { "" } else { " SKIP LOCKED" };
+    let sql = format!("SELECT recommender FROM recommend.state WHERE recommender = $1 FOR UPDATE{skip}");
+    let found = owner::as_user(catalog_owner()?, || spi::write_returning(&sql, &[Arg::of(recommender.id)], |row| row.value::<i32>(1)));
+    Ok(!found.map_err(CompactError::Spi)?.is_empty())
+}
+
+/// What a call of [`compact`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// So many delta rows were moved.
+    Moved(u64),
+    /// Rows wait, but not yet long enough or enough of them.
+    NotDue,
+    /// Another session is at it.
+    Busy,
+}
+
+/// When a backlog is to be moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// At once; another session that is at it is waited for.
+    Now,
+    /// When it has grown to `recommend.compact_after` rows or the last compaction is [`REST`] ago: each compaction makes
+    /// readers read packed rows again that they had kept.
+    WhenDue,
+}
+
+/// How long small backlogs wait.
+const REST: Micros = 2_000_000;
+
+/// Moves up to `limit` delta rows into packed rows.
+///
+/// Where the packed rows are known to be wrong, it makes them anew instead.
+pub fn compact(recommender: &Recommender, limit: u64, pace: Pace) -> Result<Outcome> {
+    if !lock(recommender, pace == Pace::Now)? {
+        return Ok(Outcome::Busy);
+    }
+    snapshot::with_current(|| {
+        let state = state_of(recommender)?;
+        if state.needs_rebuild {
+            return rebuild_locked(recommender, state).map(Outcome::Moved);
+        }
+        let batch = Batch::read(recommender, state, horizon(), limit)?;
+        let rested = state.last_compaction.is_none_or(|last| clock::now().saturating_sub(last) >= REST);
+        if pace == Pace::WhenDue && !rested && batch.len() < guc::compact_after() {
+            return Ok(if batch.len() > 0 { Outcome::NotDue } else { Outcome::Moved(0) });
+        }
+        batch.write().map(Outcome::Moved)
+    })
+}
+
+/// Makes all packed rows anew from the event table. Gives the number of events.
+pub fn rebuild(recommender: &Recommender) -> Result<u64> {
+    lock(recommender, true)?;
+    snapshot::with_current(|| rebuild_locked(recommender, state_of(recommender)?))
+}
+
+fn state_of(recommender: &Recommender) -> Result<State> {
+    totals::read(recommender.id).ok_or_else(|| CatalogError::UnknownId(recommender.id).into())
+}
+
+/// Events dated after this wait in the delta.
+fn horizon() -> Micros {
+    clock::now().saturating_add(guc::clock_skew_us())
+}
+
+fn rebuild_locked(recommender: &Recommender, state: State) -> Result<u64> {
+    let horizon = horizon();
+    let (mut done, mut skipped_since) = (Vec::new(), 0);
+    let met = scan(recommender, state.epoch, horizon, |met| match met {
+        Met::Event(row) => done.push(row.version),
+        Met::Skipped(version, count) => {
+            skipped_since += count;
+            done.push(version);
+        }
+        Met::Gone(version) => done.push(version),
+        Met::Future => {}
+    });
+    met.map_err(|source| failure(recommender, source))?;
+    let mut progress = Progress::start(
+        recommender.id,
+        Phase::ReadingEvents,
+        owner::as_user(catalog_owner()?, || totals::estimated_events(recommender.id))? as u64,
+    );
+    let mut replay = Replay::default();
+    let mut store = MemoryStore::new(rules(recommender));
+    let fold = |events: Vec<(UserId, Event)>| {
+        let folded = events.len() as u64;
+        store.append(events)?;
+        progress.advance(folded);
+        Ok(())
+    };
+    let count = replay.run(recommender, horizon, fold).map_err(|source| failure(recommender, source))?;
+    progress.phase(Phase::WritingRows);
+    owner::as_user(recommender.owner, || -> Result<()> {
+        let writer = Writer::new(recommender);
+        writer.clear()?;
+        snapshot::count_command();
+        let mut contexts: Vec<_> = replay.contexts().iter().collect();
+        contexts.sort_by_key(|(_, number)| **number);
+        writer.contexts(0, &contexts.into_iter().map(|(values, _)| values.clone()).collect::<Vec<_>>())?;
+        let items = (0..).zip(replay.item_keys()).map(|(item, key)| (key, item, store.item_stats(item)));
+        writer.items(items)?;
+        writer.context_items(store.context_stats())?;
+        writer.neighbors(store.neighbor_rows())?;
+        writer.visits(store.visit_rows())?;
+        writer.histories(replay.users().iter().map(|(key, user)| (key, *user, store.history(*user))))?;
+        writer.sessions(store.session_rows().map(|(id, session)| (id, Some(session))))?;
+        Ok(())
+    })?;
+    delete_rows(recommender.tables.delta, &done);
+    let totals = store.totals().map_err(|source| failure(recommender, source))?;
+    save(
+        recommender,
+        &State {
+            packed_epoch: state.epoch,
+            events: store.events(),
+            total: totals.score,
+            newest_at: newest(None, totals.newest),
+            next_user: replay.users().len() as u32,
+            next_item: replay.item_keys().len() as u32,
+            next_session: totals.sessions,
+            next_context: replay.contexts().len() as u32,
+            skipped: state.skipped + skipped_since,
+            needs_rebuild: false,
+            ..state
+        },
+    )?;
+    Ok(count)
+}
+
+/// Writes the state row; the generation moves.
+pub fn save(recommender: &Recommender, state: &State) -> Result<()> {
+    let args = [
+        Arg::of(recommender.id),
+        Arg::of(state.packed_epoch),
+        Arg::of(state.events),
+        Arg::datum(state.newest_at.map(timestamp_datum), pg_sys::TIMESTAMPTZOID),
+        Arg::of(state.next_user as i32),
+        Arg::of(state.next_item as i32),
+        Arg::of(state.next_session as i32),
+        Arg::of(state.next_context as i32),
+        Arg::of(state.skipped),
+        Arg::of(state.total.0),
+        Arg::of(state.needs_rebuild),
+    ];
+    owner::as_user(catalog_owner()?, || spi::write_prepared(include_str!("../sql/save_state.sql"), &args))?;
+    Ok(())
+}
+
+pub fn newest(stored: Option<Micros>, came: Micros) -> Option<Micros> {
+    stored.max((came != i64::MIN).then_some(came))
+}
+
+pub fn failure(recommender: &Recommender, source: engine::Error) -> CompactError {
+    CompactError::Engine { name: recommender.name.clone(), source }
+}

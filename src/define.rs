@@ -1,0 +1,237 @@
+//! `create_recommender`, `alter_recommender`, `rebuild_recommender`, `drop_recommender`.
+
+use pgrx::{PgSqlErrorCode, pg_sys};
+
+use crate::catalog::{self, CatalogError, Recommender};
+use crate::compact::{self, CompactError};
+use crate::ddl;
+use crate::definition::{self, Definition, DefinitionError};
+use crate::pg::error::SqlError;
+use crate::pg::function::{Call, CallError};
+use crate::pg::relation::{self, Relation};
+use crate::pg::spi::{self, Arg, SpiError};
+use crate::pg::{guc, snapshot};
+use crate::{sql_function, state, totals, worker};
+
+sql_function!(recommend_create, pg_finfo_recommend_create, create);
+sql_function!(recommend_alter, pg_finfo_recommend_alter, alter);
+sql_function!(recommend_rebuild, pg_finfo_recommend_rebuild, rebuild);
+sql_function!(recommend_drop, pg_finfo_recommend_drop, drop);
+
+/// What can go wrong when a recommender is defined.
+#[derive(Debug, thiserror::Error)]
+pub enum DefineError {
+    #[error(transparent)]
+    Definition(#[from] DefinitionError),
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    #[error(transparent)]
+    Compact(#[from] CompactError),
+    #[error(transparent)]
+    Call(#[from] CallError),
+    #[error(transparent)]
+    Spi(#[from] SpiError),
+}
+
+impl DefineError {
+    fn cause(&self) -> &dyn SqlError {
+        match self {
+            Self::Definition(error) => error,
+            Self::Catalog(error) => error,
+            Self::Compact(error) => error,
+            Self::Call(error) => error,
+            Self::Spi(error) => error,
+        }
+    }
+}
+
+impl SqlError for DefineError {
+    fn sqlstate(&self) -> PgSqlErrorCode {
+        self.cause().sqlstate()
+    }
+
+    fn hint(&self) -> Option<String> {
+        self.cause().hint()
+    }
+
+    fn detail(&self) -> Option<String> {
+        self.cause().detail()
+    }
+}
+
+/// The arguments from `first` on that are options, each as text (intervals and arrays of names too), NULL where the
+/// caller left them out. The SQL that stores them casts each back to the column's type.
+fn options(call: &Call, first: usize, count: usize) -> Vec<Arg> {
+    (first..first + count).map(|index| Arg::of(call.text(index))).collect()
+}
+
+fn create(call: &Call) -> Result<pg_sys::Datum, DefineError> {
+    let required = |index, name| call.text(index).ok_or(CallError::Null(name));
+    let name = required(0, "name")?;
+    let events: pg_sys::Oid = call.required(1, "events")?;
+    required(2, "user_column")?;
+    required(3, "item_column")?;
+    required(4, "time_column")?;
+    let backfill = call.arg(15).unwrap_or(true);
+    {
+        // The lock that CREATE TRIGGER takes: writers that have begun finish first, so that no row falls between the
+        // backfill's snapshot and the trigger.
+        let table = Relation::open(events, pg_sys::ShareRowExclusiveLock as i32);
+        definition::check_event_table(&table)?;
+    }
+    let id = catalog::as_owner(|| {
+        let mut args = vec![Arg::of(name.clone()), Arg::of(events)];
+        args.extend(options(call, 2, 13));
+        args.push(Arg::of(call.arg::<bool>(16)));
+        let id = insert(&name, &args)?;
+        let definition = catalog::definition(id)?;
+        definition.check()?;
+        ddl::unwatched(|| state::create(&definition))?;
+        catalog::announce_change()?;
+        Ok::<_, DefineError>(id)
+    })??;
+    fill(id, backfill)?;
+    Ok(call.value(Some(id)))
+}
+
+/// Write the rows of the catalog, and give the new recommender's id.
+fn insert(name: &str, args: &[Arg]) -> Result<i32, DefineError> {
+    // One at a time: two sessions must not take the same id or name.
+    spi::write("LOCK TABLE recommend.recommenders IN SHARE ROW EXCLUSIVE MODE", &[])?;
+    refuse_taken(name)?;
+    let ids = spi::write_returning(include_str!("../sql/insert_recommender.sql"), args, |row| row.value::<i32>(1))?;
+    let id = ids.first().copied().ok_or(SpiError::Null { column: 1 })?;
+    spi::write("INSERT INTO recommend.epochs (recommender, epoch) VALUES ($1, 0)", &[Arg::of(id)])?;
+    spi::write("INSERT INTO recommend.state (recommender) VALUES ($1)", &[Arg::of(id)])?;
+    Ok(id)
+}
+
+fn refuse_taken(name: &str) -> Result<(), DefineError> {
+    let taken = snapshot::with_latest(|| {
+        spi::read("SELECT 1 FROM recommend.recommenders WHERE name = $1", &[Arg::of(name)], |_| Ok::<_, SpiError>(()))
+    })?;
+    if taken.is_empty() { Ok(()) } else { Err(DefinitionError::Duplicate(name.to_owned()).into()) }
+}
+
+/// Bring existing rows into the state of recommender `id`: now, in the background where there are many, or, where
+/// the caller does not want it, only note that they are missing.
+fn fill(id: i32, now: bool) -> Result<Option<u64>, DefineError> {
+    let recommender = catalog::by_id(id)?;
+    let rows = catalog::as_owner(|| totals::estimated_events(id))??;
+    if now && rows <= guc::background_backfill() {
+        return Ok(Some(compact::rebuild(&recommender)?));
+    }
+    let pending = catalog::as_owner(|| {
+        spi::write(
+            &format!(
+                "UPDATE recommend.state SET needs_rebuild = true \
+                  WHERE recommender = $1 AND EXISTS (SELECT FROM recommend.events_{id})"
+            ),
+            &[Arg::of(id)],
+        )
+    })??;
+    if now && pending > 0 {
+        pgrx::ereport!(
+            NOTICE,
+            PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
+            format!("a background worker will read about {rows:.0} rows of the event table after commit"),
+            "Watch it in recommend.progress; recommend.status says when it is done."
+        );
+        worker::start_after_commit(relation::database());
+    }
+    Ok(None)
+}
+
+/// Lock the event table of the recommender called `name` and check that the caller owns it.
+fn owned(name: &str, lock: u32) -> Result<std::rc::Rc<Recommender>, DefineError> {
+    let recommender = catalog::by_name(Some(name))?;
+    // The compactor locks the state first and reads the event table then: take the locks in the same order.
+    catalog::as_owner(|| spi::write("SELECT FROM recommend.state WHERE recommender = $1 FOR UPDATE", &[Arg::of(recommender.id)]))??;
+    let table = Relation::open(recommender.events, lock as i32);
+    definition::check_owner(&table)?;
+    Ok(recommender)
+}
+
+fn rebuild(call: &Call) -> Result<pg_sys::Datum, DefineError> {
+    let name: String = call.required(0, "name")?;
+    let recommender = owned(&name, pg_sys::AccessShareLock)?;
+    let events = compact::rebuild(&recommender)?;
+    Ok(call.value(i64::try_from(events).ok()))
+}
+
+fn drop(call: &Call) -> Result<pg_sys::Datum, DefineError> {
+    let name: String = call.required(0, "name")?;
+    let recommender = owned(&name, pg_sys::AccessExclusiveLock)?;
+    forget(recommender.id)?;
+    Ok(call.void())
+}
+
+/// Remove a recommender: the catalog rows, the state, the triggers.
+pub fn forget(id: i32) -> Result<(), DefineError> {
+    catalog::as_owner(|| {
+        spi::write("DELETE FROM recommend.recommenders WHERE id = $1", &[Arg::of(id)])?;
+        spi::write("DELETE FROM recommend.epochs WHERE recommender = $1", &[Arg::of(id)])?;
+        spi::write("DELETE FROM recommend.state WHERE recommender = $1", &[Arg::of(id)])?;
+        ddl::unwatched(|| state::drop(id))?;
+        catalog::announce_change()?;
+        Ok(())
+    })?
+}
+
+fn alter(call: &Call) -> Result<pg_sys::Datum, DefineError> {
+    let name: String = call.required(0, "name")?;
+    // Columns and weights are what view and triggers are made from; changing them keeps writers and readers out.
+    let redefines = (1..=6).chain([8]).any(|index| call.datum(index).is_some());
+    let lock = if redefines { pg_sys::AccessExclusiveLock } else { pg_sys::ShareUpdateExclusiveLock };
+    let recommender = owned(&name, lock)?;
+    let id = recommender.id;
+    let refill = catalog::as_owner(|| {
+        let before = catalog::definition(id)?;
+        if let Some(new_name) = call.text(15).filter(|new_name| *new_name != before.name) {
+            spi::write("LOCK TABLE recommend.recommenders IN SHARE ROW EXCLUSIVE MODE", &[])?;
+            refuse_taken(&new_name)?;
+        }
+        let mut args = vec![Arg::of(id)];
+        args.extend(options(call, 1, 13));
+        args.push(Arg::of(call.arg::<bool>(14)));
+        args.push(Arg::of(call.text(15)));
+        spi::write(include_str!("../sql/update_recommender.sql"), &args)?;
+        let after = catalog::definition(id)?;
+        after.check()?;
+        catalog::announce_change()?;
+        if !same_events(&before, &after) {
+            ddl::unwatched(|| {
+                state::drop(id)?;
+                state::create(&after)
+            })?;
+            spi::write(include_str!("../sql/reset_state.sql"), &[Arg::of(id)])?;
+            return Ok(true);
+        }
+        Ok::<_, DefineError>(!same_state(&before, &after))
+    })??;
+    if refill {
+        fill(id, true)?;
+    }
+    Ok(call.void())
+}
+
+/// Whether both definitions make the same events from the same rows.
+fn same_events(before: &Definition, after: &Definition) -> bool {
+    use crate::catalog::SessionRule::Column;
+    let session = |definition: &Definition| match &definition.session {
+        Column(column) => Some(column.clone()),
+        _ => None,
+    };
+    before.user_column == after.user_column
+        && before.item_column == after.item_column
+        && before.time_column == after.time_column
+        && before.event_column == after.event_column
+        && before.event_weights == after.event_weights
+        && session(before) == session(after)
+        && before.context_columns == after.context_columns
+}
+
+/// Whether both definitions make the same state from the same events.
+fn same_state(before: &Definition, after: &Definition) -> bool {
+    before.session == after.session && before.half_life_us == after.half_life_us && before.max_edges == after.max_edges
+}

@@ -1,0 +1,293 @@
+//! The visible delta, folded: what a reader lays over the packed rows.
+//!
+//! A backend keeps the folded delta between calls. Each call scans the delta table, and folds again only the users whose
+//! rows are not the ones that it has folded; so the cost of a call grows with what is new, not with the backlog.
+//! All of it is dropped when the compactor's generation moves.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+
+use engine::event::{Event, Rules};
+use engine::fold::{Past, UserBatch, fold};
+use engine::packed::{History, Landmark, Session};
+use engine::store::overlay::Unpacked;
+use engine::{Micros, Result, SessionId, UserId};
+use rustc_hash::FxHashMap;
+
+use crate::catalog::Recommender;
+use crate::key::Key;
+use crate::numbers::{KeyedEvent, Known as KnownNumbers, Numbers, store_error};
+use crate::pg::fetch::{HeapRow, Version, scan_heap};
+use crate::pg::interrupt;
+use crate::rows::{PackedRows, past_sessions, past_sessions_of};
+use crate::totals::int4;
+
+/// The first number of users, items and contexts that exist only in the delta; stored ones are smaller.
+const FIRST_UNPACKED: u32 = 1 << 31;
+
+/// The number of a user who has none yet.
+const NO_USER: UserId = UserId::MAX;
+
+/// One row of the delta table that changes something.
+#[derive(Debug, Clone)]
+pub struct DeltaRow {
+    /// The row version.
+    pub version: Version,
+    /// True for an event that came, false for one that went.
+    pub added: bool,
+    /// The user.
+    pub user: Key,
+    /// The event.
+    pub event: KeyedEvent,
+}
+
+/// What a scan of the delta meets.
+pub enum Met {
+    /// An event that came or went.
+    Event(DeltaRow),
+    /// A row that is no event: counted as skipped, by 1 or -1.
+    Skipped(Version, i64),
+    /// A row of an epoch that TRUNCATE has ended.
+    Gone(Version),
+    /// An event dated after the horizon.
+    Future,
+}
+
+impl Met {
+    fn read(recommender: &Recommender, epoch: i32, horizon: Micros, row: &mut HeapRow<'_>) -> Result<Self> {
+        if row.datum(1).map(int4) != Some(epoch) {
+            return Ok(Met::Gone(row.version));
+        }
+        let change = row.datum(2).map_or(0, |datum| datum.value() as i16);
+        let event = KeyedEvent::read(recommender, std::array::from_fn(|column| row.datum(column + 4)))?;
+        let (Some(user), Some(event)) = (row.datum(3), event) else {
+            let weight = row.datum(6).map_or(0.0, crate::totals::float4);
+            return Ok(Met::Skipped(row.version, if weight < 0.0 { -1 } else { 1 }));
+        };
+        if event.at > horizon {
+            return Ok(Met::Future);
+        }
+        let user = Key::read(user, recommender.user.key).map_err(store_error)?;
+        Ok(Met::Event(DeltaRow { version: row.version, added: change > 0, user, event }))
+    }
+}
+
+/// Calls `each` with what the active snapshot shows of the delta.
+pub fn scan(recommender: &Recommender, epoch: i32, horizon: Micros, mut each: impl FnMut(Met)) -> Result<()> {
+    scan_new(recommender, epoch, horizon, |_| false, |met| each(met))
+}
+
+/// [`scan`] without the rows whose versions are `known`, which are not even read.
+fn scan_new(
+    recommender: &Recommender,
+    epoch: i32,
+    horizon: Micros,
+    mut known: impl FnMut(Version) -> bool,
+    mut each: impl FnMut(Met),
+) -> Result<()> {
+    let mut result = Ok(());
+    scan_heap(recommender.tables.delta, |row| {
+        if known(row.version) {
+            return true;
+        }
+        match Met::read(recommender, epoch, horizon, row) {
+            Ok(met) => each(met),
+            Err(error) => result = Err(error),
+        }
+        result.is_ok()
+    });
+    result
+}
+
+/// What the fold reads beyond its batches, from one snapshot.
+pub struct PastEvents<'a> {
+    /// The packed rows.
+    pub rows: &'a PackedRows<'a>,
+    /// The numbers of keys.
+    pub numbers: &'a Numbers<'a>,
+    /// The users' keys, by number.
+    pub users: &'a FxHashMap<UserId, Key>,
+    /// Events after it do not count.
+    pub horizon: Micros,
+}
+
+impl Past for PastEvents<'_> {
+    fn sessions(&self, ids: &[SessionId]) -> Result<FxHashMap<SessionId, Session>> {
+        past_sessions(self.rows, ids)
+    }
+
+    fn sessions_of(&self, user: UserId) -> Result<Vec<(SessionId, Session)>> {
+        past_sessions_of(self.rows, user)
+    }
+
+    fn events_of(&self, batch: &UserBatch) -> Result<Vec<Event>> {
+        match self.users.get(&batch.user) {
+            Some(key) => self.numbers.events_of(self.rows.recommender(), key, self.horizon),
+            None => Ok(Vec::new()),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct FoldedUser {
+    number: UserId,
+    rows: Vec<DeltaRow>,
+}
+
+/// A row version that was met before.
+#[derive(Debug)]
+struct Known {
+    /// The refresh that met it last.
+    refresh: u64,
+    /// Whose event it is; `None` where it changes nothing.
+    user: Option<Key>,
+}
+
+/// The folded delta of one recommender, good for one generation and epoch.
+#[derive(Debug)]
+pub struct Delta {
+    generation: i64,
+    epoch: i32,
+    refreshes: u64,
+    rows: FxHashMap<Version, Known>,
+    users: HashMap<Key, FoldedUser>,
+    next_user: UserId,
+    numbers: KnownNumbers,
+    unpacked: Unpacked,
+}
+
+thread_local! {
+    static KEPT: RefCell<HashMap<i32, Delta>> = RefCell::new(HashMap::new());
+}
+
+impl Delta {
+    /// The delta that the active snapshot shows, up to `horizon`. Give it back to [`Delta::keep`] when done.
+    pub fn visible(rows: &PackedRows<'_>, rules: &Rules, horizon: Micros) -> Result<Self> {
+        let (recommender, state) = (rows.recommender(), rows.state());
+        let kept = KEPT.with_borrow_mut(|kept| kept.remove(&recommender.id));
+        let current = |delta: &Delta| delta.generation == state.generation && delta.epoch == state.epoch;
+        let mut delta = kept.filter(current).unwrap_or_else(|| Self {
+            generation: state.generation,
+            epoch: state.epoch,
+            refreshes: 0,
+            rows: FxHashMap::default(),
+            users: HashMap::new(),
+            next_user: FIRST_UNPACKED,
+            numbers: KnownNumbers::starting(FIRST_UNPACKED, FIRST_UNPACKED),
+            unpacked: Unpacked::new(Landmark { at: state.newest_at.unwrap_or(0), half_life: rules.half_life }),
+        });
+        delta.refresh(rows, rules, horizon)?;
+        Ok(delta)
+    }
+
+    /// Keeps the folded delta for the next call.
+    pub fn keep(self, recommender: i32) {
+        KEPT.with_borrow_mut(|kept| kept.insert(recommender, self));
+    }
+
+    /// The folded events.
+    pub fn unpacked(&self) -> &Unpacked {
+        &self.unpacked
+    }
+
+    /// The numbers of new items and contexts.
+    pub fn known(&self) -> &KnownNumbers {
+        &self.numbers
+    }
+
+    /// The user's history where the delta changes it; `Some(None)` where none is left.
+    pub fn history(&self, user: &Key) -> Option<Option<&History>> {
+        self.users.get(user).and_then(|folded| self.unpacked.history(folded.number))
+    }
+
+    /// Meets the rows that the snapshot shows, and folds the users again whose rows are not those that were folded.
+    fn refresh(&mut self, rows: &PackedRows<'_>, rules: &Rules, horizon: Micros) -> Result<()> {
+        self.refreshes += 1;
+        let (refresh, before) = (self.refreshes, self.rows.len());
+        let (mut met_again, mut changed, mut new) = (0, HashSet::new(), Vec::new());
+        let known = |version| {
+            let found = self.rows.get_mut(&version);
+            let known = found.is_some();
+            if let Some(row) = found {
+                row.refresh = refresh;
+                met_again += 1;
+            }
+            known
+        };
+        scan_new(rows.recommender(), self.epoch, horizon, known, |met| new.push(met))?;
+        if met_again < before {
+            self.forget_unmet(&mut changed);
+        }
+        for met in new {
+            let (version, user) = match met {
+                Met::Event(row) => {
+                    let (version, user) = (row.version, row.user.clone());
+                    let folded = self.users.entry(user.clone()).or_insert_with(|| FoldedUser { number: NO_USER, rows: Vec::new() });
+                    folded.rows.push(row);
+                    changed.insert(user.clone());
+                    (version, Some(user))
+                }
+                Met::Skipped(version, _) | Met::Gone(version) => (version, None),
+                Met::Future => continue,
+            };
+            self.rows.insert(version, Known { refresh, user });
+        }
+        if changed.is_empty() {
+            return Ok(());
+        }
+        let known = std::mem::replace(&mut self.numbers, KnownNumbers::starting(FIRST_UNPACKED, FIRST_UNPACKED));
+        let numbers = Numbers::new(rows, known);
+        let result = self.fold(rows, rules, horizon, &numbers, changed);
+        self.numbers = numbers.into_known();
+        self.unpacked.set_new_items(self.numbers.new_items.len() as u32);
+        result
+    }
+
+    /// Takes out the rows that this refresh has not met: another snapshot does not see them.
+    fn forget_unmet(&mut self, changed: &mut HashSet<Key>) {
+        let (refresh, users) = (self.refreshes, &mut self.users);
+        self.rows.retain(|version, row| {
+            let met = row.refresh == refresh;
+            if let (false, Some(user)) = (met, &row.user)
+                && let Some(folded) = users.get_mut(user)
+            {
+                folded.rows.retain(|row| row.version != *version);
+                changed.insert(user.clone());
+            }
+            met
+        });
+    }
+
+    fn fold(&mut self, rows: &PackedRows<'_>, rules: &Rules, horizon: Micros, numbers: &Numbers<'_>, changed: HashSet<Key>) -> Result<()> {
+        let mut stored = rows.users();
+        for key in changed {
+            let Some(folded) = self.users.get_mut(&key) else { continue };
+            if folded.rows.is_empty() {
+                self.unpacked.remove(folded.number);
+                self.users.remove(&key);
+                continue;
+            }
+            let found = rows.user(&mut stored, &key)?;
+            if folded.number == NO_USER {
+                folded.number = found.as_ref().map_or(self.next_user, |(number, _)| *number);
+                self.next_user += u32::from(found.is_none());
+            }
+            let batch = user_batch(numbers, folded.number, found.map(|(_, history)| history), &folded.rows)?;
+            let past = PastEvents { rows, numbers, users: &FxHashMap::from_iter([(folded.number, key.clone())]), horizon };
+            let landmark = self.unpacked.landmark().at;
+            let changes = fold(vec![batch], rules, landmark, self.unpacked.next_session(), &past, &interrupt::checker())?;
+            self.unpacked.insert(folded.number, changes);
+        }
+        Ok(())
+    }
+}
+
+/// A user's delta rows as a batch for the fold.
+pub fn user_batch(numbers: &Numbers<'_>, user: UserId, history: Option<History>, rows: &[DeltaRow]) -> Result<UserBatch> {
+    let mut batch = UserBatch { user, history, added: Vec::new(), removed: Vec::new() };
+    for row in rows {
+        let event = numbers.event(&row.event)?;
+        if row.added { batch.added.push(event) } else { batch.removed.push(event) }
+    }
+    Ok(batch)
+}

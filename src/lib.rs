@@ -1,0 +1,49 @@
+//! Recommendations inside Postgres, next to the event data.
+//!
+//! `docs/architecture.md` follows an event and a query through these modules.
+
+mod backlog;
+mod batch;
+mod catalog;
+mod compact;
+mod ddl;
+mod define;
+mod definition;
+mod delta;
+mod key;
+mod maintain;
+mod numbers;
+mod packed;
+mod past;
+mod pg;
+mod progress;
+mod reader;
+mod row_cache;
+mod rows;
+mod serve;
+mod state;
+mod status;
+mod totals;
+mod track;
+mod truncate;
+mod worker;
+mod write;
+
+pgrx::pg_module_magic!();
+
+pgrx::extension_sql_file!("../sql/catalog.sql", name = "catalog", bootstrap);
+pgrx::extension_sql_file!("../sql/packed.sql", name = "packed", requires = ["catalog"]);
+pgrx::extension_sql_file!("../sql/track.sql", name = "track", requires = ["catalog"]);
+pgrx::extension_sql_file!("../sql/define.sql", name = "define", requires = ["catalog", "packed"]);
+pgrx::extension_sql_file!("../sql/status.sql", name = "status", requires = ["catalog"]);
+pgrx::extension_sql_file!("../sql/serve.sql", name = "serve", requires = ["packed"]);
+pgrx::extension_sql_file!("../sql/maintain.sql", name = "maintain", requires = ["catalog"]);
+
+/// Called once per process, when the library is loaded.
+#[pgrx::pg_guard]
+pub extern "C-unwind" fn _PG_init() {
+    pg::guc::register();
+    pg::invalidation::register();
+    pg::transaction::register(&backlog::ENDS);
+    worker::register_launcher();
+}

@@ -1,0 +1,233 @@
+//! Dense numbers for the user's own keys, and events in terms of them.
+
+use std::cell::RefCell;
+
+use engine::decay::HalfLife;
+use engine::event::{DEFAULT_MAX_VISITS, Event, Rules, SessionRule};
+use engine::{ContextId, Error, ItemId, Micros, NO_CONTEXT, Result};
+use pgrx::datum::{FromDatum, IntoDatum};
+use pgrx::pg_sys;
+use rustc_hash::FxHashMap;
+
+use crate::catalog::{self, Recommender};
+use crate::key::Key;
+use crate::pg::fetch::{Equality, Scan};
+use crate::pg::owner;
+use crate::pg::spi::{self, Arg, SpiError};
+use crate::rows::PackedRows;
+use crate::totals::{float4, int8, number};
+
+/// A recommender's rules, as the engine takes them.
+pub fn rules(recommender: &Recommender) -> Rules {
+    // The catalog holds positive half-lives only; a microsecond stands in for one that a superuser has written over.
+    let half_life = HalfLife::from_micros(recommender.half_life_us.max(1));
+    Rules {
+        half_life: half_life.unwrap_or(HalfLife::SHORTEST),
+        session: match recommender.session {
+            catalog::SessionRule::Gap(micros) => SessionRule::Gap(micros),
+            catalog::SessionRule::Column(_) => SessionRule::Column,
+        },
+        max_edges: recommender.max_edges as usize,
+        max_visits: DEFAULT_MAX_VISITS,
+    }
+}
+
+/// The values of the context columns.
+pub type ContextValues = Vec<Option<String>>;
+
+/// An event in terms of keys.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KeyedEvent {
+    /// The item.
+    pub item: Key,
+    /// When.
+    pub at: Micros,
+    /// Its weight.
+    pub weight: f32,
+    /// The hash of the session column.
+    pub session: Option<i64>,
+    /// The context.
+    pub context: Option<ContextValues>,
+}
+
+impl KeyedEvent {
+    /// Reads the columns item_key, at, weight, session, context, as the delta and the event view have them.
+    pub fn read(recommender: &Recommender, columns: [Option<pg_sys::Datum>; 5]) -> Result<Option<Self>> {
+        let [Some(item), Some(at), Some(weight), session, context] = columns else { return Ok(None) };
+        Ok(Some(Self {
+            item: Key::read(item, recommender.item.key).map_err(store_error)?,
+            at: int8(at),
+            weight: float4(weight),
+            session: session.map(int8),
+            context: context.and_then(context_values),
+        }))
+    }
+}
+
+#[allow(unsafe_code)]
+fn context_values(datum: pg_sys::Datum) -> Option<ContextValues> {
+    // SAFETY: the column's type is text[].
+    unsafe { ContextValues::from_datum(datum, false) }
+}
+
+/// An error of the Postgres side inside a call of the engine.
+pub fn store_error(error: impl std::fmt::Display) -> Error {
+    Error::Store(error.to_string())
+}
+
+/// Gives items and contexts their numbers: the stored ones, or new ones from a given start.
+pub struct Numbers<'a> {
+    rows: &'a PackedRows<'a>,
+    known: RefCell<Known>,
+}
+
+/// The numbers found or given so far; outlives the snapshot that they were looked up in only together with its generation.
+#[derive(Debug)]
+pub struct Known {
+    items: FxHashMap<Key, ItemId>,
+    contexts: FxHashMap<ContextValues, ContextId>,
+    /// New items, in the order of their numbers.
+    pub new_items: Vec<Key>,
+    /// New contexts, in the order of their numbers.
+    pub new_contexts: Vec<ContextValues>,
+    first_item: ItemId,
+    first_context: ContextId,
+}
+
+impl Known {
+    /// Nothing known; new numbers start here.
+    pub fn starting(first_item: ItemId, first_context: ContextId) -> Self {
+        Self {
+            items: FxHashMap::default(),
+            contexts: FxHashMap::default(),
+            new_items: Vec::new(),
+            new_contexts: Vec::new(),
+            first_item,
+            first_context,
+        }
+    }
+
+    /// The key of an item that has no stored number.
+    pub fn new_item(&self, item: ItemId) -> Option<&Key> {
+        self.new_items.get(item.checked_sub(self.first_item)? as usize)
+    }
+
+    /// The number of an item that was looked up before.
+    pub fn item(&self, key: &Key) -> Option<ItemId> {
+        self.items.get(key).copied()
+    }
+
+    /// The new contexts that satisfy `matches`.
+    pub fn contexts_that(&self, matches: impl Fn(&ContextValues) -> bool) -> Vec<ContextId> {
+        (self.first_context..).zip(&self.new_contexts).filter(|(_, values)| matches(values)).map(|(context, _)| context).collect()
+    }
+
+    /// All known numbers of items.
+    pub fn items(&self) -> impl Iterator<Item = (&Key, ItemId)> {
+        self.items.iter().map(|(key, item)| (key, *item))
+    }
+}
+
+impl<'a> Numbers<'a> {
+    /// Continues from what is known.
+    pub fn new(rows: &'a PackedRows<'a>, known: Known) -> Self {
+        Self { rows, known: RefCell::new(known) }
+    }
+
+    /// What is known in the end.
+    pub fn into_known(self) -> Known {
+        self.known.into_inner()
+    }
+
+    /// The item's number; a new one for a new item.
+    pub fn item(&self, key: &Key) -> Result<ItemId> {
+        if let Some(item) = self.known.borrow().items.get(key) {
+            return Ok(*item);
+        }
+        let stored = self.rows.item(&mut self.rows.items_by_key(), key)?;
+        let mut known = self.known.borrow_mut();
+        let item = match stored {
+            Some(item) => item,
+            None => {
+                known.new_items.push(key.clone());
+                known.first_item + known.new_items.len() as u32 - 1
+            }
+        };
+        known.items.insert(key.clone(), item);
+        Ok(item)
+    }
+
+    /// The context's number; a new one for a new context.
+    pub fn context(&self, values: Option<&ContextValues>) -> Result<ContextId> {
+        let Some(values) = values else { return Ok(NO_CONTEXT) };
+        if let Some(context) = self.known.borrow().contexts.get(values) {
+            return Ok(*context);
+        }
+        let stored = stored_context(self.rows, values);
+        let mut known = self.known.borrow_mut();
+        let context = match stored {
+            Some(context) => context,
+            None => {
+                known.new_contexts.push(values.clone());
+                known.first_context + known.new_contexts.len() as u32 - 1
+            }
+        };
+        known.contexts.insert(values.clone(), context);
+        Ok(context)
+    }
+
+    /// An event in terms of numbers.
+    pub fn event(&self, event: &KeyedEvent) -> Result<Event> {
+        Ok(Event {
+            item: self.item(&event.item)?,
+            at: event.at,
+            tie: event.item.tie(),
+            weight: event.weight,
+            session: event.session,
+            context: self.context(event.context.as_ref())?,
+        })
+    }
+
+    /// All events of a user up to `horizon` that the event table shows.
+    pub fn events_of(&self, recommender: &Recommender, user: &Key, horizon: Micros) -> Result<Vec<Event>> {
+        let sql = format!(
+            "SELECT item_key, at, weight, session, context FROM recommend.events_{} WHERE user_key = $1 AND at <= $2",
+            recommender.id
+        );
+        let user = user.to_datum(recommender.user.oid).map_err(store_error)?;
+        let args = [Arg::datum(Some(user), recommender.user.oid), Arg::datum(Some(pg_sys::Datum::from(horizon)), pg_sys::TIMESTAMPTZOID)];
+        let events = owner::as_user(recommender.owner, || {
+            spi::read_prepared(&sql, &args, |row| {
+                Ok::<_, SpiError>(KeyedEvent::read(recommender, std::array::from_fn(|column| row.datum(column + 1))))
+            })
+        });
+        let mut found = Vec::new();
+        for event in events.map_err(store_error)? {
+            if let Some(event) = event? {
+                found.push(self.event(&event)?);
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn stored_context(rows: &PackedRows<'_>, values: &ContextValues) -> Option<ContextId> {
+    if rows.state().is_void() {
+        return None;
+    }
+    let tables = &rows.recommender().tables;
+    let equality = Equality { procedure: pg_sys::Oid::from(pg_sys::F_ARRAY_EQ), collation: pg_sys::C_COLLATION_OID };
+    let mut scan = Scan::open(tables.contexts, tables.contexts_key, &[equality]);
+    let datum = values.clone().into_datum()?;
+    scan.get(&[datum]).and_then(|row| row.datum(1)).map(number)
+}
+
+/// The stored contexts whose columns have the values asked for.
+pub fn matching_contexts(recommender: &Recommender, asked: &[(usize, String)]) -> Result<Vec<ContextId>> {
+    // A context that does not hold all the values asked for does not match; the table has one row for each combination seen.
+    let conditions: Vec<String> = (0..asked.len()).map(|place| format!("context[{}] = ${}", asked[place].0 + 1, place + 1)).collect();
+    let sql = format!("SELECT node FROM recommend.contexts_{} WHERE {} ORDER BY node", recommender.id, conditions.join(" AND "));
+    let args: Vec<Arg> = asked.iter().map(|(_, value)| Arg::of(value.clone())).collect();
+    let read = || spi::read_prepared(&sql, &args, |row| row.value::<i32>(1).map(|node| node as u32));
+    owner::as_user(recommender.owner, read).map_err(|error: SpiError| store_error(error))
+}

@@ -1,0 +1,155 @@
+//! A recommender as it was: the same engine over rows made from the events up to a time.
+
+use engine::event::{Event, Rules};
+use engine::packed::History;
+use engine::store::Store;
+use engine::store::memory::MemoryStore;
+use engine::{ContextId, ItemId, Micros, NO_CONTEXT, Result, UserId};
+use rustc_hash::FxHashMap;
+
+use crate::catalog::Recommender;
+use crate::key::Key;
+use crate::numbers::{ContextValues, KeyedEvent, store_error};
+use crate::pg::owner;
+use crate::pg::spi::{self, Arg, SpiError};
+use pgrx::pg_sys;
+
+/// How many events are folded at a time.
+const CHUNK: usize = 50_000;
+
+/// Events of the event table in order of time, with dense numbers given on the way.
+#[derive(Default)]
+pub struct Replay {
+    users: FxHashMap<Key, UserId>,
+    items: FxHashMap<Key, ItemId>,
+    contexts: FxHashMap<ContextValues, ContextId>,
+    item_keys: Vec<Key>,
+}
+
+fn number<K: std::hash::Hash + Eq>(numbers: &mut FxHashMap<K, u32>, key: K) -> u32 {
+    let next = numbers.len() as u32;
+    *numbers.entry(key).or_insert(next)
+}
+
+impl Replay {
+    /// Reads all events up to `until` under the active snapshot and hands them on in chunks that end where the time changes.
+    pub fn run(
+        &mut self,
+        recommender: &Recommender,
+        until: Micros,
+        mut take: impl FnMut(Vec<(UserId, Event)>) -> Result<()>,
+    ) -> Result<u64> {
+        let sql = format!(
+            "SELECT item_key, at, weight, session, context, user_key FROM recommend.events_{} WHERE at <= $1 ORDER BY at",
+            recommender.id
+        );
+        let args = [Arg::datum(Some(pg_sys::Datum::from(until)), pg_sys::TIMESTAMPTZOID)];
+        let mut chunk: Vec<(UserId, Event)> = Vec::with_capacity(CHUNK);
+        let mut count = 0;
+        let mut each = |row: &spi::Row| -> Result<()> {
+            let Some(event) = KeyedEvent::read(recommender, std::array::from_fn(|column| row.datum(column + 1)))? else { return Ok(()) };
+            let Some(user) = row.datum(6) else { return Ok(()) };
+            let user = Key::read(user, recommender.user.key).map_err(store_error)?;
+            if chunk.len() >= CHUNK && chunk.last().is_some_and(|(_, last)| last.at != event.at) {
+                take(std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK)))?;
+            }
+            count += 1;
+            chunk.push((number(&mut self.users, user), self.event(event)));
+            Ok(())
+        };
+        owner::as_user(recommender.owner, || spi::stream(&sql, &args, 1000, |row| each(row).map_err(Failure::Engine)))?;
+        take(chunk)?;
+        Ok(count)
+    }
+
+    fn event(&mut self, event: KeyedEvent) -> Event {
+        let tie = event.item.tie();
+        let next = self.items.len() as u32;
+        let item = *self.items.entry(event.item).or_insert_with_key(|key| {
+            self.item_keys.push(key.clone());
+            next
+        });
+        let context = event.context.map_or(NO_CONTEXT, |values| number(&mut self.contexts, values));
+        Event { item, at: event.at, tie, weight: event.weight, session: event.session, context }
+    }
+
+    /// The users' numbers.
+    pub fn users(&self) -> &FxHashMap<Key, UserId> {
+        &self.users
+    }
+
+    /// The items' keys, in the order of their numbers.
+    pub fn item_keys(&self) -> &[Key] {
+        &self.item_keys
+    }
+
+    /// The contexts' numbers.
+    pub fn contexts(&self) -> &FxHashMap<ContextValues, ContextId> {
+        &self.contexts
+    }
+}
+
+/// An error on the way of a row: of the statement or of the engine.
+enum Failure {
+    Spi(SpiError),
+    Engine(engine::Error),
+}
+
+impl From<SpiError> for Failure {
+    fn from(error: SpiError) -> Self {
+        Self::Spi(error)
+    }
+}
+
+impl From<Failure> for engine::Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Spi(error) => store_error(error),
+            Failure::Engine(error) => error,
+        }
+    }
+}
+
+/// The store of one past time.
+pub struct PastStore {
+    replay: Replay,
+    store: MemoryStore,
+}
+
+impl PastStore {
+    /// Builds the rows from the events up to `as_of`.
+    pub fn build(recommender: &Recommender, rules: Rules, as_of: Micros) -> Result<Self> {
+        let mut replay = Replay::default();
+        let mut store = MemoryStore::new(rules);
+        replay.run(recommender, as_of, |events| store.append(events))?;
+        Ok(Self { replay, store })
+    }
+
+    /// The rows.
+    pub fn store(&self) -> &dyn Store {
+        &self.store
+    }
+
+    /// The user's history.
+    pub fn history(&self, user: &Key) -> Option<&History> {
+        self.replay.users.get(user).and_then(|user| self.store.history(*user))
+    }
+
+    /// The item's number.
+    pub fn item(&self, key: &Key) -> Option<ItemId> {
+        self.replay.items.get(key).copied()
+    }
+
+    /// The item's key.
+    pub fn key(&self, item: ItemId) -> Option<&Key> {
+        self.replay.item_keys.get(item as usize)
+    }
+
+    /// The contexts that satisfy `matches`.
+    pub fn contexts_that(&self, matches: impl Fn(&ContextValues) -> bool) -> Vec<ContextId> {
+        let mut found: Vec<ContextId> =
+            self.replay.contexts.iter().filter(|(values, _)| matches(values)).map(|(_, context)| *context).collect();
+        found.sort_unstable();
+        found
+    }
+}

@@ -1,0 +1,266 @@
+//! Functions that Postgres calls through its C interface and that the files under `sql/` declare by hand, with
+//! `LANGUAGE c AS 'MODULE_PATHNAME', '<symbol>'`.
+//!
+//! By hand, because names, defaults, COMMENTs and polymorphic results then stand where a DBA reads them: in SQL.
+#![allow(unsafe_code)]
+
+use std::ffi::{CStr, c_int};
+
+use pgrx::datum::{FromDatum, IntoDatum};
+use pgrx::{PgSqlErrorCode, pg_sys};
+
+use super::error::SqlError;
+
+/// Declare `symbol` to Postgres as a version-1 function whose body is a
+/// `fn(&Call) -> Result<pg_sys::Datum, impl SqlError>`. The second name is `pg_finfo_<symbol>`.
+#[macro_export]
+macro_rules! sql_function {
+    ($symbol:ident, $info:ident, $body:path) => {
+        #[allow(unsafe_code)] // the symbols that Postgres looks up
+        const _: () = {
+            /// Tells Postgres the calling convention.
+            #[unsafe(no_mangle)]
+            pub extern "C" fn $info() -> &'static ::pgrx::pg_sys::Pg_finfo_record {
+                const V1: ::pgrx::pg_sys::Pg_finfo_record = ::pgrx::pg_sys::Pg_finfo_record { api_version: 1 };
+                &V1
+            }
+
+            /// The entry point.
+            #[unsafe(no_mangle)]
+            pub unsafe extern "C-unwind" fn $symbol(fcinfo: ::pgrx::pg_sys::FunctionCallInfo) -> ::pgrx::pg_sys::Datum {
+                // SAFETY: Postgres passes a valid call; the guard turns panics into ERRORs at this boundary, below
+                // which no frame of ours has anything to drop.
+                unsafe {
+                    ::pgrx::pg_sys::panic::pgrx_extern_c_guard(|| {
+                        $crate::pg::error::or_raise($body(&$crate::pg::function::Call::new(fcinfo)))
+                    })
+                }
+            }
+        };
+    };
+}
+
+/// Errors of the call itself, not of what it does.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// Called from where no set is accepted.
+    #[error("set-valued function called in context that cannot accept a set")]
+    NoSet,
+    /// Called from where the result's columns are unknown.
+    #[error("function returning a set called in context that cannot accept its columns")]
+    NoColumns,
+    /// An argument that must not be NULL is.
+    #[error("argument \"{0}\" must not be NULL")]
+    Null(&'static str),
+    /// A trigger function called otherwise.
+    #[error("\"{0}\" can only be called as a trigger")]
+    NotTrigger(&'static str),
+}
+
+impl SqlError for CallError {
+    fn sqlstate(&self) -> PgSqlErrorCode {
+        match self {
+            Self::NoSet | Self::NoColumns => PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
+            Self::Null(_) => PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
+            Self::NotTrigger(_) => PgSqlErrorCode::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoSet | Self::NoColumns => Some("Call it in FROM: SELECT * FROM function(...).".into()),
+            _ => None,
+        }
+    }
+}
+
+/// One call: its arguments and the place of its result.
+pub struct Call(pg_sys::FunctionCallInfo);
+
+impl Call {
+    /// Wrap what Postgres passes.
+    ///
+    /// # Safety
+    /// `fcinfo` is the call information of the running call.
+    pub unsafe fn new(fcinfo: pg_sys::FunctionCallInfo) -> Self {
+        Self(fcinfo)
+    }
+
+    /// How many arguments the call has.
+    pub fn arg_count(&self) -> usize {
+        // SAFETY: valid for the call, by the contract of `new`.
+        unsafe { (*self.0).nargs as usize }
+    }
+
+    /// An argument's datum, counted from 0; `None` for NULL and beyond the last.
+    pub fn datum(&self, index: usize) -> Option<pg_sys::Datum> {
+        if index >= self.arg_count() {
+            return None;
+        }
+        // SAFETY: `args` has `nargs` entries.
+        let arg = unsafe { *(*self.0).args.as_ptr().add(index) };
+        (!arg.isnull).then_some(arg.value)
+    }
+
+    /// An argument's value; `T` is the type that the SQL declaration of the function gives.
+    pub fn arg<T: FromDatum>(&self, index: usize) -> Option<T> {
+        // SAFETY: the declaration and `T` stand for the same type.
+        self.datum(index).and_then(|datum| unsafe { T::from_datum(datum, false) })
+    }
+
+    /// An argument that must not be NULL.
+    pub fn required<T: FromDatum>(&self, index: usize, name: &'static str) -> Result<T, CallError> {
+        self.arg(index).ok_or(CallError::Null(name))
+    }
+
+    /// An argument's text, as its type writes it.
+    pub fn text(&self, index: usize) -> Option<String> {
+        let datum = self.datum(index)?;
+        let (mut output, mut is_varlena) = (pg_sys::InvalidOid, false);
+        // SAFETY: the datum is of the type whose output function is looked up; that gives a NUL-terminated string.
+        unsafe {
+            pg_sys::getTypeOutputInfo(self.arg_type(index), &mut output, &mut is_varlena);
+            let text = CStr::from_ptr(pg_sys::OidOutputFunctionCall(output, datum));
+            Some(text.to_string_lossy().into_owned())
+        }
+    }
+
+    /// The type of an argument as the call passes it: what a polymorphic argument stands for.
+    /// `InvalidOid` when the caller left no expression.
+    pub fn arg_type(&self, index: usize) -> pg_sys::Oid {
+        // SAFETY: valid for the call; Postgres checks the index.
+        unsafe { pg_sys::get_fn_expr_argtype((*self.0).flinfo, index as c_int) }
+    }
+
+    /// SQL NULL as the result.
+    pub fn null(&self) -> pg_sys::Datum {
+        // SAFETY: valid for the call.
+        unsafe { (*self.0).isnull = true };
+        pg_sys::Datum::from(0)
+    }
+
+    /// A value, or NULL for `None`, as the result.
+    pub fn value<T: IntoDatum>(&self, value: Option<T>) -> pg_sys::Datum {
+        value.and_then(IntoDatum::into_datum).unwrap_or_else(|| self.null())
+    }
+
+    /// The result of a function that returns void.
+    pub fn void(&self) -> pg_sys::Datum {
+        pg_sys::Datum::from(0)
+    }
+
+    /// The trigger data, if this is a trigger call.
+    pub fn trigger(&self) -> Option<&pg_sys::TriggerData> {
+        // SAFETY: the context is NULL or a node; a TriggerData node lives as long as the call.
+        unsafe {
+            let context = (*self.0).context;
+            (!context.is_null() && (*context).type_ == pg_sys::NodeTag::T_TriggerData).then(|| &*context.cast::<pg_sys::TriggerData>())
+        }
+    }
+
+    /// Whether this is a call as an event trigger.
+    pub fn is_event_trigger(&self) -> bool {
+        // SAFETY: the context is NULL or a node.
+        unsafe {
+            let context = (*self.0).context;
+            !context.is_null() && (*context).type_ == pg_sys::NodeTag::T_EventTriggerData
+        }
+    }
+
+    /// Begin a set of rows as the result; the columns are those of the declaration, polymorphic ones resolved.
+    pub fn rows(&self) -> Result<RowSet, CallError> {
+        RowSet::begin(self)
+    }
+}
+
+/// A set of rows being returned, kept in a tuplestore that spills to disk beyond `work_mem`.
+pub struct RowSet {
+    store: *mut pg_sys::Tuplestorestate,
+    desc: pg_sys::TupleDesc,
+    values: Vec<pg_sys::Datum>,
+    nulls: Vec<bool>,
+}
+
+impl RowSet {
+    fn begin(call: &Call) -> Result<Self, CallError> {
+        // SAFETY: `resultinfo` is NULL or a node; the descriptor and the store are made in the per-query context, as
+        // materialize mode asks for, and the previous context is put back.
+        unsafe {
+            let info = (*call.0).resultinfo.cast::<pg_sys::ReturnSetInfo>();
+            if info.is_null()
+                || (*info).type_ != pg_sys::NodeTag::T_ReturnSetInfo
+                || (*info).allowedModes as u32 & pg_sys::SetFunctionReturnMode::SFRM_Materialize == 0
+            {
+                return Err(CallError::NoSet);
+            }
+            let per_query = (*(*info).econtext).ecxt_per_query_memory;
+            let before = pg_sys::MemoryContextSwitchTo(per_query);
+            let desc = result_desc(call);
+            let random_access = (*info).allowedModes as u32 & pg_sys::SetFunctionReturnMode::SFRM_Materialize_Random != 0;
+            let store = pg_sys::tuplestore_begin_heap(random_access, false, pg_sys::work_mem);
+            pg_sys::MemoryContextSwitchTo(before);
+            let desc = desc?;
+            (*info).returnMode = pg_sys::SetFunctionReturnMode::SFRM_Materialize;
+            (*info).setResult = store;
+            (*info).setDesc = desc;
+            let width = (*desc).natts as usize;
+            Ok(Self { store, desc, values: Vec::with_capacity(width), nulls: Vec::with_capacity(width) })
+        }
+    }
+
+    /// The number of columns.
+    pub fn width(&self) -> usize {
+        // SAFETY: made in `begin`.
+        unsafe { (*self.desc).natts as usize }
+    }
+
+    /// The resolved type of a column, counted from 0.
+    pub fn column_type(&self, index: usize) -> pg_sys::Oid {
+        assert!(index < self.width(), "a row set has no column {index}");
+        // SAFETY: below the number of columns.
+        unsafe { pg_sys::SPI_gettypeid(self.desc, index as c_int + 1) }
+    }
+
+    /// Append a row: one datum per column, `None` for NULL, each of its column's type. Values are copied.
+    pub fn push(&mut self, row: &[Option<pg_sys::Datum>]) {
+        assert_eq!(row.len(), self.width(), "a row has as many values as its set has columns");
+        self.values.clear();
+        self.nulls.clear();
+        for value in row {
+            self.values.push(value.unwrap_or(pg_sys::Datum::from(0)));
+            self.nulls.push(value.is_none());
+        }
+        // SAFETY: both arrays have one entry per column.
+        unsafe {
+            pg_sys::tuplestore_putvalues(self.store, self.desc, self.values.as_mut_ptr(), self.nulls.as_mut_ptr());
+        }
+    }
+
+    /// The function's return value; the rows are in the call's result info.
+    pub fn finish(self, call: &Call) -> pg_sys::Datum {
+        call.null()
+    }
+}
+
+/// The descriptor of the call's result, in the current memory context.
+///
+/// # Safety
+/// `call` is running.
+unsafe fn result_desc(call: &Call) -> Result<pg_sys::TupleDesc, CallError> {
+    let mut type_oid = pg_sys::InvalidOid;
+    let mut desc: pg_sys::TupleDesc = std::ptr::null_mut();
+    // SAFETY: valid for the call; the out pointers are to live locals.
+    let class = unsafe { pg_sys::get_call_result_type(call.0, &mut type_oid, &mut desc) };
+    match class {
+        pg_sys::TypeFuncClass::TYPEFUNC_COMPOSITE => Ok(desc),
+        pg_sys::TypeFuncClass::TYPEFUNC_SCALAR => {
+            // SAFETY: a new descriptor of one column.
+            unsafe {
+                let desc = pg_sys::CreateTemplateTupleDesc(1);
+                pg_sys::TupleDescInitEntry(desc, 1, c"value".as_ptr(), type_oid, -1, 0);
+                Ok(desc)
+            }
+        }
+        _ => Err(CallError::NoColumns),
+    }
+}

@@ -1,0 +1,25 @@
+//! Everything that touches Postgres' own memory and functions. `unsafe` lives here and in the files that the
+//! lint list names, nowhere else.
+
+pub mod array;
+pub mod clock;
+pub mod column;
+pub mod error;
+pub mod fetch;
+pub mod function;
+pub mod guc;
+pub mod hash;
+pub mod heap;
+pub mod interrupt;
+pub mod interval;
+pub mod invalidation;
+pub mod label;
+pub mod owner;
+pub mod privilege;
+pub mod progress;
+pub mod relation;
+pub mod snapshot;
+pub mod spi;
+pub mod transaction;
+pub mod varlena;
+pub mod worker;

@@ -1,0 +1,308 @@
+//! SQL from inside: one way to read, which never writes and sees the active snapshot, and one way to write.
+//!
+//! Values are parameters, never text. Names that change with the recommender are put in by `quote_ident`.
+//! The `_prepared` variants keep a plan per SQL text for the life of the backend: for what runs often.
+#![allow(unsafe_code)]
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::ffi::{CString, c_char, c_int, c_long};
+
+use pgrx::datum::{FromDatum, IntoDatum};
+use pgrx::{PgSqlErrorCode, pg_sys};
+
+use super::error::SqlError;
+
+/// What can go wrong below SQL that is right; errors of SQL itself are raised by Postgres.
+#[derive(Debug, thiserror::Error)]
+pub enum SpiError {
+    /// SPI refused the statement.
+    #[error("could not run a statement of the extension: SPI status {status}")]
+    Status {
+        /// The status, a negative `SPI_ERROR_*`.
+        status: c_int,
+        /// The statement.
+        sql: String,
+    },
+    /// The text holds a NUL byte.
+    #[error("a statement holds a NUL byte")]
+    Nul,
+    /// A column that may not be NULL was.
+    #[error("column {column} of a statement of the extension is NULL")]
+    Null {
+        /// Counted from 1.
+        column: usize,
+    },
+    /// A column has another type than asked for.
+    #[error("column {column} of a statement of the extension has type {found}")]
+    Type {
+        /// Counted from 1.
+        column: usize,
+        /// The type's name.
+        found: String,
+    },
+}
+
+impl SqlError for SpiError {
+    fn sqlstate(&self) -> PgSqlErrorCode {
+        PgSqlErrorCode::ERRCODE_INTERNAL_ERROR
+    }
+
+    fn detail(&self) -> Option<String> {
+        match self {
+            Self::Status { sql, .. } => Some(format!("The statement was: {sql}")),
+            _ => None,
+        }
+    }
+}
+
+/// A parameter: its type and its value.
+#[derive(Clone, Copy)]
+pub struct Arg {
+    type_oid: pg_sys::Oid,
+    datum: Option<pg_sys::Datum>,
+}
+
+impl Arg {
+    /// A value with its own type; `None` is NULL.
+    pub fn of<T: IntoDatum>(value: T) -> Self {
+        Self { type_oid: T::type_oid(), datum: value.into_datum() }
+    }
+
+    /// A datum of a given type.
+    pub fn datum(datum: Option<pg_sys::Datum>, type_oid: pg_sys::Oid) -> Self {
+        Self { type_oid, datum }
+    }
+}
+
+/// Parameters in the three arrays that SPI takes.
+struct Args {
+    types: Vec<pg_sys::Oid>,
+    values: Vec<pg_sys::Datum>,
+    nulls: Vec<c_char>,
+}
+
+impl Args {
+    fn new(args: &[Arg]) -> Self {
+        Self {
+            types: args.iter().map(|arg| arg.type_oid).collect(),
+            values: args.iter().map(|arg| arg.datum.unwrap_or(pg_sys::Datum::from(0))).collect(),
+            nulls: args.iter().map(|arg| if arg.datum.is_some() { b' ' } else { b'n' } as c_char).collect(),
+        }
+    }
+}
+
+/// One row of a result. Datums in it live until the statement's closure returns.
+pub struct Row {
+    tuple: pg_sys::HeapTuple,
+    desc: pg_sys::TupleDesc,
+}
+
+impl Row {
+    /// The datum of a column (counted from 1), `None` for NULL.
+    pub fn datum(&self, column: usize) -> Option<pg_sys::Datum> {
+        let mut null = false;
+        // SAFETY: tuple and descriptor belong to the current SPI result; SPI checks the column number.
+        let datum = unsafe { pg_sys::SPI_getbinval(self.tuple, self.desc, column as c_int, &mut null) };
+        (!null).then_some(datum)
+    }
+
+    /// The type of a column.
+    pub fn type_oid(&self, column: usize) -> pg_sys::Oid {
+        // SAFETY: as above.
+        unsafe { pg_sys::SPI_gettypeid(self.desc, column as c_int) }
+    }
+
+    /// A column's value, `None` for NULL.
+    pub fn get<T: FromDatum + IntoDatum>(&self, column: usize) -> Result<Option<T>, SpiError> {
+        let found = self.type_oid(column);
+        if !T::is_compatible_with(found) {
+            return Err(SpiError::Type { column, found: super::relation::type_name(found) });
+        }
+        let datum = self.datum(column);
+        // SAFETY: the type has just been checked.
+        Ok(datum.and_then(|datum| unsafe { T::from_polymorphic_datum(datum, false, found) }))
+    }
+
+    /// A column's value, which is not NULL.
+    pub fn value<T: FromDatum + IntoDatum>(&self, column: usize) -> Result<T, SpiError> {
+        self.get(column)?.ok_or(SpiError::Null { column })
+    }
+}
+
+/// An SPI connection, closed on drop. An error unwinding through it is cleaned up by Postgres.
+struct Connection;
+
+impl Connection {
+    fn open() -> Self {
+        // SAFETY: always succeeds or raises an ERROR.
+        unsafe { pg_sys::SPI_connect() };
+        Self
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // SAFETY: opened by this value.
+            unsafe { pg_sys::SPI_finish() };
+        }
+    }
+}
+
+type PlanKey = (String, Vec<pg_sys::Oid>);
+
+thread_local! {
+    static PLANS: RefCell<HashMap<PlanKey, pg_sys::SPIPlanPtr>> = RefCell::new(HashMap::new());
+}
+
+fn statement_text(sql: &str) -> Result<CString, SpiError> {
+    CString::new(sql).map_err(|_| SpiError::Nul)
+}
+
+fn kept_plan(sql: &str, types: &mut Vec<pg_sys::Oid>) -> Result<pg_sys::SPIPlanPtr, SpiError> {
+    let key = (sql.to_owned(), types.clone());
+    if let Some(plan) = PLANS.with_borrow(|plans| plans.get(&key).copied()) {
+        return Ok(plan);
+    }
+    let text = statement_text(sql)?;
+    // SAFETY: inside an SPI connection; the arrays outlive the calls; a kept plan lives until it is freed.
+    let plan = unsafe {
+        let plan = pg_sys::SPI_prepare(text.as_ptr(), types.len() as c_int, types.as_mut_ptr());
+        if plan.is_null() || pg_sys::SPI_keepplan(plan) != 0 {
+            return Err(SpiError::Status { status: pg_sys::SPI_result, sql: sql.to_owned() });
+        }
+        plan
+    };
+    PLANS.with_borrow_mut(|plans| plans.insert(key, plan));
+    Ok(plan)
+}
+
+/// Free the kept plans whose text satisfies `stale`: those of a dropped recommender.
+pub fn forget_plans(stale: impl Fn(&str) -> bool) {
+    PLANS.with_borrow_mut(|plans| {
+        plans.retain(|(sql, _), plan| {
+            let keep = !stale(sql);
+            if !keep {
+                // SAFETY: a kept plan that leaves the map here; plans in use hold their own reference.
+                unsafe { pg_sys::SPI_freeplan(*plan) };
+            }
+            keep
+        });
+    });
+}
+
+/// Run inside an open connection; `limit` 0 is no limit.
+fn run(sql: &str, args: &[Arg], read_only: bool, keep: bool, limit: c_long) -> Result<(), SpiError> {
+    let mut args = Args::new(args);
+    let status = if keep {
+        let plan = kept_plan(sql, &mut args.types)?;
+        // SAFETY: the arrays have as many entries as the plan has parameters.
+        unsafe { pg_sys::SPI_execute_plan(plan, args.values.as_mut_ptr(), args.nulls.as_ptr(), read_only, limit) }
+    } else {
+        let text = statement_text(sql)?;
+        // SAFETY: the three arrays have the same length.
+        unsafe {
+            pg_sys::SPI_execute_with_args(
+                text.as_ptr(),
+                args.types.len() as c_int,
+                args.types.as_mut_ptr(),
+                args.values.as_mut_ptr(),
+                args.nulls.as_ptr(),
+                read_only,
+                limit,
+            )
+        }
+    };
+    if status < 0 { Err(SpiError::Status { status, sql: sql.to_owned() }) } else { Ok(()) }
+}
+
+/// Hand each row of the last result to `each`.
+fn rows<T, E>(mut each: impl FnMut(&Row) -> Result<T, E>) -> Result<Vec<T>, E> {
+    // SAFETY: set by the statement just run; NULL when it gives no rows.
+    let table = unsafe { pg_sys::SPI_tuptable };
+    if table.is_null() {
+        return Ok(Vec::new());
+    }
+    // SAFETY: a live result: SPI_processed counts its rows.
+    let (count, values, desc) = unsafe { (pg_sys::SPI_processed as usize, (*table).vals, (*table).tupdesc) };
+    let mut out = Vec::with_capacity(count);
+    for index in 0..count {
+        // SAFETY: below the number of rows.
+        out.push(each(&Row { tuple: unsafe { *values.add(index) }, desc })?);
+    }
+    // SAFETY: the rows are not used after this.
+    unsafe { pg_sys::SPI_freetuptable(table) };
+    Ok(out)
+}
+
+/// Read under the active snapshot: no transaction id, no new snapshot, fine on a standby. `each` turns a row into
+/// a value of its own; borrowed datums die with the call.
+pub fn read<T, E: From<SpiError>>(sql: &str, args: &[Arg], each: impl FnMut(&Row) -> Result<T, E>) -> Result<Vec<T>, E> {
+    let _connection = Connection::open();
+    run(sql, args, true, false, 0)?;
+    rows(each)
+}
+
+/// [`read`] with a kept plan.
+pub fn read_prepared<T, E: From<SpiError>>(sql: &str, args: &[Arg], each: impl FnMut(&Row) -> Result<T, E>) -> Result<Vec<T>, E> {
+    let _connection = Connection::open();
+    run(sql, args, true, true, 0)?;
+    rows(each)
+}
+
+/// Write, and give the number of rows written.
+pub fn write(sql: &str, args: &[Arg]) -> Result<u64, SpiError> {
+    let _connection = Connection::open();
+    run(sql, args, false, false, 0)?;
+    // SAFETY: set by the statement just run.
+    Ok(unsafe { pg_sys::SPI_processed })
+}
+
+/// [`write`] with a kept plan.
+pub fn write_prepared(sql: &str, args: &[Arg]) -> Result<u64, SpiError> {
+    let _connection = Connection::open();
+    run(sql, args, false, true, 0)?;
+    // SAFETY: set by the statement just run.
+    Ok(unsafe { pg_sys::SPI_processed })
+}
+
+/// Write with RETURNING.
+pub fn write_returning<T, E: From<SpiError>>(sql: &str, args: &[Arg], each: impl FnMut(&Row) -> Result<T, E>) -> Result<Vec<T>, E> {
+    let _connection = Connection::open();
+    run(sql, args, false, false, 0)?;
+    rows(each)
+}
+
+/// Read a result too large for memory, `chunk` rows at a time, all under the active snapshot.
+pub fn stream<E: From<SpiError>>(sql: &str, args: &[Arg], chunk: usize, mut each: impl FnMut(&Row) -> Result<(), E>) -> Result<(), E> {
+    let _connection = Connection::open();
+    let mut args = Args::new(args);
+    let text = statement_text(sql)?;
+    // SAFETY: the three arrays have the same length; a cursor that cannot be opened raises an ERROR.
+    let portal = unsafe {
+        pg_sys::SPI_cursor_open_with_args(
+            std::ptr::null(),
+            text.as_ptr(),
+            args.types.len() as c_int,
+            args.types.as_mut_ptr(),
+            args.values.as_mut_ptr(),
+            args.nulls.as_ptr(),
+            true,
+            0,
+        )
+    };
+    loop {
+        super::interrupt::check();
+        // SAFETY: the portal opened above.
+        unsafe { pg_sys::SPI_cursor_fetch(portal, true, chunk as c_long) };
+        // SAFETY: set by the fetch.
+        if unsafe { pg_sys::SPI_processed } == 0 {
+            break;
+        }
+        rows(&mut each)?;
+    }
+    // SAFETY: as above.
+    unsafe { pg_sys::SPI_cursor_close(portal) };
+    Ok(())
+}

@@ -1,0 +1,190 @@
+//! From SQL arguments to a question.
+
+use std::rc::Rc;
+
+use engine::Micros;
+use pgrx::pg_sys;
+
+use super::{Result, ServeError};
+use crate::catalog::{self, CatalogError, Recommender};
+use crate::key::{Key, KeyType};
+use crate::pg::function::{Call, CallError};
+use crate::pg::{array, clock, interval, privilege, relation};
+use crate::reader::Reader;
+use crate::totals;
+
+/// How many rows are given where a call does not say.
+const DEFAULT_ROWS: i32 = 10;
+
+/// The arguments of one call, by place.
+pub struct Arguments<'a> {
+    /// The call.
+    pub call: &'a Call,
+    /// The recommender that it names, after a check of the caller's privileges.
+    pub recommender: Rc<Recommender>,
+}
+
+impl<'a> Arguments<'a> {
+    /// Looks up the recommender that argument `place` names, and checks that the caller may read its events.
+    pub fn open(call: &'a Call, place: usize) -> Result<Self> {
+        let name: Option<String> = call.arg(place);
+        let recommender = catalog::by_name(name.as_deref())?;
+        check_privileges(&recommender)?;
+        Ok(Self { call, recommender })
+    }
+
+    /// Opens the recommender as of argument `place`; NULL is now.
+    pub fn reader(&self, place: usize) -> Result<Reader<'_>> {
+        let as_of = self.time(place)?;
+        let state = totals::read(self.recommender.id).ok_or(CatalogError::UnknownId(self.recommender.id))?;
+        Reader::open(&self.recommender, state, as_of).map_err(|source| self.failure(source))
+    }
+
+    /// A time; NULL is now.
+    pub fn time(&self, place: usize) -> Result<Micros> {
+        match self.call.datum(place).map(totals::int8) {
+            None => Ok(clock::transaction_start()),
+            Some(i64::MIN | i64::MAX) => Err(ServeError::InfiniteTime),
+            Some(at) => Ok(at),
+        }
+    }
+
+    /// A number of rows; NULL is the default.
+    pub fn count(&self, place: usize) -> Result<usize> {
+        let n = self.call.arg(place).unwrap_or(DEFAULT_ROWS);
+        usize::try_from(n).map_err(|_| ServeError::NegativeCount(n))
+    }
+
+    /// The user; `None` for NULL, who is unknown.
+    pub fn user(&self, place: usize) -> Result<Option<Key>> {
+        let given = self.call.arg_type(place);
+        self.check_user_type(given)?;
+        Ok(self.call.datum(place).map(|datum| Key::from_datum(datum, given)).transpose()?)
+    }
+
+    /// The users of an array; NULL elements are left out.
+    pub fn users(&self, place: usize) -> Result<Vec<Key>> {
+        let given = array::element_type(self.call.arg_type(place));
+        self.check_user_type(given)?;
+        self.elements(place, given)
+    }
+
+    /// One item.
+    pub fn item(&self, place: usize) -> Result<Key> {
+        let given = self.call.arg_type(place);
+        self.check_item_type(given)?;
+        let datum = self.call.datum(place).ok_or(CallError::Null("item"))?;
+        Ok(Key::from_datum(datum, given)?)
+    }
+
+    /// The items of an array; none for NULL, and NULL elements are left out.
+    pub fn items(&self, place: usize) -> Result<Vec<Key>> {
+        if self.call.datum(place).is_none() {
+            return Ok(Vec::new());
+        }
+        let given = self.call.arg_type(place);
+        let element = array::element_type(given);
+        self.check_item_type(if element == pg_sys::InvalidOid { given } else { element })?;
+        self.elements(place, element)
+    }
+
+    #[allow(unsafe_code)]
+    fn elements(&self, place: usize, element: pg_sys::Oid) -> Result<Vec<Key>> {
+        let Some(datum) = self.call.datum(place) else { return Ok(Vec::new()) };
+        // SAFETY: the argument is an array of `element`s, as its type says.
+        let elements = unsafe { array::elements(datum, element) };
+        Ok(elements.into_iter().flatten().map(|datum| Key::from_datum(datum, element)).collect::<std::result::Result<_, _>>()?)
+    }
+
+    /// The values of context columns that argument `place` asks for, by the column's place.
+    pub fn context(&self, place: usize) -> Result<Vec<(usize, String)>> {
+        let Some(pgrx::JsonB(value)) = self.call.arg::<pgrx::JsonB>(place) else { return Ok(Vec::new()) };
+        let object = value.as_object().ok_or_else(|| ServeError::ContextShape(shape(&value)))?;
+        let columns = &self.recommender.context_columns;
+        let mut asked = Vec::with_capacity(object.len());
+        for (name, value) in object.iter().filter(|(_, value)| !value.is_null()) {
+            let place = columns.iter().position(|column| column == name).ok_or_else(|| ServeError::ContextColumn {
+                name: self.recommender.name.clone(),
+                column: name.clone(),
+                existing: columns.clone(),
+            })?;
+            asked.push((place, value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
+        }
+        Ok(asked)
+    }
+
+    /// A positive half-life in microseconds.
+    pub fn half_life(&self, place: usize) -> Result<Option<i64>> {
+        match self.call.datum(place).map(interval::micros) {
+            None => Ok(None),
+            Some(micros) if micros > 0 => Ok(Some(micros)),
+            Some(_) => Err(ServeError::HalfLife),
+        }
+    }
+
+    /// Checks that argument `place`, which only names a type, is NULL.
+    pub fn type_only(&self, place: usize) -> Result<()> {
+        if self.call.datum(place).is_some() { Err(ServeError::ItemTypeValue) } else { Ok(()) }
+    }
+
+    /// Checks that items can be given in this type.
+    pub fn check_item_type(&self, given: pg_sys::Oid) -> Result<()> {
+        let expected = self.recommender.item.key;
+        match KeyType::of(given) {
+            Ok(given) if given.comparable(expected) => Ok(()),
+            _ => Err(ServeError::ItemType {
+                name: self.recommender.name.clone(),
+                expected: expected.sql(),
+                given: relation::type_name(given),
+            }),
+        }
+    }
+
+    fn check_user_type(&self, given: pg_sys::Oid) -> Result<()> {
+        let expected = self.recommender.user.key;
+        match KeyType::of(given) {
+            Ok(given) if given.comparable(expected) => Ok(()),
+            _ => Err(ServeError::UserType {
+                name: self.recommender.name.clone(),
+                expected: expected.sql(),
+                given: relation::type_name(given),
+            }),
+        }
+    }
+
+    /// An error of the engine as one of this call.
+    pub fn failure(&self, source: engine::Error) -> ServeError {
+        ServeError::Engine { name: self.recommender.name.clone(), source }
+    }
+}
+
+fn shape(value: &serde_json::Value) -> &'static str {
+    match value {
+        serde_json::Value::Null => "null",
+        serde_json::Value::Bool(_) => "a boolean",
+        serde_json::Value::Number(_) => "a number",
+        serde_json::Value::String(_) => "a string",
+        serde_json::Value::Array(_) => "an array",
+        serde_json::Value::Object(_) => "an object",
+    }
+}
+
+/// What one may learn from a recommender is what its events say: whoever asks must be allowed to read them.
+fn check_privileges(recommender: &Recommender) -> Result<()> {
+    let table = || relation::qualified_name(recommender.events).unwrap_or_default();
+    let names =
+        [Some(&recommender.user.name), Some(&recommender.item.name), Some(&recommender.time_column), recommender.event_column.as_ref()];
+    let session = match &recommender.session {
+        catalog::SessionRule::Column(column) => Some(column),
+        catalog::SessionRule::Gap(_) => None,
+    };
+    let names = names.into_iter().flatten().chain(session).chain(&recommender.context_columns);
+    let columns: Vec<i16> = names.filter_map(|name| relation::column_number(recommender.events, name)).collect();
+    if !privilege::may_select(recommender.events, &columns) {
+        return Err(ServeError::Denied { table: table(), name: recommender.name.clone() });
+    }
+    if privilege::hides_rows(recommender.events) {
+        return Err(ServeError::RowSecurity { table: table() });
+    }
+    Ok(())
+}

@@ -1,0 +1,156 @@
+//! The serving functions: arguments in, rows out. They read and never write.
+
+mod answers;
+mod arguments;
+mod eligible;
+mod lists;
+
+use pgrx::PgSqlErrorCode;
+
+use crate::catalog::CatalogError;
+use crate::key::KeyError;
+use crate::pg::error::SqlError;
+use crate::pg::function::CallError;
+use crate::pg::spi::SpiError;
+
+/// What can go wrong in a serving function.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The caller may not read the event table.
+    #[error("permission denied for table {table}")]
+    Denied {
+        /// The event table.
+        table: String,
+        /// The recommender.
+        name: String,
+    },
+    /// The event table shows the caller some of its rows only.
+    #[error("row level security of table {table} applies to the current user")]
+    RowSecurity {
+        /// The event table.
+        table: String,
+    },
+    /// A negative number of rows.
+    #[error("n must not be negative: {0}")]
+    NegativeCount(i32),
+    /// An infinite time.
+    #[error("as_of must be finite")]
+    InfiniteTime,
+    /// A half-life that is not positive.
+    #[error("half_life must be positive")]
+    HalfLife,
+    /// A context that is no object.
+    #[error("context must be a JSON object, but is {0}")]
+    ContextShape(&'static str),
+    /// A context column that the recommender does not have.
+    #[error("recommender \"{name}\" has no context column \"{column}\"")]
+    ContextColumn {
+        /// The recommender.
+        name: String,
+        /// What was asked for.
+        column: String,
+        /// What it has.
+        existing: Vec<String>,
+    },
+    /// A user argument of another type than the user column.
+    #[error("recommender \"{name}\" has users of type {expected}, not {given}")]
+    UserType {
+        /// The recommender.
+        name: String,
+        /// The column's type.
+        expected: &'static str,
+        /// The argument's.
+        given: String,
+    },
+    /// Items asked for in another type than the item column.
+    #[error("recommender \"{name}\" has items of type {expected}, not {given}")]
+    ItemType {
+        /// The recommender.
+        name: String,
+        /// The column's type.
+        expected: &'static str,
+        /// The argument's.
+        given: String,
+    },
+    /// An `item_type` that is a value.
+    #[error("item_type must be NULL: it only names the type of item_id")]
+    ItemTypeValue,
+    /// The engine, or the store under it.
+    #[error("could not read recommender \"{name}\": {source}")]
+    Engine {
+        /// The recommender.
+        name: String,
+        /// What happened.
+        source: engine::Error,
+    },
+    /// The lookup of the recommender.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// A key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The call itself.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// A statement.
+    #[error(transparent)]
+    Spi(#[from] SpiError),
+}
+
+impl SqlError for ServeError {
+    fn sqlstate(&self) -> PgSqlErrorCode {
+        match self {
+            Self::Denied { .. } | Self::RowSecurity { .. } => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+            Self::NegativeCount(_) | Self::HalfLife | Self::ContextShape(_) | Self::ContextColumn { .. } | Self::ItemTypeValue => {
+                PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE
+            }
+            Self::InfiniteTime => PgSqlErrorCode::ERRCODE_DATETIME_FIELD_OVERFLOW,
+            Self::UserType { .. } | Self::ItemType { .. } => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
+            Self::Engine { .. } => PgSqlErrorCode::ERRCODE_DATA_CORRUPTED,
+            Self::Catalog(error) => error.sqlstate(),
+            Self::Key(error) => error.sqlstate(),
+            Self::Call(error) => error.sqlstate(),
+            Self::Spi(error) => error.sqlstate(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Denied { table, name } => {
+                Some(format!("Recommendations of \"{name}\" are learnt from {table}: GRANT SELECT on its tracked columns, or wrap the call in a SECURITY DEFINER function."))
+            }
+            Self::RowSecurity { .. } => Some(
+                "Recommendations are learnt from all rows: wrap the call in a SECURITY DEFINER function of a role that the policies do not apply to.".into(),
+            ),
+            Self::NegativeCount(_) => Some("Ask for 0 rows or more.".into()),
+            Self::InfiniteTime => Some("Leave as_of out to ask as of now.".into()),
+            Self::HalfLife => Some("Give a positive interval, such as '1 day'.".into()),
+            Self::ContextShape(_) => Some("Give the values of context columns by name, such as '{\"device\": \"ios\"}'.".into()),
+            Self::ContextColumn { existing, .. } if existing.is_empty() => {
+                Some("It was made without context_columns: see alter_recommender().".into())
+            }
+            Self::ContextColumn { existing, .. } => Some(format!("Its context columns are: {}.", existing.join(", "))),
+            Self::UserType { expected, .. } => Some(format!("Cast the user: ...::{expected}.")),
+            Self::ItemType { expected, .. } => {
+                Some(format!("Name the type of items where it is not that of users: pass NULL::{expected} as item_type, or items of that type."))
+            }
+            Self::ItemTypeValue => Some("Write NULL::bigint, NULL::text, NULL::uuid, ...; n comes after it.".into()),
+            Self::Engine { name, .. } => Some(format!("Make its rows anew: SELECT rebuild_recommender('{name}').")),
+            Self::Catalog(error) => error.hint(),
+            Self::Key(error) => error.hint(),
+            Self::Call(error) => error.hint(),
+            Self::Spi(error) => error.hint(),
+        }
+    }
+
+    fn detail(&self) -> Option<String> {
+        match self {
+            Self::Catalog(error) => error.detail(),
+            Self::Spi(error) => error.detail(),
+            _ => None,
+        }
+    }
+}
+
+/// The module's result.
+pub type Result<T> = std::result::Result<T, ServeError>;

@@ -1,0 +1,77 @@
+//! `recommend.status`: what the state of each recommender holds, and what waits to get in.
+
+use pgrx::datum::IntoDatum;
+use pgrx::{PgSqlErrorCode, pg_sys};
+
+use crate::catalog::{self, CatalogError};
+use crate::pg::error::SqlError;
+use crate::pg::function::{Call, CallError};
+use crate::pg::spi::{self, Arg, Row, SpiError};
+use crate::pg::{guc, owner, snapshot};
+use crate::sql_function;
+
+sql_function!(recommend_status, pg_finfo_recommend_status, rows);
+
+/// What can go wrong on the way.
+#[derive(Debug, thiserror::Error)]
+enum StatusError {
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    #[error(transparent)]
+    Call(#[from] CallError),
+    #[error(transparent)]
+    Spi(#[from] SpiError),
+}
+
+impl SqlError for StatusError {
+    fn sqlstate(&self) -> PgSqlErrorCode {
+        match self {
+            Self::Catalog(error) => error.sqlstate(),
+            Self::Call(error) => error.sqlstate(),
+            Self::Spi(error) => error.sqlstate(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Catalog(error) => error.hint(),
+            Self::Call(error) => error.hint(),
+            Self::Spi(error) => error.hint(),
+        }
+    }
+}
+
+/// One row per recommender whose event table the caller may read.
+fn rows(call: &Call) -> Result<pg_sys::Datum, StatusError> {
+    let caller = owner::current_user();
+    let mut rows = call.rows()?;
+    for (id, name) in catalog::names()? {
+        catalog::as_owner(|| {
+            snapshot::with_latest(|| {
+                let sql = include_str!("../sql/status_row.sql").replace("{id}", &id.to_string());
+                let args = [Arg::of(id), Arg::of(caller), Arg::of(guc::clock_skew_us())];
+                spi::read(&sql, &args, |row| {
+                    rows.push(&[
+                        name.as_str().into_datum(),
+                        bigint(row, 1)?,
+                        bigint(row, 2)?,
+                        bigint(row, 3)?,
+                        bigint(row, 4)?,
+                        bigint(row, 5)?,
+                        bigint(row, 6)?,
+                        row.datum(7),
+                        row.datum(8),
+                        row.value::<bool>(9)?.into_datum(),
+                        bigint(row, 10)?,
+                    ]);
+                    Ok::<_, SpiError>(())
+                })
+            })
+        })??;
+    }
+    Ok(rows.finish(call))
+}
+
+fn bigint(row: &Row, column: usize) -> Result<Option<pg_sys::Datum>, SpiError> {
+    Ok(row.get::<i64>(column)?.and_then(IntoDatum::into_datum))
+}

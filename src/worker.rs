@@ -1,0 +1,163 @@
+//! Background workers: the compactor that a committing writer starts, and the launcher of the preloaded library.
+
+use std::cell::Cell;
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use pgrx::pg_sys;
+
+use crate::catalog::{self, CatalogError};
+use crate::compact::{self, Outcome, Pace};
+use crate::pg::worker::{self, CompactorLock, Termination};
+use crate::pg::{error, guc, relation};
+use crate::worker_function;
+
+worker_function!(pg_recommend_compactor, compactor);
+worker_function!(pg_recommend_launcher, launcher);
+
+/// How long an idle compactor stays, so that it need not be started for each burst. While it stays it is connected, and
+/// DROP DATABASE waits five seconds for connections to end: this must be well below.
+const LINGER: Duration = Duration::from_secs(1);
+/// How often a compactor looks for a backlog.
+const NAP: Duration = Duration::from_millis(500);
+/// How often the launcher looks at the databases.
+const LAUNCH_EVERY: Duration = Duration::from_secs(60);
+/// How long it waits when there was no free slot for a compactor.
+const LAUNCH_AGAIN: Duration = Duration::from_secs(1);
+
+thread_local! {
+    static START_AT_COMMIT: Cell<Option<pg_sys::Oid>> = const { Cell::new(None) };
+}
+
+/// Asks for a compactor of the current database. Safe to call at commit: it raises no error and waits for nothing. Where no
+/// worker can be had, the backlog waits for the next one or for recommend.maintain().
+pub fn wake() {
+    // One that is at work looks for a backlog once more after it has given the lock back.
+    if !CompactorLock::is_taken() {
+        start(relation::database());
+    }
+}
+
+/// Starts a compactor for `database` when the transaction commits; forgets it when the transaction aborts.
+pub fn start_after_commit(database: pg_sys::Oid) {
+    START_AT_COMMIT.set(Some(database));
+}
+
+/// The transaction has committed.
+pub fn committed() {
+    if let Some(database) = START_AT_COMMIT.take() {
+        start(database);
+    }
+}
+
+/// The transaction was rolled back.
+pub fn aborted() {
+    START_AT_COMMIT.set(None);
+}
+
+fn start(database: pg_sys::Oid) -> bool {
+    worker::start(c"pg_recommend_compactor", c"pg_recommend compactor", pg_sys::Datum::from(database))
+}
+
+/// The compactor: moves the backlogs of one database's recommenders and ends when there has been none for a while.
+fn compactor(database: pg_sys::Datum) {
+    worker::connect(Some(pg_sys::Oid::from(database.value() as u32)), Termination::AtOnce);
+    let mut failed = HashSet::new();
+    while let Some(lock) = CompactorLock::take() {
+        compact_until_idle(&mut failed);
+        drop(lock);
+        // Who committed while the lock was taken has started nobody.
+        if compact_all(&mut failed) == 0 {
+            return;
+        }
+    }
+}
+
+fn compact_until_idle(failed: &mut HashSet<i32>) {
+    if compact_all(failed) == 0 {
+        return;
+    }
+    let mut idle_since = Instant::now();
+    while idle_since.elapsed() < LINGER && worker::sleep(NAP) {
+        if compact_all(failed) > 0 {
+            idle_since = Instant::now();
+        }
+    }
+}
+
+/// Moves a batch of each recommender where that is due, in a transaction of its own, and gives how many delta rows were moved or
+/// wait. One that fails is
+/// logged, holds up no other, and is not tried again by this worker.
+fn compact_all(failed: &mut HashSet<i32>) -> u64 {
+    let names = worker::transaction(c"looking for backlogs", || match catalog::names() {
+        Err(CatalogError::NotInstalled) => Vec::new(),
+        names => error::or_raise(names),
+    });
+    let names = names.unwrap_or_else(|message| {
+        pgrx::warning!("the recommenders of a database could not be read: {message}");
+        Vec::new()
+    });
+    let mut moved = 0;
+    for (id, name) in names {
+        if failed.contains(&id) {
+            continue;
+        }
+        match worker::transaction(c"compacting", || compact_one(id)) {
+            Ok(count) => moved += count,
+            Err(message) => {
+                pgrx::warning!("recommender \"{name}\" was not compacted: {message}");
+                failed.insert(id);
+            }
+        }
+    }
+    moved
+}
+
+fn compact_one(id: i32) -> u64 {
+    let recommender = match catalog::by_id(id) {
+        // Dropped in the meantime.
+        Err(CatalogError::UnknownId(_) | CatalogError::NotInstalled) => return 0,
+        found => error::or_raise(found),
+    };
+    match error::or_raise(compact::compact(&recommender, compact::DEFAULT_BATCH, Pace::WhenDue)) {
+        Outcome::Moved(count) => count,
+        Outcome::NotDue => 1,
+        Outcome::Busy => 0,
+    }
+}
+
+/// Registers the launcher when the library is preloaded.
+pub fn register_launcher() {
+    worker::start_with_server("pg_recommend_launcher", "pg_recommend launcher", LAUNCH_EVERY);
+}
+
+/// The launcher: starts a compactor for each database now and then, for what a writer could start none for: after a crash, or when
+/// the time of a future event has come. A compactor without work, or without the extension, ends at once.
+fn launcher(_argument: pg_sys::Datum) {
+    worker::connect(None, Termination::AfterSleep);
+    loop {
+        let mut waiting = if guc::auto_compact() { databases() } else { Vec::new() };
+        loop {
+            // Without a free slot the rest has its turn later, for else it would always be the same ones that have none.
+            waiting.retain(|&database| !start(database));
+            if waiting.is_empty() {
+                break;
+            }
+            if !worker::sleep(LAUNCH_AGAIN) {
+                return;
+            }
+            let existing = databases();
+            waiting.retain(|database| existing.contains(database));
+        }
+        if !worker::sleep(LAUNCH_EVERY) {
+            return;
+        }
+    }
+}
+
+fn databases() -> Vec<pg_sys::Oid> {
+    worker::transaction(c"looking for databases", worker::databases).unwrap_or_else(|message| {
+        pgrx::warning!("the databases could not be read: {message}");
+        Vec::new()
+    })
+}

@@ -1,0 +1,236 @@
+//! Writing packed rows: bulk statements over the state tables of one recommender.
+
+use engine::packed::{History, Neighbors, Session, Visits};
+use engine::store::ItemStats;
+use engine::{ContextId, ItemId, SessionId, UserId};
+use pgrx::pg_sys::{self, Datum, Oid};
+
+use crate::catalog::{Recommender, STATE_TABLES};
+use crate::key::{Key, KeyError};
+use crate::numbers::ContextValues;
+use crate::pg::spi::{self, Arg, SpiError};
+use crate::pg::{array, interrupt, varlena};
+use crate::totals::number_datum;
+
+/// Rows of one statement, and the bytes after which it is sent anyway.
+const ROWS: usize = 1000;
+const BYTES: usize = 4 << 20;
+
+/// What can go wrong below a bulk statement.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// A statement.
+    #[error(transparent)]
+    Spi(#[from] SpiError),
+    /// A key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
+type Result<T> = std::result::Result<T, WriteError>;
+
+/// One statement, sent for many rows at a time; a column is an array parameter.
+struct Bulk {
+    sql: String,
+    types: Vec<Oid>,
+    columns: Vec<Vec<Datum>>,
+    bytes: usize,
+}
+
+impl Bulk {
+    fn new(sql: String, types: &[Oid]) -> Self {
+        Self { sql, types: types.to_vec(), columns: vec![Vec::new(); types.len()], bytes: 0 }
+    }
+
+    fn push(&mut self, row: &[Datum], bytes: usize) -> Result<()> {
+        for (column, value) in self.columns.iter_mut().zip(row) {
+            column.push(*value);
+        }
+        self.bytes += bytes;
+        if self.columns[0].len() >= ROWS || self.bytes >= BYTES { self.send() } else { Ok(()) }
+    }
+
+    fn send(&mut self) -> Result<()> {
+        interrupt::check();
+        if self.columns[0].is_empty() {
+            return Ok(());
+        }
+        let args: Vec<Arg> = self
+            .types
+            .iter()
+            .zip(&mut self.columns)
+            .map(|(&element, values)| Arg::datum(Some(array::of(element, values)), array::type_of(element)))
+            .collect();
+        spi::write_prepared(&self.sql, &args)?;
+        self.columns.iter_mut().for_each(Vec::clear);
+        self.bytes = 0;
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<()> {
+        self.send()
+    }
+}
+
+/// Writes into the state tables of one recommender. Runs as their owner.
+pub struct Writer<'a> {
+    recommender: &'a Recommender,
+}
+
+impl<'a> Writer<'a> {
+    /// A writer for `recommender`.
+    pub fn new(recommender: &'a Recommender) -> Self {
+        Self { recommender }
+    }
+
+    fn table(&self, stem: &str) -> String {
+        format!("recommend.{stem}_{}", self.recommender.id)
+    }
+
+    /// Deletes every row but those of the delta.
+    pub fn clear(&self) -> Result<()> {
+        for stem in STATE_TABLES.iter().filter(|stem| **stem != "delta") {
+            spi::write(&format!("DELETE FROM {}", self.table(stem)), &[])?;
+        }
+        Ok(())
+    }
+
+    /// Writes histories and deletes those of users without events.
+    pub fn histories<'r>(&self, rows: impl Iterator<Item = (&'r Key, UserId, Option<&'r History>)>) -> Result<()> {
+        let (table, key) = (self.table("users"), self.recommender.user.oid);
+        let mut upsert = Bulk::new(
+            format!(
+                "INSERT INTO {table} (key, node, history) SELECT k, n, recommend.packed(h) FROM unnest($1, $2, $3) AS u (k, n, h) \
+                 ON CONFLICT (key) DO UPDATE SET history = excluded.history"
+            ),
+            &[key, pg_sys::INT4OID, pg_sys::BYTEAOID],
+        );
+        let mut delete = Bulk::new(format!("DELETE FROM {table} WHERE key = ANY ($1)"), &[key]);
+        for (user, node, history) in rows {
+            let user = user.to_datum(key)?;
+            match history {
+                Some(history) => {
+                    let bytes = history.to_bytes();
+                    upsert.push(&[user, number_datum(node), varlena::from_bytes(&bytes)], bytes.len())?;
+                }
+                None => delete.push(&[user], 0)?,
+            }
+        }
+        upsert.finish()?;
+        delete.finish()
+    }
+
+    /// Writes items; a key stays what it was.
+    pub fn items<'r>(&self, rows: impl Iterator<Item = (&'r Key, ItemId, ItemStats)>) -> Result<()> {
+        let (table, key) = (self.table("items"), self.recommender.item.oid);
+        let mut upsert = Bulk::new(
+            format!(
+                "INSERT INTO {table} (key, node, score, events, last_at) SELECT * FROM unnest($1, $2, $3, $4, $5) \
+                 ON CONFLICT (node) DO UPDATE SET score = excluded.score, events = excluded.events, last_at = excluded.last_at"
+            ),
+            &[key, pg_sys::INT4OID, pg_sys::FLOAT8OID, pg_sys::INT8OID, pg_sys::TIMESTAMPTZOID],
+        );
+        for (item, node, stats) in rows {
+            let numbers = [float8_datum(stats.score.0), Datum::from(stats.events), timestamp_datum(stats.last_at)];
+            upsert.push(&[item.to_datum(key)?, number_datum(node), numbers[0], numbers[1], numbers[2]], 0)?;
+        }
+        upsert.finish()
+    }
+
+    /// Writes popularities within contexts and deletes those without events.
+    pub fn context_items(&self, rows: impl Iterator<Item = ((ContextId, ItemId), ItemStats)>) -> Result<()> {
+        let table = self.table("context_items");
+        let pair = [pg_sys::INT4OID, pg_sys::INT4OID];
+        let mut upsert = Bulk::new(
+            format!(
+                "INSERT INTO {table} (context, item, score, events) SELECT * FROM unnest($1, $2, $3, $4) \
+                 ON CONFLICT (context, item) DO UPDATE SET score = excluded.score, events = excluded.events"
+            ),
+            &[pair[0], pair[1], pg_sys::FLOAT8OID, pg_sys::INT8OID],
+        );
+        let mut delete =
+            Bulk::new(format!("DELETE FROM {table} USING unnest($1, $2) AS g (c, i) WHERE context = g.c AND item = g.i"), &pair);
+        for ((context, item), stats) in rows {
+            let key = [number_datum(context), number_datum(item)];
+            if stats.events > 0 {
+                upsert.push(&[key[0], key[1], float8_datum(stats.score.0), Datum::from(stats.events)], 0)?;
+            } else {
+                delete.push(&key, 0)?;
+            }
+        }
+        upsert.finish()?;
+        delete.finish()
+    }
+
+    /// Writes new contexts.
+    pub fn contexts(&self, first: ContextId, rows: &[ContextValues]) -> Result<()> {
+        let sql = format!("INSERT INTO {} (node, context) VALUES ($1, $2)", self.table("contexts"));
+        for (place, values) in rows.iter().enumerate() {
+            spi::write_prepared(&sql, &[Arg::of(first as i32 + place as i32), Arg::of(values.clone())])?;
+        }
+        Ok(())
+    }
+
+    /// Writes neighbour rows and deletes empty ones.
+    pub fn neighbors<'r>(&self, rows: impl Iterator<Item = (ItemId, &'r Neighbors)>) -> Result<()> {
+        self.packed("neighbors", "edges", rows.map(|(item, row)| (item, (!row.is_empty()).then(|| row.to_bytes()))))
+    }
+
+    /// Writes visit rows and deletes empty ones.
+    pub fn visits<'r>(&self, rows: impl Iterator<Item = (ItemId, &'r Visits)>) -> Result<()> {
+        self.packed("visits", "sessions", rows.map(|(item, row)| (item, (!row.is_empty()).then(|| row.to_bytes()))))
+    }
+
+    fn packed(&self, stem: &str, column: &str, rows: impl Iterator<Item = (u32, Option<Vec<u8>>)>) -> Result<()> {
+        let table = self.table(stem);
+        let mut upsert = Bulk::new(
+            format!(
+                "INSERT INTO {table} (node, {column}) SELECT n, recommend.packed(p) FROM unnest($1, $2) AS r (n, p) \
+                 ON CONFLICT (node) DO UPDATE SET {column} = excluded.{column}"
+            ),
+            &[pg_sys::INT4OID, pg_sys::BYTEAOID],
+        );
+        let mut delete = Bulk::new(format!("DELETE FROM {table} WHERE node = ANY ($1)"), &[pg_sys::INT4OID]);
+        for (node, bytes) in rows {
+            match bytes {
+                Some(bytes) => upsert.push(&[number_datum(node), varlena::from_bytes(&bytes)], bytes.len())?,
+                None => delete.push(&[number_datum(node)], 0)?,
+            }
+        }
+        upsert.finish()?;
+        delete.finish()
+    }
+
+    /// Writes sessions and deletes those that are gone.
+    pub fn sessions<'r>(&self, rows: impl Iterator<Item = (SessionId, Option<&'r Session>)>) -> Result<()> {
+        let table = self.table("sessions");
+        let mut upsert = Bulk::new(
+            format!(
+                "INSERT INTO {table} (node, user_node, items) SELECT n, u, recommend.packed(p) FROM unnest($1, $2, $3) AS r (n, u, p) \
+                 ON CONFLICT (node) DO UPDATE SET items = excluded.items"
+            ),
+            &[pg_sys::INT4OID, pg_sys::INT4OID, pg_sys::BYTEAOID],
+        );
+        let mut delete = Bulk::new(format!("DELETE FROM {table} WHERE node = ANY ($1)"), &[pg_sys::INT4OID]);
+        for (node, session) in rows {
+            match session {
+                Some(session) => {
+                    let bytes = session.to_bytes();
+                    upsert.push(&[number_datum(node), number_datum(session.user()), varlena::from_bytes(&bytes)], bytes.len())?;
+                }
+                None => delete.push(&[number_datum(node)], 0)?,
+            }
+        }
+        upsert.finish()?;
+        delete.finish()
+    }
+}
+
+fn float8_datum(value: f64) -> Datum {
+    Datum::from(value.to_bits())
+}
+
+/// A timestamptz; the engine's "never" becomes -infinity, which Postgres writes the same way.
+pub fn timestamp_datum(at: i64) -> Datum {
+    Datum::from(at)
+}

@@ -1,0 +1,54 @@
+# A database with a recommender, dumped and restored: the same answers, and new events are counted once.
+use strict;
+use warnings;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Recommender;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init;
+$node->append_conf('postgresql.conf', 'recommend.auto_compact = off');
+$node->start;
+create_events($node);
+add_events($node, 1, 1500);
+create_shop($node);
+# Some of the state is packed, some still waits in the delta.
+add_events($node, 1501, 1700);
+
+my $as_of = fixed_time($node);
+my $before = answers($node, $as_of);
+my $folder = $PostgreSQL::Test::Utils::tmp_check;
+my @connection = ('-h', $node->host, '-p', $node->port);
+
+$node->command_ok([ 'pg_dump', @connection, '-f', "$folder/plain.sql", 'postgres' ], 'pg_dump, plain');
+$node->command_ok([ 'pg_dump', @connection, '-Fc', '-f', "$folder/custom.dump", 'postgres' ], 'pg_dump, custom');
+
+foreach my $restored ('plain', 'custom')
+{
+	$node->safe_psql('postgres', "CREATE DATABASE $restored TEMPLATE template0");
+	if ($restored eq 'plain')
+	{
+		$node->command_ok([ 'psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-1', @connection, '-o', '/dev/null', '-f', "$folder/plain.sql", $restored ],
+			'restored by psql in one transaction');
+	}
+	else
+	{
+		$node->command_ok([ 'pg_restore', @connection, '--exit-on-error', '-j', '2', '-d', $restored, "$folder/custom.dump" ],
+			'restored by pg_restore with two jobs');
+	}
+
+	same_answers(answers($node, $as_of, $restored), $before, "$restored: same answers");
+	is($node->safe_psql($restored, 'SELECT recommender, events, backlog FROM recommend.status'),
+		$node->safe_psql('postgres', 'SELECT recommender, events, backlog FROM recommend.status'), "$restored: same status");
+
+	my $backlog = $node->safe_psql($restored, 'SELECT sum(backlog) FROM recommend.status');
+	add_events($node, 2001, 2100, $restored);
+	is($node->safe_psql($restored, 'SELECT sum(backlog) FROM recommend.status'), $backlog + 100, "$restored: each new event waits once");
+	$node->safe_psql($restored, q{SELECT recommend.maintain('shop')});
+	same_as_rebuilt($node, "$restored: state after new events", $restored);
+	is($node->safe_psql('postgres', 'SELECT count(*) FROM events WHERE id > 2000'), '0', "$restored: the original is untouched");
+	same_answers(answers($node, $as_of), $before, "$restored: and answers as before");
+}
+$node->stop;
+done_testing();

@@ -167,9 +167,6 @@ pub struct Recommender {
     pub eligible: Option<(pg_sys::Oid, String)>,
     /// Whether items that the user has seen are recommended where the call does not say.
     pub include_seen: bool,
-    /// Weights of ranking features where they differ from the defaults.
-    #[expect(dead_code, reason = "stored before anything learns them")]
-    pub fusion_weights: Option<serde_json::Value>,
     /// Where its state is.
     pub tables: Tables,
 }
@@ -308,7 +305,6 @@ impl Recommender {
             max_edges: definition.max_edges.unsigned_abs(),
             eligible: definition.eligible,
             include_seen: definition.include_seen,
-            fusion_weights: definition.fusion_weights,
             tables,
         })
     }

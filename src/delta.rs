@@ -5,26 +5,28 @@
 //! All of it is dropped when the compactor's generation moves.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use engine::event::{Event, Rules};
 use engine::fold::{Past, UserBatch, fold};
 use engine::packed::{History, Landmark, Session};
 use engine::store::overlay::Unpacked;
 use engine::{Micros, Result, SessionId, UserId};
-use rustc_hash::{FxHashMap, FxHasher};
-use std::hash::{Hash, Hasher};
+use rustc_hash::FxHashMap;
 
 use crate::catalog::Recommender;
 use crate::key::Key;
-use crate::numbers::{KeyedEvent, Known, Numbers, store_error};
-use crate::pg::fetch::{Version, scan_heap};
+use crate::numbers::{KeyedEvent, Known as KnownNumbers, Numbers, store_error};
+use crate::pg::fetch::{HeapRow, Version, scan_heap};
 use crate::pg::interrupt;
 use crate::rows::{PackedRows, past_sessions, past_sessions_of};
 use crate::totals::int4;
 
 /// The first number of users, items and contexts that exist only in the delta; stored ones are smaller.
 const FIRST_UNPACKED: u32 = 1 << 31;
+
+/// The number of a user who has none yet.
+const NO_USER: UserId = UserId::MAX;
 
 /// One row of the delta table that changes something.
 #[derive(Debug, Clone)]
@@ -51,35 +53,50 @@ pub enum Met {
     Future,
 }
 
-/// Calls `each` with what the active snapshot shows of the delta, until it gives false.
-pub fn scan(recommender: &Recommender, epoch: i32, horizon: Micros, mut each: impl FnMut(Met) -> Result<bool>) -> Result<()> {
-    let mut failed = None;
-    scan_heap(recommender.tables.delta, |row| {
-        let met = || -> Result<Met> {
-            if row.datum(1).map(int4) != Some(epoch) {
-                return Ok(Met::Gone(row.version));
-            }
-            let change = row.datum(2).map_or(0, |datum| datum.value() as i16);
-            let event = KeyedEvent::read(recommender, std::array::from_fn(|column| row.datum(column + 4)))?;
-            let (Some(user), Some(event)) = (row.datum(3), event) else {
-                let weight = row.datum(6).map_or(0.0, crate::totals::float4);
-                return Ok(Met::Skipped(row.version, if weight < 0.0 { -1 } else { 1 }));
-            };
-            if event.at > horizon {
-                return Ok(Met::Future);
-            }
-            let user = Key::read(user, recommender.user.key).map_err(store_error)?;
-            Ok(Met::Event(DeltaRow { version: row.version, added: change > 0, user, event }))
-        };
-        match met().and_then(&mut each) {
-            Ok(go_on) => go_on,
-            Err(error) => {
-                failed = Some(error);
-                false
-            }
+impl Met {
+    fn read(recommender: &Recommender, epoch: i32, horizon: Micros, row: &mut HeapRow<'_>) -> Result<Self> {
+        if row.datum(1).map(int4) != Some(epoch) {
+            return Ok(Met::Gone(row.version));
         }
+        let change = row.datum(2).map_or(0, |datum| datum.value() as i16);
+        let event = KeyedEvent::read(recommender, std::array::from_fn(|column| row.datum(column + 4)))?;
+        let (Some(user), Some(event)) = (row.datum(3), event) else {
+            let weight = row.datum(6).map_or(0.0, crate::totals::float4);
+            return Ok(Met::Skipped(row.version, if weight < 0.0 { -1 } else { 1 }));
+        };
+        if event.at > horizon {
+            return Ok(Met::Future);
+        }
+        let user = Key::read(user, recommender.user.key).map_err(store_error)?;
+        Ok(Met::Event(DeltaRow { version: row.version, added: change > 0, user, event }))
+    }
+}
+
+/// Calls `each` with what the active snapshot shows of the delta.
+pub fn scan(recommender: &Recommender, epoch: i32, horizon: Micros, mut each: impl FnMut(Met)) -> Result<()> {
+    scan_new(recommender, epoch, horizon, |_| false, |met| each(met))
+}
+
+/// [`scan`] without the rows whose versions are `known`, which are not even read.
+fn scan_new(
+    recommender: &Recommender,
+    epoch: i32,
+    horizon: Micros,
+    mut known: impl FnMut(Version) -> bool,
+    mut each: impl FnMut(Met),
+) -> Result<()> {
+    let mut result = Ok(());
+    scan_heap(recommender.tables.delta, |row| {
+        if known(row.version) {
+            return true;
+        }
+        match Met::read(recommender, epoch, horizon, row) {
+            Ok(met) => each(met),
+            Err(error) => result = Err(error),
+        }
+        result.is_ok()
     });
-    failed.map_or(Ok(()), Err)
+    result
 }
 
 /// What the fold reads beyond its batches, from one snapshot.
@@ -114,7 +131,16 @@ impl Past for PastEvents<'_> {
 #[derive(Debug)]
 struct FoldedUser {
     number: UserId,
-    fingerprint: u64,
+    rows: Vec<DeltaRow>,
+}
+
+/// A row version that was met before.
+#[derive(Debug)]
+struct Known {
+    /// The refresh that met it last.
+    refresh: u64,
+    /// Whose event it is; `None` where it changes nothing.
+    user: Option<Key>,
 }
 
 /// The folded delta of one recommender, good for one generation and epoch.
@@ -122,10 +148,11 @@ struct FoldedUser {
 pub struct Delta {
     generation: i64,
     epoch: i32,
-    half_life_us: i64,
+    refreshes: u64,
+    rows: FxHashMap<Version, Known>,
     users: HashMap<Key, FoldedUser>,
     next_user: UserId,
-    known: Known,
+    numbers: KnownNumbers,
     unpacked: Unpacked,
 }
 
@@ -138,16 +165,15 @@ impl Delta {
     pub fn visible(rows: &PackedRows<'_>, rules: &Rules, horizon: Micros) -> Result<Self> {
         let (recommender, state) = (rows.recommender(), rows.state());
         let kept = KEPT.with_borrow_mut(|kept| kept.remove(&recommender.id));
-        let current = |delta: &Delta| {
-            delta.generation == state.generation && delta.epoch == state.epoch && delta.half_life_us == recommender.half_life_us
-        };
+        let current = |delta: &Delta| delta.generation == state.generation && delta.epoch == state.epoch;
         let mut delta = kept.filter(current).unwrap_or_else(|| Self {
             generation: state.generation,
             epoch: state.epoch,
-            half_life_us: recommender.half_life_us,
+            refreshes: 0,
+            rows: FxHashMap::default(),
             users: HashMap::new(),
             next_user: FIRST_UNPACKED,
-            known: Known::starting(FIRST_UNPACKED, FIRST_UNPACKED),
+            numbers: KnownNumbers::starting(FIRST_UNPACKED, FIRST_UNPACKED),
             unpacked: Unpacked::new(Landmark { at: state.newest_at.unwrap_or(0), half_life: rules.half_life }),
         });
         delta.refresh(rows, rules, horizon)?;
@@ -165,8 +191,8 @@ impl Delta {
     }
 
     /// The numbers of new items and contexts.
-    pub fn known(&self) -> &Known {
-        &self.known
+    pub fn known(&self) -> &KnownNumbers {
+        &self.numbers
     }
 
     /// The user's history where the delta changes it; `Some(None)` where none is left.
@@ -174,66 +200,94 @@ impl Delta {
         self.users.get(user).and_then(|folded| self.unpacked.history(folded.number))
     }
 
+    /// Meets the rows that the snapshot shows, and folds the users again whose rows are not those that were folded.
     fn refresh(&mut self, rows: &PackedRows<'_>, rules: &Rules, horizon: Micros) -> Result<()> {
-        let mut found: HashMap<Key, (u64, Vec<DeltaRow>)> = HashMap::new();
-        scan(rows.recommender(), self.epoch, horizon, |met| {
-            if let Met::Event(row) = met {
-                let (fingerprint, events) = found.entry(row.user.clone()).or_default();
-                *fingerprint = fingerprint.wrapping_add(hash(&row.version));
-                events.push(row);
+        self.refreshes += 1;
+        let (refresh, before) = (self.refreshes, self.rows.len());
+        let (mut met_again, mut changed, mut new) = (0, HashSet::new(), Vec::new());
+        let known = |version| {
+            let found = self.rows.get_mut(&version);
+            let known = found.is_some();
+            if let Some(row) = found {
+                row.refresh = refresh;
+                met_again += 1;
             }
-            Ok(true)
-        })?;
-        let landmark = self.unpacked.landmark();
-        let newest = found.values().flat_map(|(_, events)| events).map(|row| row.event.at).max();
-        // Before the first compaction there is no packed event to measure from, and after a long silence it is too old.
-        if let Some(at) = newest.filter(|at| !landmark.reaches(*at)) {
-            self.users.clear();
-            self.unpacked = Unpacked::new(Landmark { at, ..landmark });
+            known
+        };
+        scan_new(rows.recommender(), self.epoch, horizon, known, |met| new.push(met))?;
+        if met_again < before {
+            self.forget_unmet(&mut changed);
         }
-        let unpacked = &mut self.unpacked;
-        self.users.retain(|key, folded| {
-            let stays = found.contains_key(key);
-            if !stays {
-                unpacked.remove(folded.number);
-            }
-            stays
-        });
-        found.retain(|key, (fingerprint, _)| self.users.get(key).is_none_or(|folded| folded.fingerprint != *fingerprint));
-        if found.is_empty() {
+        for met in new {
+            let (version, user) = match met {
+                Met::Event(row) => {
+                    let (version, user) = (row.version, row.user.clone());
+                    let folded = self.users.entry(user.clone()).or_insert_with(|| FoldedUser { number: NO_USER, rows: Vec::new() });
+                    folded.rows.push(row);
+                    changed.insert(user.clone());
+                    (version, Some(user))
+                }
+                Met::Skipped(version, _) | Met::Gone(version) => (version, None),
+                Met::Future => continue,
+            };
+            self.rows.insert(version, Known { refresh, user });
+        }
+        if changed.is_empty() {
             return Ok(());
         }
-        let known = std::mem::replace(&mut self.known, Known::starting(FIRST_UNPACKED, FIRST_UNPACKED));
+        self.move_landmark(&mut changed);
+        let known = std::mem::replace(&mut self.numbers, KnownNumbers::starting(FIRST_UNPACKED, FIRST_UNPACKED));
         let numbers = Numbers::new(rows, known);
-        let result = self.fold(rows, rules, horizon, &numbers, found);
-        self.known = numbers.into_known();
-        self.unpacked.set_new_items(self.known.new_items.len() as u32);
+        let result = self.fold(rows, rules, horizon, &numbers, changed);
+        self.numbers = numbers.into_known();
+        self.unpacked.set_new_items(self.numbers.new_items.len() as u32);
         result
     }
 
-    fn fold(
-        &mut self,
-        rows: &PackedRows<'_>,
-        rules: &Rules,
-        horizon: Micros,
-        numbers: &Numbers<'_>,
-        found: HashMap<Key, (u64, Vec<DeltaRow>)>,
-    ) -> Result<()> {
-        let mut stored = rows.users();
-        for (key, (fingerprint, events)) in found {
-            let (number, history) = match rows.user(&mut stored, &key)? {
-                Some((number, history)) => (number, Some(history)),
-                None => (self.users.get(&key).map_or(self.next_user, |folded| folded.number), None),
-            };
-            if number == self.next_user {
-                self.next_user += 1;
+    /// Takes out the rows that this refresh has not met: another snapshot does not see them.
+    fn forget_unmet(&mut self, changed: &mut HashSet<Key>) {
+        let (refresh, users) = (self.refreshes, &mut self.users);
+        self.rows.retain(|version, row| {
+            let met = row.refresh == refresh;
+            if let (false, Some(user)) = (met, &row.user)
+                && let Some(folded) = users.get_mut(user)
+            {
+                folded.rows.retain(|row| row.version != *version);
+                changed.insert(user.clone());
             }
-            let batch = user_batch(numbers, number, history, &events)?;
-            let past = PastEvents { rows, numbers, users: &FxHashMap::from_iter([(number, key.clone())]), horizon };
+            met
+        });
+    }
+
+    /// Before the first compaction there is no packed event to measure from, and after a long silence it is too old.
+    fn move_landmark(&mut self, changed: &mut HashSet<Key>) {
+        let landmark = self.unpacked.landmark();
+        let events = changed.iter().filter_map(|user| self.users.get(user)).flat_map(|folded| &folded.rows);
+        if let Some(at) = events.map(|row| row.event.at).max().filter(|at| !landmark.reaches(*at)) {
+            self.unpacked = Unpacked::new(Landmark { at, ..landmark });
+            changed.extend(self.users.keys().cloned());
+        }
+    }
+
+    fn fold(&mut self, rows: &PackedRows<'_>, rules: &Rules, horizon: Micros, numbers: &Numbers<'_>, changed: HashSet<Key>) -> Result<()> {
+        let mut stored = rows.users();
+        for key in changed {
+            let Some(folded) = self.users.get_mut(&key) else { continue };
+            if folded.rows.is_empty() {
+                self.unpacked.remove(folded.number);
+                self.users.remove(&key);
+                continue;
+            }
+            let found = rows.user(&mut stored, &key)?;
+            if folded.number == NO_USER {
+                folded.number = found.as_ref().map_or(self.next_user, |(number, _)| *number);
+                self.next_user += u32::from(found.is_none());
+            }
+            let batch = user_batch(numbers, folded.number, found.map(|(_, history)| history), &folded.rows)?;
+            let past = PastEvents { rows, numbers, users: &FxHashMap::from_iter([(folded.number, key.clone())]), horizon };
             let landmark = self.unpacked.landmark().at;
             let changes = fold(vec![batch], rules, landmark, self.unpacked.next_session(), &past, &interrupt::checker())?;
-            self.unpacked.insert(number, changes);
-            self.users.insert(key, FoldedUser { number, fingerprint });
+            self.unpacked.insert(folded.number, changes);
         }
         Ok(())
     }
@@ -247,10 +301,4 @@ pub fn user_batch(numbers: &Numbers<'_>, user: UserId, history: Option<History>,
         if row.added { batch.added.push(event) } else { batch.removed.push(event) }
     }
     Ok(batch)
-}
-
-fn hash(version: &Version) -> u64 {
-    let mut hasher = FxHasher::default();
-    version.hash(&mut hasher);
-    hasher.finish()
 }

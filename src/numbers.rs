@@ -51,6 +51,13 @@ pub struct KeyedEvent {
 }
 
 impl KeyedEvent {
+    /// Orders events of equal time: by item, and by weight where the same item is met twice, as by a view and a cart of one
+    /// transaction. The same after every rebuild.
+    pub fn tie(&self) -> u64 {
+        // The multiplier of Fibonacci hashing spreads neighbouring keys over all bits, so that weights cannot make two items equal.
+        self.item.tie().wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ u64::from(self.weight.to_bits())
+    }
+
     /// Reads the columns item_key, at, weight, session, context, as the delta and the event view have them.
     pub fn read(recommender: &Recommender, columns: [Option<pg_sys::Datum>; 5]) -> Result<Option<Self>> {
         let [Some(item), Some(at), Some(weight), session, context] = columns else { return Ok(None) };
@@ -181,7 +188,7 @@ impl<'a> Numbers<'a> {
         Ok(Event {
             item: self.item(&event.item)?,
             at: event.at,
-            tie: event.item.tie(),
+            tie: event.tie(),
             weight: event.weight,
             session: event.session,
             context: self.context(event.context.as_ref())?,

@@ -63,7 +63,7 @@ impl Replay {
     }
 
     fn event(&mut self, event: KeyedEvent) -> Event {
-        let tie = event.item.tie();
+        let tie = event.tie();
         let next = self.items.len() as u32;
         let item = *self.items.entry(event.item).or_insert_with_key(|key| {
             self.item_keys.push(key.clone());

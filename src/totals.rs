@@ -33,6 +33,8 @@ pub struct State {
     pub skipped: i64,
     /// The popularity of all items together.
     pub total: LogSum,
+    /// When they were written.
+    pub last_compaction: Option<Micros>,
     /// True when the packed rows are known not to be those of the event table.
     pub needs_rebuild: bool,
 }
@@ -96,6 +98,7 @@ pub fn read(id: i32) -> Option<State> {
         next_context: next(9),
         skipped: count(10),
         total: row.datum(11).map_or(LogSum::EMPTY, |score| LogSum(float8(score))),
+        last_compaction: row.datum(12).map(int8),
         needs_rebuild: row.datum(13).is_some_and(|flag| flag.value() != 0),
     })
 }

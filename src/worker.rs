@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use pgrx::pg_sys;
 
 use crate::catalog::{self, CatalogError};
-use crate::compact;
+use crate::compact::{self, Outcome, Pace};
 use crate::pg::worker::{self, CompactorLock, Termination};
 use crate::pg::{error, guc, relation};
 use crate::worker_function;
@@ -85,7 +85,8 @@ fn compact_until_idle(failed: &mut HashSet<i32>) {
     }
 }
 
-/// Moves a batch of each recommender, in a transaction of its own, and gives how many delta rows were moved. One that fails is
+/// Moves a batch of each recommender where that is due, in a transaction of its own, and gives how many delta rows were moved or
+/// wait. One that fails is
 /// logged, holds up no other, and is not tried again by this worker.
 fn compact_all(failed: &mut HashSet<i32>) -> u64 {
     let names = worker::transaction(c"looking for backlogs", || match catalog::names() {
@@ -118,7 +119,11 @@ fn compact_one(id: i32) -> u64 {
         Err(CatalogError::UnknownId(_) | CatalogError::NotInstalled) => return 0,
         found => error::or_raise(found),
     };
-    error::or_raise(compact::compact(&recommender, compact::DEFAULT_BATCH, false)).unwrap_or(0)
+    match error::or_raise(compact::compact(&recommender, compact::DEFAULT_BATCH, Pace::WhenDue)) {
+        Outcome::Moved(count) => count,
+        Outcome::NotDue => 1,
+        Outcome::Busy => 0,
+    }
 }
 
 /// Registers the launcher when the library is preloaded.

@@ -1,6 +1,7 @@
 //! Events, as the engine sees them: one user's act on one item at one time.
 
 use crate::{ContextId, ItemId, Micros};
+use std::cmp::Ordering;
 
 /// One event of one user.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,6 +24,12 @@ impl Event {
     /// Where the event stands in its user's total order.
     pub fn position(&self) -> (Micros, u64) {
         (self.at, self.tie)
+    }
+
+    /// Orders a user's events; only equal events compare as equal, so that every replay takes them in the same order.
+    pub fn order(&self, other: &Event) -> Ordering {
+        let rest = |event: &Event| (event.position(), event.item, event.session, event.context);
+        rest(self).cmp(&rest(other)).then(self.weight.total_cmp(&other.weight))
     }
 }
 

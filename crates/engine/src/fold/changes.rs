@@ -109,7 +109,8 @@ impl Changes {
     }
 
     pub(super) fn pair(&mut self, from: ItemId, to: ItemId, delta: PairDelta) {
-        let sum = self.pairs.entry(from).or_default().entry(to).or_default();
+        let none = PairDelta { last_at: i64::MIN, ..PairDelta::default() };
+        let sum = self.pairs.entry(from).or_default().entry(to).or_insert(none);
         sum.count += delta.count;
         sum.next += delta.next;
         sum.together += delta.together;

@@ -53,7 +53,7 @@ pub fn fold(
     let mut changes = Changes::new(rules.half_life, landmark, first_session);
     for batch in &mut batches {
         cancel(batch);
-        batch.added.sort_by_key(Event::position);
+        batch.added.sort_by(Event::order);
     }
     let open: Vec<SessionId> = batches
         .iter()
@@ -103,11 +103,11 @@ fn cancel(batch: &mut UserBatch) {
 /// Takes back everything that the user's old events had brought, and brings what the present ones do.
 fn replay(batch: &UserBatch, rules: &Rules, past: &dyn Past, changes: &mut Changes) -> Result<()> {
     let mut now = past.events_of(batch)?;
-    now.sort_by_key(Event::position);
+    now.sort_by(Event::order);
     let mut before = UserBatch { added: now.clone(), removed: batch.added.clone(), ..batch.clone() };
     cancel(&mut before);
     before.added.extend_from_slice(&batch.removed);
-    before.added.sort_by_key(Event::position);
+    before.added.sort_by(Event::order);
 
     let mut ignored = FxHashMap::default();
     let old = Machine::new(batch.user, History::new(rules.half_life), rules, Sign::Minus);

@@ -205,7 +205,7 @@ impl Candidates {
     /// Keeps the best `most` of the candidates whose popularity would cost a row each, by the score that they have if all items are
     /// equally popular; equal ones by number.
     fn shorten(&mut self, query: &Query<'_>, most: usize) {
-        let (kept, mut others): (Vec<Candidate>, Vec<Candidate>) =
+        let (kept, others): (Vec<Candidate>, Vec<Candidate>) =
             self.list.iter().partition(|candidate| candidate.sources & ALWAYS_LOOKED_UP != 0);
         if others.len() <= most {
             return;
@@ -218,7 +218,6 @@ impl Candidates {
         scored.truncate(most);
         self.list = kept;
         self.list.extend(scored.iter().map(|&(_, _, place)| others[place]));
-        others.clear();
         self.by_item = self.list.iter().enumerate().map(|(place, candidate)| (candidate.item, place)).collect();
     }
 

@@ -21,8 +21,6 @@ pub struct SessionNeighbors {
     pub age_decay: f64,
     /// Decay of a candidate's weight with its distance from the matched item, in places (l3).
     pub distance_decay: f64,
-    /// What is left of the weight of a candidate that the neighbour met before the matched item.
-    pub backward: f64,
 }
 
 struct Neighbor {
@@ -54,8 +52,7 @@ impl SessionNeighbors {
             let matched = session.items.iter().position(|item| item.get() == recent[neighbor.matched]).unwrap_or(0);
             let similarity = neighbor.similarity / (session.items.len() as f64).sqrt();
             for (place, item) in session.items.iter().enumerate().filter(|(place, _)| *place != matched) {
-                let direction = if place < matched { self.backward } else { 1.0 };
-                each(item.get(), similarity * direction * nearness[place.abs_diff(matched).min(MAX_SESSION_ITEMS)]);
+                each(item.get(), similarity * nearness[place.abs_diff(matched).min(MAX_SESSION_ITEMS)]);
             }
         })
     }

@@ -25,7 +25,7 @@ FROM purchases;
 \set ECHO queries
 \timing on
 
-\echo '== One call makes the recommender, fills it from the rows that are there, and follows every change from now on'
+\echo '== One call makes the recommender, reads the rows that are there, and follows every change from now on'
 CREATE EXTENSION pg_recommend;
 SELECT create_recommender('shop', 'purchases', user_column => 'customer_id', item_column => 'product_id',
                           time_column => 'at', event_column => 'kind', event_weights => '{"purchase": 1, "return": -1}',
@@ -49,20 +49,25 @@ WHERE customer_id = :customer AND kind = 'purchase' ORDER BY at DESC, product_id
 
 \set ECHO queries
 \timing on
-\echo '== What to recommend to this customer (nothing that was bought before)'
-SELECT rank, title, score, sources
+\echo '== What to show this customer next, without what was bought before'
+SELECT rank, title, round(score::numeric, 2) AS score, array_to_string(sources, ', ') AS sources
 FROM recommend(:customer, 5, include_seen => false) JOIN products ON product_id = item_id ORDER BY rank;
 
+\echo
 \echo '== What goes with' :product_title
-SELECT rank, title, score FROM similar_items(:product, 5) JOIN products ON product_id = item_id ORDER BY rank;
+SELECT rank, title, round(score::numeric, 2) AS score
+FROM similar_items(:product, 5) JOIN products ON product_id = item_id ORDER BY rank;
 
+\echo
 \echo '== What is in demand now'
 SELECT rank, title, round(score::numeric, 1) AS score
 FROM trending_items(NULL::int, 5) JOIN products ON product_id = item_id ORDER BY rank;
 
-\echo '== For a visitor without a name who has these two in the basket:' :product_title 'and' :another_title
-SELECT rank, title, score, sources
-FROM recommend_session(ARRAY[:product, :another], 5) JOIN products ON product_id = item_id ORDER BY rank;
+\echo
+\echo '== A visitor without a name has put into the basket:' :product_title 'and' :another_title
+SELECT rank, title, round(score::numeric, 2) AS score, array_to_string(sources, ', ') AS sources
+FROM recommend_session(ARRAY[:product, :another], 5, include_seen => false)
+JOIN products ON product_id = item_id ORDER BY rank;
 
 \set ECHO none
 \timing off
@@ -70,14 +75,23 @@ SELECT item_id AS first_choice FROM recommend(:customer, 1, include_seen => fals
 SELECT title AS first_title FROM products WHERE product_id = :first_choice \gset
 \set ECHO queries
 \timing on
-\echo '== Why' :first_title 'came first'
-SELECT source, feature, round(value::numeric, 4) AS value, round(weight::numeric, 4) AS weight,
-       round(contribution::numeric, 4) AS contribution
-FROM explain_recommendation(:customer, :first_choice) ORDER BY abs(contribution) DESC LIMIT 8;
+\echo
+\echo '== Why' :first_title 'came first for customer' :customer '(the contributions add up to its score)'
+SELECT source, feature, title AS because_of, round(value::numeric, 2) AS value, round(weight::numeric, 2) AS weight,
+       round(contribution::numeric, 2) AS contribution
+FROM explain_recommendation(:customer, :first_choice) LEFT JOIN products ON product_id = via
+WHERE contribution <> 0 ORDER BY abs(contribution) DESC;
 
-\echo '== Committed = visible: the very next query knows that the customer now buys' :product_title
+\echo
+\echo '== Committed = visible: the customer buys' :product_title 'and the very next answer knows'
 INSERT INTO purchases (customer_id, product_id, kind, place) VALUES (:customer, :product, 'purchase', :'place');
-SELECT rank, title, score, sources
+SELECT rank, title, round(score::numeric, 2) AS score, array_to_string(sources, ', ') AS sources
 FROM recommend(:customer, 5, include_seen => false) JOIN products ON product_id = item_id ORDER BY rank;
+
+\echo
+\echo '== What the recommender keeps beside the table'
+SELECT recommender, events, backlog, users, items, pg_size_pretty(state_bytes) AS state,
+       pg_size_pretty(pg_total_relation_size('purchases')) AS purchases
+FROM recommend.status;
 \timing off
 \set ECHO none

@@ -4,7 +4,8 @@ CREATE TABLE test (position bigserial PRIMARY KEY, session_id int, item_id int, 
 CREATE TABLE train (position bigserial PRIMARY KEY, session_id int, item_id int, epoch bigint);
 \copy train (session_id, item_id, epoch) FROM 'serenade_train.csv' CSV HEADER
 \copy test (session_id, item_id, epoch) FROM 'serenade_test.csv' CSV HEADER
-INSERT INTO clicks SELECT session_id, item_id, to_timestamp(epoch) FROM train ORDER BY epoch, position;
+-- Rows of one second are a microsecond apart, in the order of the file.
+INSERT INTO clicks SELECT session_id, item_id, to_timestamp(epoch) + position * interval '1 microsecond' FROM train ORDER BY epoch, position;
 
 CREATE EXTENSION pg_recommend;
 SELECT create_recommender('shop', 'clicks', user_column => 'session_id', item_column => 'item_id', time_column => 'at',
@@ -13,7 +14,7 @@ ANALYZE;
 
 CREATE TABLE ranks AS
 WITH prefixes AS (
-    SELECT position, session_id, to_timestamp(epoch) AS at,
+    SELECT position, session_id, to_timestamp(epoch) + position * interval '1 microsecond' AS at,
            array_agg(item_id) OVER so_far AS items, lead(item_id) OVER so_far AS next_item
     FROM test
     WINDOW so_far AS (PARTITION BY session_id ORDER BY epoch, position)

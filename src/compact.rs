@@ -152,7 +152,7 @@ impl<'a> Batch<'a> {
         });
         met.map_err(|source| failure(recommender, source))?;
         // In order of time, so that new items get their numbers in the order in which they were first seen.
-        batch.events.sort_by_cached_key(|row| (row.event.at, row.event.item.tie()));
+        batch.events.sort_by_cached_key(|row| (row.event.at, row.event.item.tie(), row.user.tie()));
         Ok(batch)
     }
 
@@ -239,9 +239,9 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// The state of a recommender without rows, as TRUNCATE leaves it. Numbers go on, so that no old row can be taken for a new one.
+/// The state of a recommender without rows, as TRUNCATE leaves it. Numbers start again, as in a rebuild: how many there are enters the scores.
 fn emptied(state: State) -> State {
-    State { events: 0, total: LogSum::EMPTY, newest_at: None, ..state }
+    State { events: 0, total: LogSum::EMPTY, newest_at: None, next_user: 0, next_item: 0, next_session: 0, next_context: 0, ..state }
 }
 
 fn newest(stored: Option<Micros>, came: Micros) -> Option<Micros> {

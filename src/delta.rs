@@ -2,7 +2,7 @@
 //!
 //! A backend keeps the folded delta between calls. Each call scans the delta table, and folds again only the users whose
 //! rows are not the ones that it has folded; so the cost of a call grows with what is new, not with the backlog.
-//! All of it is dropped when the compactor's generation moves.
+//! All of it is dropped when the compactor has been at work.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -117,10 +117,16 @@ struct FoldedUser {
     fingerprint: u64,
 }
 
-/// The folded delta of one recommender, good for one generation and epoch.
+/// What the delta shows of one user: the sum of the hashes of the row versions, and the rows.
+type Rows = (u64, Vec<DeltaRow>);
+
+/// How many half-lives an event may lie after the landmark: f64 holds 2^1023.
+const MAX_EXPONENT: f64 = 500.0;
+
+/// The folded delta of one recommender, good for one version of its state and one epoch.
 #[derive(Debug)]
 pub struct Delta {
-    generation: i64,
+    version: Version,
     epoch: i32,
     half_life_us: i64,
     users: HashMap<Key, FoldedUser>,
@@ -133,24 +139,42 @@ thread_local! {
     static KEPT: RefCell<HashMap<i32, Delta>> = RefCell::new(HashMap::new());
 }
 
+fn nothing_known() -> Known {
+    Known::starting(FIRST_UNPACKED, FIRST_UNPACKED)
+}
+
 impl Delta {
+    /// Nothing folded; `newest` is the time that weights are measured from.
+    fn empty(rows: &PackedRows<'_>, rules: &Rules, newest: Micros) -> Self {
+        let state = rows.state();
+        Self {
+            version: state.version,
+            epoch: state.epoch,
+            half_life_us: rows.recommender().half_life_us,
+            users: HashMap::new(),
+            next_user: FIRST_UNPACKED,
+            known: nothing_known(),
+            unpacked: Unpacked::new(Landmark { at: newest, half_life: rules.half_life }),
+        }
+    }
+
     /// The delta that the active snapshot shows, up to `horizon`. Give it back to [`Delta::keep`] when done.
     pub fn visible(rows: &PackedRows<'_>, rules: &Rules, horizon: Micros) -> Result<Self> {
         let (recommender, state) = (rows.recommender(), rows.state());
-        let kept = KEPT.with_borrow_mut(|kept| kept.remove(&recommender.id));
+        let found = visible_rows(recommender, state.epoch, horizon)?;
+        let newest = found.values().flat_map(|(_, rows)| rows).map(|row| row.event.at).max();
+        let newest = newest.max(state.newest_at.filter(|_| !state.is_void())).unwrap_or(0);
         let current = |delta: &Delta| {
-            delta.generation == state.generation && delta.epoch == state.epoch && delta.half_life_us == recommender.half_life_us
+            delta.version == state.version
+                && delta.epoch == state.epoch
+                && delta.half_life_us == recommender.half_life_us
+                && rules.half_life.between(delta.unpacked.landmark().at, newest) <= MAX_EXPONENT
         };
-        let mut delta = kept.filter(current).unwrap_or_else(|| Self {
-            generation: state.generation,
-            epoch: state.epoch,
-            half_life_us: recommender.half_life_us,
-            users: HashMap::new(),
-            next_user: FIRST_UNPACKED,
-            known: Known::starting(FIRST_UNPACKED, FIRST_UNPACKED),
-            unpacked: Unpacked::new(Landmark { at: state.newest_at.unwrap_or(0), half_life: rules.half_life }),
-        });
-        delta.refresh(rows, rules, horizon)?;
+        let kept = KEPT.with_borrow_mut(|kept| kept.remove(&recommender.id)).filter(current);
+        let mut delta = kept.unwrap_or_else(|| Self::empty(rows, rules, newest));
+        if !delta.holds(&found) {
+            delta.refresh(rows, rules, horizon, newest, found)?;
+        }
         Ok(delta)
     }
 
@@ -174,16 +198,26 @@ impl Delta {
         self.users.get(user).and_then(|folded| self.unpacked.history(folded.number))
     }
 
-    fn refresh(&mut self, rows: &PackedRows<'_>, rules: &Rules, horizon: Micros) -> Result<()> {
-        let mut found: HashMap<Key, (u64, Vec<DeltaRow>)> = HashMap::new();
-        scan(rows.recommender(), self.epoch, horizon, |met| {
-            if let Met::Event(row) = met {
-                let (fingerprint, events) = found.entry(row.user.clone()).or_default();
-                *fingerprint = fingerprint.wrapping_add(hash(&row.version));
-                events.push(row);
-            }
-            Ok(true)
-        })?;
+    fn holds_user(&self, user: &Key, fingerprint: u64) -> bool {
+        self.users.get(user).is_some_and(|folded| folded.fingerprint == fingerprint)
+    }
+
+    fn holds(&self, found: &HashMap<Key, Rows>) -> bool {
+        found.len() == self.users.len() && found.iter().all(|(user, (fingerprint, _))| self.holds_user(user, *fingerprint))
+    }
+
+    /// Folds what is not folded yet. New items get their numbers in the order in which the compactor gives them, because equal scores
+    /// are ordered by number; where that order has changed, everything is folded anew.
+    fn refresh(&mut self, rows: &PackedRows<'_>, rules: &Rules, horizon: Micros, newest: Micros, found: HashMap<Key, Rows>) -> Result<()> {
+        let mut numbers = Numbers::new(rows, std::mem::replace(&mut self.known, nothing_known()));
+        let order = new_items(&numbers, &found)?;
+        if !numbers.continued_by(&order) {
+            *self = Self::empty(rows, rules, newest);
+            numbers = Numbers::new(rows, nothing_known());
+        }
+        for item in order {
+            numbers.item(item)?;
+        }
         let unpacked = &mut self.unpacked;
         self.users.retain(|key, folded| {
             let stays = found.contains_key(key);
@@ -192,16 +226,14 @@ impl Delta {
             }
             stays
         });
-        found.retain(|key, (fingerprint, _)| self.users.get(key).is_none_or(|folded| folded.fingerprint != *fingerprint));
-        if found.is_empty() {
-            return Ok(());
-        }
-        let known = std::mem::replace(&mut self.known, Known::starting(FIRST_UNPACKED, FIRST_UNPACKED));
-        let numbers = Numbers::new(rows, known);
-        let result = self.fold(rows, rules, horizon, &numbers, found);
+        let mut changed: Vec<(&Key, &Rows)> =
+            found.iter().filter(|(user, (fingerprint, _))| !self.holds_user(user, *fingerprint)).collect();
+        // By their first events, as the compactor does it: sessions are numbered on the way.
+        changed.sort_by_cached_key(|(user, (_, rows))| (rows.iter().map(|row| (row.event.at, row.event.item.tie())).min(), user.tie()));
+        self.fold(rows, rules, horizon, &numbers, &changed)?;
         self.known = numbers.into_known();
         self.unpacked.set_new_items(self.known.new_items.len() as u32);
-        result
+        Ok(())
     }
 
     fn fold(
@@ -210,26 +242,54 @@ impl Delta {
         rules: &Rules,
         horizon: Micros,
         numbers: &Numbers<'_>,
-        found: HashMap<Key, (u64, Vec<DeltaRow>)>,
+        changed: &[(&Key, &Rows)],
     ) -> Result<()> {
         let mut stored = rows.users();
-        for (key, (fingerprint, events)) in found {
-            let (number, history) = match rows.user(&mut stored, &key)? {
+        for &(key, (fingerprint, events)) in changed {
+            let (number, history) = match rows.user(&mut stored, key)? {
                 Some((number, history)) => (number, Some(history)),
-                None => (self.users.get(&key).map_or(self.next_user, |folded| folded.number), None),
+                None => (self.users.get(key).map_or(self.next_user, |folded| folded.number), None),
             };
             if number == self.next_user {
                 self.next_user += 1;
             }
-            let batch = user_batch(numbers, number, history, &events)?;
+            let batch = user_batch(numbers, number, history, events)?;
             let past = PastEvents { rows, numbers, users: &FxHashMap::from_iter([(number, key.clone())]), horizon };
             let landmark = self.unpacked.landmark().at;
             let changes = fold(vec![batch], rules, landmark, self.unpacked.next_session(), &past, &interrupt::checker())?;
             self.unpacked.insert(number, changes);
-            self.users.insert(key, FoldedUser { number, fingerprint });
+            self.users.insert(key.clone(), FoldedUser { number, fingerprint: *fingerprint });
         }
         Ok(())
     }
+}
+
+/// The events that the active snapshot shows of the delta, by user.
+fn visible_rows(recommender: &Recommender, epoch: i32, horizon: Micros) -> Result<HashMap<Key, Rows>> {
+    let mut found: HashMap<Key, Rows> = HashMap::new();
+    scan(recommender, epoch, horizon, |met| {
+        if let Met::Event(row) = met {
+            let (fingerprint, events) = found.entry(row.user.clone()).or_default();
+            *fingerprint = fingerprint.wrapping_add(hash(&row.version));
+            events.push(row);
+        }
+        Ok(true)
+    })?;
+    Ok(found)
+}
+
+/// The items that have no stored number, in the order in which they were first seen.
+fn new_items<'a>(numbers: &Numbers<'_>, found: &'a HashMap<Key, Rows>) -> Result<Vec<&'a Key>> {
+    let mut first: HashMap<&Key, (Micros, u64)> = HashMap::new();
+    for event in found.values().flat_map(|(_, rows)| rows).map(|row| &row.event) {
+        if !numbers.is_stored(&event.item)? {
+            let seen = (event.at, event.item.tie());
+            first.entry(&event.item).and_modify(|first| *first = seen.min(*first)).or_insert(seen);
+        }
+    }
+    let mut order: Vec<&Key> = first.keys().copied().collect();
+    order.sort_unstable_by_key(|item| (first[item], *item));
+    Ok(order)
 }
 
 /// A user's delta rows as a batch for the fold.

@@ -81,7 +81,7 @@ pub struct Numbers<'a> {
     known: RefCell<Known>,
 }
 
-/// The numbers found or given so far; outlives the snapshot that they were looked up in only together with its generation.
+/// The numbers found or given so far; outlives the snapshot that they were looked up in only together with the version of its state.
 #[derive(Debug)]
 pub struct Known {
     items: FxHashMap<Key, ItemId>,
@@ -122,6 +122,11 @@ impl Known {
         (self.first_context..).zip(&self.new_contexts).filter(|(_, values)| matches(values)).map(|(context, _)| context).collect()
     }
 
+    /// Whether an item that was looked up before has a stored number.
+    fn is_stored(&self, key: &Key) -> Option<bool> {
+        self.items.get(key).map(|item| *item < self.first_item)
+    }
+
     /// All known numbers of items.
     pub fn items(&self) -> impl Iterator<Item = (&Key, ItemId)> {
         self.items.iter().map(|(key, item)| (key, *item))
@@ -137,6 +142,24 @@ impl<'a> Numbers<'a> {
     /// What is known in the end.
     pub fn into_known(self) -> Known {
         self.known.into_inner()
+    }
+
+    /// Whether the item has a stored number.
+    pub fn is_stored(&self, key: &Key) -> Result<bool> {
+        if let Some(stored) = self.known.borrow().is_stored(key) {
+            return Ok(stored);
+        }
+        let stored = self.rows.item(&mut self.rows.items_by_key(), key)?;
+        if let Some(item) = stored {
+            self.known.borrow_mut().items.insert(key.clone(), item);
+        }
+        Ok(stored.is_some())
+    }
+
+    /// Whether the new items known so far are the first of these.
+    pub fn continued_by(&self, new_items: &[&Key]) -> bool {
+        let known = self.known.borrow();
+        known.new_items.len() <= new_items.len() && known.new_items.iter().zip(new_items).all(|(known, new)| known == *new)
     }
 
     /// The item's number; a new one for a new item.

@@ -124,6 +124,12 @@ impl Columns<'_> {
             (!*(*self.slot).tts_isnull.add(place)).then(|| *(*self.slot).tts_values.add(place))
         }
     }
+
+    /// The row version.
+    pub fn version(&self) -> Version {
+        // SAFETY: the slot holds a heap tuple, which lives until the scan moves.
+        unsafe { Version::of(pg_sys::ExecFetchSlotHeapTuple(self.slot, false, ptr::null_mut())) }
+    }
 }
 
 /// Where a heap row version lies, and what made it: tells row versions apart within one snapshot and the next.
@@ -136,6 +142,17 @@ pub struct Version {
 }
 
 impl Version {
+    /// The version of a heap tuple.
+    ///
+    /// # Safety
+    /// `tuple` is one that was read from its table.
+    unsafe fn of(tuple: pg_sys::HeapTuple) -> Self {
+        // SAFETY: by the contract above.
+        let (tid, inserted_by) = unsafe { ((*tuple).t_self, (*(*tuple).t_data).t_choice.t_heap.t_xmin.into_inner()) };
+        let block = u64::from(tid.ip_blkid.bi_hi) << 16 | u64::from(tid.ip_blkid.bi_lo);
+        Self { place: block << 16 | u64::from(tid.ip_posid), inserted_by }
+    }
+
     /// The tuple identifier.
     pub fn tid(&self) -> pg_sys::ItemPointerData {
         let mut tid = pg_sys::ItemPointerData::default();
@@ -184,13 +201,7 @@ pub fn scan_heap(table: pg_sys::Oid, mut each: impl FnMut(&HeapRow<'_>) -> bool)
                 super::interrupt::check();
             }
             pg_sys::heap_deform_tuple(tuple, desc, values.as_mut_ptr(), nulls.as_mut_ptr());
-            let tid = (*tuple).t_self;
-            let block = u64::from(tid.ip_blkid.bi_hi) << 16 | u64::from(tid.ip_blkid.bi_lo);
-            let version = Version {
-                place: block << 16 | u64::from(tid.ip_posid),
-                inserted_by: (*(*tuple).t_data).t_choice.t_heap.t_xmin.into_inner(),
-            };
-            if !each(&HeapRow { version, values: &values, nulls: &nulls }) {
+            if !each(&HeapRow { version: Version::of(tuple), values: &values, nulls: &nulls }) {
                 break;
             }
         }

@@ -250,7 +250,8 @@ fn explain(call: &Call) -> Result<Datum> {
             via,
             part.value.into_datum(),
             part.weight.into_datum(),
-            part.contribution().into_datum(),
+            // A negative weight of nothing is nothing: no "-0".
+            (part.contribution() + 0.0).into_datum(),
         ]);
     }
     Ok(rows.finish(call))

@@ -84,7 +84,10 @@ impl<'a> Arguments<'a> {
         }
         let given = self.call.arg_type(place);
         let element = array::element_type(given);
-        self.check_item_type(if element == pg_sys::InvalidOid { given } else { element })?;
+        if element == pg_sys::InvalidOid {
+            return Err(ServeError::ItemArray { expected: self.recommender.item.key.sql(), given: relation::type_name(given) });
+        }
+        self.check_item_type(element)?;
         self.elements(place, element)
     }
 

@@ -72,6 +72,14 @@ pub enum ServeError {
         /// The argument's.
         given: String,
     },
+    /// Items that are no array.
+    #[error("items must be given as an array, not as {given}")]
+    ItemArray {
+        /// The type of items.
+        expected: &'static str,
+        /// The argument's.
+        given: String,
+    },
     /// An `item_type` that is a value.
     #[error("item_type must be NULL: it only names the type of item_id")]
     ItemTypeValue,
@@ -105,7 +113,7 @@ impl SqlError for ServeError {
                 PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE
             }
             Self::InfiniteTime => PgSqlErrorCode::ERRCODE_DATETIME_FIELD_OVERFLOW,
-            Self::UserType { .. } | Self::ItemType { .. } => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
+            Self::UserType { .. } | Self::ItemType { .. } | Self::ItemArray { .. } => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
             Self::Engine { .. } => PgSqlErrorCode::ERRCODE_DATA_CORRUPTED,
             Self::Catalog(error) => error.sqlstate(),
             Self::Key(error) => error.sqlstate(),
@@ -134,6 +142,7 @@ impl SqlError for ServeError {
             Self::ItemType { expected, .. } => {
                 Some(format!("Name the type of items where it is not that of users: pass NULL::{expected} as item_type, or items of that type."))
             }
+            Self::ItemArray { expected, .. } => Some(format!("Write ARRAY[...]::{expected}[].")),
             Self::ItemTypeValue => Some("Write NULL::bigint, NULL::text, NULL::uuid, ...; n comes after it.".into()),
             Self::Engine { name, .. } => Some(format!("Make its rows anew: SELECT rebuild_recommender('{name}').")),
             Self::Catalog(error) => error.hint(),

@@ -44,7 +44,8 @@ impl<'a> Arguments<'a> {
     pub fn time(&self, place: usize) -> Result<Micros> {
         match self.call.datum(place).map(totals::int8) {
             None => Ok(clock::transaction_start()),
-            Some(i64::MIN | i64::MAX) => Err(ServeError::InfiniteTime),
+            Some(i64::MIN) => Err(ServeError::InfiniteTime("-infinity")),
+            Some(i64::MAX) => Err(ServeError::InfiniteTime("infinity")),
             Some(at) => Ok(at),
         }
     }
@@ -121,7 +122,7 @@ impl<'a> Arguments<'a> {
         match self.call.datum(place).map(interval::micros) {
             None => Ok(None),
             Some(micros) if micros > 0 => Ok(Some(micros)),
-            Some(_) => Err(ServeError::HalfLife),
+            Some(_) => Err(ServeError::HalfLife(self.call.text(place).unwrap_or_default())),
         }
     }
 

@@ -38,9 +38,13 @@ CREATE TABLE recommend.epochs (
 COMMENT ON TABLE recommend.epochs IS
     'Raised by TRUNCATE of the event table: events of an older epoch are gone';
 
+CREATE SEQUENCE recommend.generation;
+COMMENT ON SEQUENCE recommend.generation IS
+    'Names the states of packed rows. A sequence, because a number must not come back after a rollback: backends keep what they read under it';
+
 CREATE TABLE recommend.state (
     recommender int PRIMARY KEY,
-    generation bigint NOT NULL DEFAULT 0,
+    generation bigint NOT NULL DEFAULT nextval('recommend.generation'),
     packed_epoch int NOT NULL DEFAULT 0,
     events bigint NOT NULL DEFAULT 0,
     newest_at timestamptz,
@@ -65,6 +69,7 @@ COMMENT ON TABLE recommend.partitions IS
     'The leaf partitions of partitioned event tables as last seen: attaching and detaching changes them';
 
 SELECT pg_catalog.pg_extension_config_dump('recommend.recommenders', '');
+SELECT pg_catalog.pg_extension_config_dump('recommend.generation', '');
 SELECT pg_catalog.pg_extension_config_dump('recommend.epochs', '');
 SELECT pg_catalog.pg_extension_config_dump('recommend.state', '');
 SELECT pg_catalog.pg_extension_config_dump('recommend.partitions', '');

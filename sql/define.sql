@@ -23,7 +23,7 @@ CREATE FUNCTION create_recommender(
 COMMENT ON FUNCTION create_recommender(text, regclass, name, name, name, name, jsonb, name, interval, name[], interval,
     interval, int, regclass, name, bool, bool) IS
     'Track an event table and recommend from it. Weights: negative is a dislike, 0 or unlisted is ignored. '
-    'backfill => false leaves existing rows to a later rebuild_recommender()';
+    'backfill => false leaves existing rows to the next compaction';
 
 CREATE FUNCTION alter_recommender(
     name text,

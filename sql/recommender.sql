@@ -14,7 +14,6 @@ SELECT id,
        max_edges_per_node,
        eligible::oid,
        eligible_column::text,
-       include_seen,
-       fusion_weights::text
+       include_seen
   FROM recommend.recommenders
  WHERE id = $1

@@ -1,5 +1,5 @@
 UPDATE recommend.state
-   SET generation = generation + 1,
+   SET generation = pg_catalog.nextval('recommend.generation'),
        events = 0,
        newest_at = NULL,
        next_user = 0,

@@ -1,5 +1,5 @@
 UPDATE recommend.state
-   SET generation = generation + 1,
+   SET generation = pg_catalog.nextval('recommend.generation'),
        packed_epoch = $2,
        events = $3,
        newest_at = $4,

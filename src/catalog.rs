@@ -108,7 +108,6 @@ pub enum SessionRule {
 /// `users_pkey` is `recommend.users_N_pkey`.
 #[derive(Clone, Debug)]
 pub struct Tables {
-    pub events: pg_sys::Oid,
     pub delta: pg_sys::Oid,
     pub users: pg_sys::Oid,
     pub users_pkey: pg_sys::Oid,
@@ -124,7 +123,6 @@ pub struct Tables {
     pub sessions_pkey: pg_sys::Oid,
     pub sessions_user: pg_sys::Oid,
     pub contexts: pg_sys::Oid,
-    pub contexts_pkey: pg_sys::Oid,
     pub contexts_key: pg_sys::Oid,
     pub context_items: pg_sys::Oid,
     pub context_items_pkey: pg_sys::Oid,
@@ -169,8 +167,6 @@ pub struct Recommender {
     pub eligible: Option<(pg_sys::Oid, String)>,
     /// Whether items that the user has seen are recommended where the call does not say.
     pub include_seen: bool,
-    /// Weights of ranking features where they differ from the defaults.
-    pub fusion_weights: Option<serde_json::Value>,
     /// Where its state is.
     pub tables: Tables,
 }
@@ -309,7 +305,6 @@ impl Recommender {
             max_edges: definition.max_edges.unsigned_abs(),
             eligible: definition.eligible,
             include_seen: definition.include_seen,
-            fusion_weights: definition.fusion_weights,
             tables,
         })
     }
@@ -327,7 +322,6 @@ impl Tables {
             relation::state_relation(&name).ok_or(name)
         };
         Ok(Self {
-            events: table("events")?,
             delta: table("delta")?,
             users: table("users")?,
             users_pkey: index("users", "pkey")?,
@@ -343,7 +337,6 @@ impl Tables {
             sessions_pkey: index("sessions", "pkey")?,
             sessions_user: index("sessions", "user")?,
             contexts: table("contexts")?,
-            contexts_pkey: index("contexts", "pkey")?,
             contexts_key: index("contexts", "key")?,
             context_items: table("context_items")?,
             context_items_pkey: index("context_items", "pkey")?,

@@ -7,7 +7,7 @@ use pgrx::{PgSqlErrorCode, pg_sys};
 
 use crate::catalog::{self, CatalogError, SessionRule};
 use crate::define::{self, DefineError};
-use crate::definition::Definition;
+use crate::definition::{Definition, DefinitionError};
 use crate::pg::error::SqlError;
 use crate::pg::function::{Call, CallError};
 use crate::pg::relation::{self, quote_ident};
@@ -29,6 +29,8 @@ pub enum DdlError {
     #[error(transparent)]
     Define(#[from] DefineError),
     #[error(transparent)]
+    Definition(#[from] DefinitionError),
+    #[error(transparent)]
     Track(#[from] TrackError),
     #[error(transparent)]
     Call(#[from] CallError),
@@ -42,6 +44,7 @@ impl DdlError {
             Self::Needed { .. } => None,
             Self::Catalog(error) => Some(error),
             Self::Define(error) => Some(error),
+            Self::Definition(error) => Some(error),
             Self::Track(error) => Some(error),
             Self::Call(error) => Some(error),
             Self::Spi(error) => Some(error),
@@ -166,15 +169,15 @@ fn follow_partitions(id: i32) -> Result<(), DdlError> {
     let changes: Vec<(pg_sys::Oid, i32)> =
         read_latest(include_str!("../sql/partition_changes.sql"), id, |row| Ok((row.value(1)?, row.value(2)?)))?;
     for (leaf, change) in changes {
-        track::append_table(id, leaf, change as i16)?;
         let args = [Arg::of(id), Arg::of(leaf)];
         if change > 0 {
-            spi::write("INSERT INTO recommend.partitions (recommender, leaf) VALUES ($1, $2::oid::regclass)", &args)?;
             state::add_leaf_trigger(id, leaf)?;
+            spi::write("INSERT INTO recommend.partitions (recommender, leaf) VALUES ($1, $2::oid::regclass)", &args)?;
         } else {
             spi::write("DELETE FROM recommend.partitions WHERE recommender = $1 AND leaf = $2::oid::regclass", &args)?;
             state::drop_leaf_trigger(id, leaf)?;
         }
+        track::append_table(id, leaf, change as i16)?;
     }
     Ok(())
 }

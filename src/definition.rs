@@ -49,8 +49,6 @@ pub enum DefinitionError {
     Duplicate(String),
     #[error("\"{relation}\" cannot list the eligible items: it is {what}")]
     Eligible { relation: String, what: String },
-    #[error("fusion_weights is not valid JSON")]
-    FusionWeights,
     #[error("text keys need a database in encoding UTF8")]
     Encoding,
     #[error(transparent)]
@@ -67,12 +65,9 @@ impl SqlError for DefinitionError {
             Self::UnknownColumn { .. } => PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN,
             Self::ColumnType { .. } => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
             Self::ForcedRowSecurity { .. } | Self::VirtualColumn { .. } | Self::Encoding => PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
-            Self::Weights { .. }
-            | Self::WeightsWithoutColumn
-            | Self::Interval { .. }
-            | Self::MaxEdges(_)
-            | Self::Nameless
-            | Self::FusionWeights => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+            Self::Weights { .. } | Self::WeightsWithoutColumn | Self::Interval { .. } | Self::MaxEdges(_) | Self::Nameless => {
+                PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE
+            }
             Self::Duplicate(_) => PgSqlErrorCode::ERRCODE_DUPLICATE_OBJECT,
             Self::Key(error) => error.sqlstate(),
             Self::Spi(error) => error.sqlstate(),
@@ -101,7 +96,6 @@ impl SqlError for DefinitionError {
                 "Name a permanent table, view, materialized view or foreign table with a column of the item's type.".into()
             }
             Self::Encoding => "Use integer or uuid keys, or a database in UTF8.".into(),
-            Self::FusionWeights => return None,
             Self::Key(error) => return error.hint(),
             Self::Spi(error) => return error.hint(),
         })
@@ -133,7 +127,6 @@ pub struct Definition {
     pub max_edges: i32,
     pub eligible: Option<(pg_sys::Oid, String)>,
     pub include_seen: bool,
-    pub fusion_weights: Option<serde_json::Value>,
 }
 
 impl Definition {
@@ -141,10 +134,6 @@ impl Definition {
     pub fn from_row(row: &Row) -> Result<Self, DefinitionError> {
         let required = |column| row.datum(column).map(interval::micros).ok_or(SpiError::Null { column });
         let event_weights = row.get::<String>(8)?.map(|json| parse_weights(&json)).transpose()?;
-        let fusion_weights = match row.get::<String>(18)? {
-            Some(json) => Some(serde_json::from_str(&json).map_err(|_| DefinitionError::FusionWeights)?),
-            None => None,
-        };
         Ok(Self {
             id: row.value(1)?,
             name: row.value(2)?,
@@ -164,7 +153,6 @@ impl Definition {
             max_edges: row.value(14)?,
             eligible: row.get::<pg_sys::Oid>(15)?.zip(row.get::<String>(16)?),
             include_seen: row.value(17)?,
-            fusion_weights,
         })
     }
 
@@ -264,6 +252,18 @@ pub fn check_event_table(events: &Relation) -> Result<(), DefinitionError> {
         return Err(DefinitionError::ForcedRowSecurity { table: display_name(events) });
     }
     Ok(())
+}
+
+/// Check that a leaf partition can be tracked: triggers do not see what a foreign server changes, nor what a crash takes
+/// out of an unlogged table.
+pub fn check_leaf(leaf: pg_sys::Oid) -> Result<(), DefinitionError> {
+    let leaf = Relation::open(leaf, pg_sys::AccessShareLock as i32);
+    let what = match (leaf.class().relkind as u8, leaf.class().relpersistence as u8) {
+        (b'r', b'p') => return Ok(()),
+        (b'f', _) => "foreign partition",
+        _ => "partition that is not permanent",
+    };
+    Err(DefinitionError::NotTrackable { table: display_name(&leaf), what })
 }
 
 /// Check that the current role has the rights of the owner of `events`.

@@ -2,29 +2,32 @@
 //!
 //! A backend keeps the folded delta between calls. Each call scans the delta table, and folds again only the users whose
 //! rows are not the ones that it has folded; so the cost of a call grows with what is new, not with the backlog.
-//! All of it is dropped when the compactor has been at work.
+//! All of it is dropped when the compactor's generation moves.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use engine::decay::HalfLife;
 use engine::event::{Event, Rules};
 use engine::fold::{Past, UserBatch, fold};
 use engine::packed::{History, Landmark, Session};
 use engine::store::overlay::Unpacked;
 use engine::{Micros, Result, SessionId, UserId};
-use rustc_hash::{FxHashMap, FxHasher};
-use std::hash::{Hash, Hasher};
+use rustc_hash::FxHashMap;
 
 use crate::catalog::Recommender;
 use crate::key::Key;
-use crate::numbers::{KeyedEvent, Known, Numbers, store_error};
-use crate::pg::fetch::{Version, scan_heap};
+use crate::numbers::{KeyedEvent, Known as KnownNumbers, Numbers, store_error};
+use crate::pg::fetch::{HeapRow, Version, scan_heap};
 use crate::pg::interrupt;
 use crate::rows::{PackedRows, past_sessions, past_sessions_of};
-use crate::totals::int4;
+use crate::totals::{State, int4};
 
 /// The first number of users, items and contexts that exist only in the delta; stored ones are smaller.
 const FIRST_UNPACKED: u32 = 1 << 31;
+
+/// The number of a user who has none yet.
+const NO_USER: UserId = UserId::MAX;
 
 /// One row of the delta table that changes something.
 #[derive(Debug, Clone)]
@@ -51,35 +54,57 @@ pub enum Met {
     Future,
 }
 
-/// Calls `each` with what the active snapshot shows of the delta, until it gives false.
-pub fn scan(recommender: &Recommender, epoch: i32, horizon: Micros, mut each: impl FnMut(Met) -> Result<bool>) -> Result<()> {
-    let mut failed = None;
-    scan_heap(recommender.tables.delta, |row| {
-        let met = || -> Result<Met> {
-            if row.datum(1).map(int4) != Some(epoch) {
-                return Ok(Met::Gone(row.version));
-            }
-            let change = row.datum(2).map_or(0, |datum| datum.value() as i16);
-            let event = KeyedEvent::read(recommender, std::array::from_fn(|column| row.datum(column + 4)))?;
-            let (Some(user), Some(event)) = (row.datum(3), event) else {
-                let weight = row.datum(6).map_or(0.0, crate::totals::float4);
-                return Ok(Met::Skipped(row.version, if weight < 0.0 { -1 } else { 1 }));
-            };
-            if event.at > horizon {
-                return Ok(Met::Future);
-            }
-            let user = Key::read(user, recommender.user.key).map_err(store_error)?;
-            Ok(Met::Event(DeltaRow { version: row.version, added: change > 0, user, event }))
-        };
-        match met().and_then(&mut each) {
-            Ok(go_on) => go_on,
-            Err(error) => {
-                failed = Some(error);
-                false
-            }
+impl Met {
+    fn event(&self) -> Option<&DeltaRow> {
+        match self {
+            Met::Event(row) => Some(row),
+            _ => None,
         }
+    }
+
+    fn read(recommender: &Recommender, epoch: i32, horizon: Micros, row: &mut HeapRow<'_>) -> Result<Self> {
+        if row.datum(1).map(int4) != Some(epoch) {
+            return Ok(Met::Gone(row.version));
+        }
+        let change = row.datum(2).map_or(0, |datum| datum.value() as i16);
+        let event = KeyedEvent::read(recommender, std::array::from_fn(|column| row.datum(column + 4)))?;
+        let (Some(user), Some(event)) = (row.datum(3), event) else {
+            let weight = row.datum(6).map_or(0.0, crate::totals::float4);
+            return Ok(Met::Skipped(row.version, if weight < 0.0 { -1 } else { 1 }));
+        };
+        if event.at > horizon {
+            return Ok(Met::Future);
+        }
+        let user = Key::read(user, recommender.user.key).map_err(store_error)?;
+        Ok(Met::Event(DeltaRow { version: row.version, added: change > 0, user, event }))
+    }
+}
+
+/// Calls `each` with what the active snapshot shows of the delta.
+pub fn scan(recommender: &Recommender, epoch: i32, horizon: Micros, mut each: impl FnMut(Met)) -> Result<()> {
+    scan_new(recommender, epoch, horizon, |_| false, |met| each(met))
+}
+
+/// [`scan`] without the rows whose versions are `known`, which are not even read.
+fn scan_new(
+    recommender: &Recommender,
+    epoch: i32,
+    horizon: Micros,
+    mut known: impl FnMut(Version) -> bool,
+    mut each: impl FnMut(Met),
+) -> Result<()> {
+    let mut result = Ok(());
+    scan_heap(recommender.tables.delta, |row| {
+        if known(row.version) {
+            return true;
+        }
+        match Met::read(recommender, epoch, horizon, row) {
+            Ok(met) => each(met),
+            Err(error) => result = Err(error),
+        }
+        result.is_ok()
     });
-    failed.map_or(Ok(()), Err)
+    result
 }
 
 /// What the fold reads beyond its batches, from one snapshot.
@@ -114,24 +139,38 @@ impl Past for PastEvents<'_> {
 #[derive(Debug)]
 struct FoldedUser {
     number: UserId,
-    fingerprint: u64,
+    rows: Vec<DeltaRow>,
 }
 
-/// What the delta shows of one user: the sum of the hashes of the row versions, and the rows.
-type Rows = (u64, Vec<DeltaRow>);
+/// A row version that was met before.
+#[derive(Debug)]
+struct Known {
+    /// The refresh that met it last.
+    refresh: u64,
+    /// The event's time: a question about the future meets events that the next one must not.
+    at: Micros,
+    /// Whose event it is; `None` where it changes nothing.
+    user: Option<Key>,
+}
+
+/// When an item was first seen: time and tie of its first event.
+type Seen = (Micros, u64);
 
 /// How many half-lives an event may lie after the landmark: f64 holds 2^1023.
 const MAX_EXPONENT: f64 = 500.0;
 
-/// The folded delta of one recommender, good for one version of its state and one epoch.
+/// The folded delta of one recommender, good for one generation and epoch.
 #[derive(Debug)]
 pub struct Delta {
-    version: Version,
+    generation: i64,
     epoch: i32,
-    half_life_us: i64,
+    refreshes: u64,
+    rows: FxHashMap<Version, Known>,
     users: HashMap<Key, FoldedUser>,
     next_user: UserId,
-    known: Known,
+    numbers: KnownNumbers,
+    /// When each of the new items was first seen, in the order of their numbers, which is theirs too.
+    first_seen: Vec<Seen>,
     unpacked: Unpacked,
 }
 
@@ -139,42 +178,33 @@ thread_local! {
     static KEPT: RefCell<HashMap<i32, Delta>> = RefCell::new(HashMap::new());
 }
 
-fn nothing_known() -> Known {
-    Known::starting(FIRST_UNPACKED, FIRST_UNPACKED)
-}
-
 impl Delta {
-    /// Nothing folded; `newest` is the time that weights are measured from.
-    fn empty(rows: &PackedRows<'_>, rules: &Rules, newest: Micros) -> Self {
-        let state = rows.state();
+    fn empty(state: &State) -> Self {
         Self {
-            version: state.version,
+            generation: state.generation,
             epoch: state.epoch,
-            half_life_us: rows.recommender().half_life_us,
+            refreshes: 0,
+            rows: FxHashMap::default(),
             users: HashMap::new(),
             next_user: FIRST_UNPACKED,
-            known: nothing_known(),
-            unpacked: Unpacked::new(Landmark { at: newest, half_life: rules.half_life }),
+            numbers: KnownNumbers::starting(FIRST_UNPACKED, FIRST_UNPACKED),
+            first_seen: Vec::new(),
+            unpacked: Unpacked::new(Landmark { at: 0, half_life: HalfLife::SHORTEST }),
         }
     }
 
     /// The delta that the active snapshot shows, up to `horizon`. Give it back to [`Delta::keep`] when done.
     pub fn visible(rows: &PackedRows<'_>, rules: &Rules, horizon: Micros) -> Result<Self> {
-        let (recommender, state) = (rows.recommender(), rows.state());
-        let found = visible_rows(recommender, state.epoch, horizon)?;
-        let newest = found.values().flat_map(|(_, rows)| rows).map(|row| row.event.at).max();
-        let newest = newest.max(state.newest_at.filter(|_| !state.is_void())).unwrap_or(0);
-        let current = |delta: &Delta| {
-            delta.version == state.version
-                && delta.epoch == state.epoch
-                && delta.half_life_us == recommender.half_life_us
-                && rules.half_life.between(delta.unpacked.landmark().at, newest) <= MAX_EXPONENT
-        };
-        let kept = KEPT.with_borrow_mut(|kept| kept.remove(&recommender.id)).filter(current);
-        let mut delta = kept.unwrap_or_else(|| Self::empty(rows, rules, newest));
-        if !delta.holds(&found) {
-            delta.refresh(rows, rules, horizon, newest, found)?;
+        let state = rows.state();
+        let kept = KEPT.with_borrow_mut(|kept| kept.remove(&rows.recommender().id));
+        let current = |delta: &Delta| delta.generation == state.generation && delta.epoch == state.epoch;
+        if let Some(mut delta) = kept.filter(current)
+            && delta.refresh(rows, rules, horizon)?
+        {
+            return Ok(delta);
         }
+        let mut delta = Self::empty(state);
+        delta.refresh(rows, rules, horizon)?;
         Ok(delta)
     }
 
@@ -189,8 +219,8 @@ impl Delta {
     }
 
     /// The numbers of new items and contexts.
-    pub fn known(&self) -> &Known {
-        &self.known
+    pub fn known(&self) -> &KnownNumbers {
+        &self.numbers
     }
 
     /// The user's history where the delta changes it; `Some(None)` where none is left.
@@ -198,98 +228,135 @@ impl Delta {
         self.users.get(user).and_then(|folded| self.unpacked.history(folded.number))
     }
 
-    fn holds_user(&self, user: &Key, fingerprint: u64) -> bool {
-        self.users.get(user).is_some_and(|folded| folded.fingerprint == fingerprint)
-    }
-
-    fn holds(&self, found: &HashMap<Key, Rows>) -> bool {
-        found.len() == self.users.len() && found.iter().all(|(user, (fingerprint, _))| self.holds_user(user, *fingerprint))
-    }
-
-    /// Folds what is not folded yet. New items get their numbers in the order in which the compactor gives them, because equal scores
-    /// are ordered by number; where that order has changed, everything is folded anew.
-    fn refresh(&mut self, rows: &PackedRows<'_>, rules: &Rules, horizon: Micros, newest: Micros, found: HashMap<Key, Rows>) -> Result<()> {
-        let mut numbers = Numbers::new(rows, std::mem::replace(&mut self.known, nothing_known()));
-        let order = new_items(&numbers, &found)?;
-        if !numbers.continued_by(&order) {
-            *self = Self::empty(rows, rules, newest);
-            numbers = Numbers::new(rows, nothing_known());
-        }
-        for item in order {
-            numbers.item(item)?;
-        }
-        let unpacked = &mut self.unpacked;
-        self.users.retain(|key, folded| {
-            let stays = found.contains_key(key);
-            if !stays {
-                unpacked.remove(folded.number);
+    /// Meets the rows that the snapshot shows, and folds the users again whose rows are not those that were folded. False where
+    /// everything has to be folded anew: what is left is not to be used then.
+    fn refresh(&mut self, rows: &PackedRows<'_>, rules: &Rules, horizon: Micros) -> Result<bool> {
+        self.refreshes += 1;
+        let (refresh, before) = (self.refreshes, self.rows.len());
+        let (mut met_again, mut changed, mut new) = (0, HashSet::new(), Vec::new());
+        let known = |version| match self.rows.get_mut(&version) {
+            Some(row) if row.at <= horizon => {
+                row.refresh = refresh;
+                met_again += 1;
+                true
             }
-            stays
-        });
-        let mut changed: Vec<(&Key, &Rows)> =
-            found.iter().filter(|(user, (fingerprint, _))| !self.holds_user(user, *fingerprint)).collect();
-        // By their first events, as the compactor does it: sessions are numbered on the way.
-        changed.sort_by_cached_key(|(user, (_, rows))| (rows.iter().map(|row| (row.event.at, row.event.item.tie())).min(), user.tie()));
-        self.fold(rows, rules, horizon, &numbers, &changed)?;
-        self.known = numbers.into_known();
-        self.unpacked.set_new_items(self.known.new_items.len() as u32);
-        Ok(())
-    }
-
-    fn fold(
-        &mut self,
-        rows: &PackedRows<'_>,
-        rules: &Rules,
-        horizon: Micros,
-        numbers: &Numbers<'_>,
-        changed: &[(&Key, &Rows)],
-    ) -> Result<()> {
-        let mut stored = rows.users();
-        for &(key, (fingerprint, events)) in changed {
-            let (number, history) = match rows.user(&mut stored, key)? {
-                Some((number, history)) => (number, Some(history)),
-                None => (self.users.get(key).map_or(self.next_user, |folded| folded.number), None),
+            _ => false,
+        };
+        scan_new(rows.recommender(), self.epoch, horizon, known, |met| new.push(met))?;
+        if met_again < before && !self.forget_unmet(&mut changed) {
+            return Ok(false);
+        }
+        if changed.is_empty() && new.is_empty() {
+            return Ok(true);
+        }
+        let known = std::mem::replace(&mut self.numbers, KnownNumbers::starting(FIRST_UNPACKED, FIRST_UNPACKED));
+        let numbers = Numbers::new(rows, known);
+        if !self.reach(rows, rules, &new) || !self.number(&numbers, &new)? {
+            return Ok(false);
+        }
+        for met in new {
+            let (version, at, user) = match met {
+                Met::Event(row) => {
+                    let (version, at, user) = (row.version, row.event.at, row.user.clone());
+                    let folded = self.users.entry(user.clone()).or_insert_with(|| FoldedUser { number: NO_USER, rows: Vec::new() });
+                    folded.rows.push(row);
+                    changed.insert(user.clone());
+                    (version, at, Some(user))
+                }
+                Met::Skipped(version, _) | Met::Gone(version) => (version, i64::MIN, None),
+                Met::Future => continue,
             };
-            if number == self.next_user {
-                self.next_user += 1;
-            }
-            let batch = user_batch(numbers, number, history, events)?;
-            let past = PastEvents { rows, numbers, users: &FxHashMap::from_iter([(number, key.clone())]), horizon };
-            let landmark = self.unpacked.landmark().at;
-            let changes = fold(vec![batch], rules, landmark, self.unpacked.next_session(), &past, &interrupt::checker())?;
-            self.unpacked.insert(number, changes);
-            self.users.insert(key.clone(), FoldedUser { number, fingerprint: *fingerprint });
+            self.rows.insert(version, Known { refresh, at, user });
         }
-        Ok(())
+        self.fold(rows, rules, horizon, &numbers, changed)?;
+        self.numbers = numbers.into_known();
+        self.unpacked.set_new_items(self.numbers.new_items.len() as u32);
+        Ok(true)
     }
-}
 
-/// The events that the active snapshot shows of the delta, by user.
-fn visible_rows(recommender: &Recommender, epoch: i32, horizon: Micros) -> Result<HashMap<Key, Rows>> {
-    let mut found: HashMap<Key, Rows> = HashMap::new();
-    scan(recommender, epoch, horizon, |met| {
-        if let Met::Event(row) = met {
-            let (fingerprint, events) = found.entry(row.user.clone()).or_default();
-            *fingerprint = fingerprint.wrapping_add(hash(&row.version));
-            events.push(row);
+    /// Takes out the rows that this refresh has not met: another snapshot does not see them. False where one was of a new item: with
+    /// it, the item or its place may be gone.
+    fn forget_unmet(&mut self, changed: &mut HashSet<Key>) -> bool {
+        let (refresh, users, numbers) = (self.refreshes, &mut self.users, &self.numbers);
+        let is_new = |item: &Key| numbers.item(item).is_some_and(|item| item >= FIRST_UNPACKED);
+        let mut numbers_stay = true;
+        self.rows.retain(|version, row| {
+            let met = row.refresh == refresh;
+            if let (false, Some(user)) = (met, &row.user)
+                && let Some(folded) = users.get_mut(user)
+            {
+                numbers_stay &= !folded.rows.iter().any(|row| row.version == *version && is_new(&row.event.item));
+                folded.rows.retain(|row| row.version != *version);
+                changed.insert(user.clone());
+            }
+            met
+        });
+        numbers_stay
+    }
+
+    /// Measures weights from the newest event, stored or met. False where what is folded already measures them from a time too far back.
+    fn reach(&mut self, rows: &PackedRows<'_>, rules: &Rules, new: &[Met]) -> bool {
+        let stored = rows.state().newest_at.filter(|_| !rows.state().is_void());
+        let Some(newest) = new.iter().filter_map(Met::event).map(|row| row.event.at).max().max(stored) else { return true };
+        if self.users.is_empty() {
+            self.unpacked = Unpacked::new(Landmark { at: newest, half_life: rules.half_life });
+        }
+        rules.half_life.between(self.unpacked.landmark().at, newest) <= MAX_EXPONENT
+    }
+
+    /// Gives new items their numbers in the order in which the compactor will, because equal scores are ordered by number. False where
+    /// one was seen before others that have a number already.
+    fn number(&mut self, numbers: &Numbers<'_>, new: &[Met]) -> Result<bool> {
+        let mut first: HashMap<&Key, Seen> = HashMap::new();
+        for event in new.iter().filter_map(Met::event).map(|row| &row.event) {
+            let seen = (event.at, event.item.tie());
+            match numbers.known_item(&event.item)?.map(|item| item.checked_sub(FIRST_UNPACKED)) {
+                Some(None) => {}
+                Some(Some(place)) if self.first_seen.get(place as usize).is_none_or(|first| seen < *first) => return Ok(false),
+                Some(Some(_)) => {}
+                None => {
+                    first.entry(&event.item).and_modify(|first| *first = seen.min(*first)).or_insert(seen);
+                }
+            }
+        }
+        let mut order: Vec<(Seen, &Key)> = first.into_iter().map(|(item, seen)| (seen, item)).collect();
+        order.sort_unstable();
+        if order.first().is_some_and(|(seen, _)| self.first_seen.last().is_some_and(|last| seen < last)) {
+            return Ok(false);
+        }
+        for (seen, item) in order {
+            numbers.item(item)?;
+            self.first_seen.push(seen);
         }
         Ok(true)
-    })?;
-    Ok(found)
-}
-
-/// The items that have no stored number, in the order in which they were first seen.
-fn new_items<'a>(numbers: &Numbers<'_>, found: &'a HashMap<Key, Rows>) -> Result<Vec<&'a Key>> {
-    let mut first: HashMap<&Key, (Micros, u64)> = HashMap::new();
-    for event in found.values().flat_map(|(_, rows)| rows).map(|row| &row.event) {
-        if !numbers.is_stored(&event.item)? {
-            let seen = (event.at, event.item.tie());
-            first.entry(&event.item).and_modify(|first| *first = seen.min(*first)).or_insert(seen);
-        }
     }
-    let mut order: Vec<&Key> = first.keys().copied().collect();
-    order.sort_unstable_by_key(|item| (first[item], *item));
-    Ok(order)
+
+    fn fold(&mut self, rows: &PackedRows<'_>, rules: &Rules, horizon: Micros, numbers: &Numbers<'_>, changed: HashSet<Key>) -> Result<()> {
+        let mut stored = rows.users();
+        let mut changed: Vec<Key> = changed.into_iter().collect();
+        // By their first events, as the compactor does it: sessions get their numbers on the way.
+        let first = |rows: &Vec<DeltaRow>| rows.iter().map(|row| (row.event.at, row.event.item.tie())).min();
+        changed.sort_by_cached_key(|user| (self.users.get(user).and_then(|folded| first(&folded.rows)), user.tie()));
+        for key in changed {
+            let Some(folded) = self.users.get_mut(&key) else { continue };
+            if folded.rows.is_empty() {
+                self.unpacked.remove(folded.number);
+                self.users.remove(&key);
+                continue;
+            }
+            let found = rows.user(&mut stored, &key)?;
+            if folded.number == NO_USER {
+                folded.number = found.as_ref().map_or(self.next_user, |(number, _)| *number);
+                self.next_user += u32::from(found.is_none());
+            }
+            let batch = user_batch(numbers, folded.number, found.map(|(_, history)| history), &folded.rows)?;
+            let past = PastEvents { rows, numbers, users: &FxHashMap::from_iter([(folded.number, key.clone())]), horizon };
+            let landmark = self.unpacked.landmark().at;
+            let changes = fold(vec![batch], rules, landmark, self.unpacked.next_session(), &past, &interrupt::checker())?;
+            self.unpacked.insert(folded.number, changes);
+        }
+        Ok(())
+    }
 }
 
 /// A user's delta rows as a batch for the fold.
@@ -300,10 +367,4 @@ pub fn user_batch(numbers: &Numbers<'_>, user: UserId, history: Option<History>,
         if row.added { batch.added.push(event) } else { batch.removed.push(event) }
     }
     Ok(batch)
-}
-
-fn hash(version: &Version) -> u64 {
-    let mut hasher = FxHasher::default();
-    version.hash(&mut hasher);
-    hasher.finish()
 }

@@ -150,7 +150,7 @@ impl Key {
     }
 
     /// A datum of type `type_oid`, in the current memory context.
-    pub fn into_datum(&self, type_oid: pg_sys::Oid) -> Result<pg_sys::Datum, KeyError> {
+    pub fn to_datum(&self, type_oid: pg_sys::Oid) -> Result<pg_sys::Datum, KeyError> {
         let key_type = KeyType::of(type_oid)?;
         let out_of_range = |value| KeyError::OutOfRange { value, type_name: key_type.sql().into() };
         let datum = match (self, key_type) {

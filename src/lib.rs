@@ -2,6 +2,8 @@
 //!
 //! `docs/architecture.md` follows an event and a query through these modules.
 
+mod backlog;
+mod batch;
 mod catalog;
 mod compact;
 mod ddl;
@@ -16,6 +18,7 @@ mod past;
 mod pg;
 mod progress;
 mod reader;
+mod row_cache;
 mod rows;
 mod serve;
 mod state;
@@ -41,6 +44,6 @@ pgrx::extension_sql_file!("../sql/maintain.sql", name = "maintain", requires = [
 pub extern "C-unwind" fn _PG_init() {
     pg::guc::register();
     pg::invalidation::register();
-    pg::transaction::register(&track::ENDS);
+    pg::transaction::register(&backlog::ENDS);
     worker::register_launcher();
 }

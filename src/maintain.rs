@@ -6,7 +6,7 @@ use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::Datum;
 
 use crate::catalog::{self, CatalogError, Recommender};
-use crate::compact::{self, CompactError};
+use crate::compact::{self, CompactError, Outcome, Pace};
 use crate::pg::error::SqlError;
 use crate::pg::function::{Call, CallError};
 use crate::pg::owner;
@@ -64,8 +64,7 @@ fn maintain(call: &Call) -> Result<Datum, MaintainError> {
     for recommender in chosen(call.arg(0))? {
         loop {
             let left = limit.map_or(u64::MAX, |limit| limit.unsigned_abs().saturating_sub(moved));
-            // The background worker may be at it: what it leaves is ours.
-            let count = compact::compact(&recommender, left.min(compact::DEFAULT_BATCH), true)?.unwrap_or(0);
+            let Outcome::Moved(count) = compact::compact(&recommender, left.min(compact::DEFAULT_BATCH), Pace::Now)? else { break };
             moved += count;
             if count == 0 || limit.is_some_and(|limit| moved >= limit.unsigned_abs()) {
                 break;

@@ -81,7 +81,7 @@ pub struct Numbers<'a> {
     known: RefCell<Known>,
 }
 
-/// The numbers found or given so far; outlives the snapshot that they were looked up in only together with the version of its state.
+/// The numbers found or given so far; outlives the snapshot that they were looked up in only together with its generation.
 #[derive(Debug)]
 pub struct Known {
     items: FxHashMap<Key, ItemId>,
@@ -122,11 +122,6 @@ impl Known {
         (self.first_context..).zip(&self.new_contexts).filter(|(_, values)| matches(values)).map(|(context, _)| context).collect()
     }
 
-    /// Whether an item that was looked up before has a stored number.
-    fn is_stored(&self, key: &Key) -> Option<bool> {
-        self.items.get(key).map(|item| *item < self.first_item)
-    }
-
     /// All known numbers of items.
     pub fn items(&self) -> impl Iterator<Item = (&Key, ItemId)> {
         self.items.iter().map(|(key, item)| (key, *item))
@@ -144,38 +139,26 @@ impl<'a> Numbers<'a> {
         self.known.into_inner()
     }
 
-    /// Whether the item has a stored number.
-    pub fn is_stored(&self, key: &Key) -> Result<bool> {
-        if let Some(stored) = self.known.borrow().is_stored(key) {
-            return Ok(stored);
+    /// The item's number, if it has one.
+    pub fn known_item(&self, key: &Key) -> Result<Option<ItemId>> {
+        if let Some(item) = self.known.borrow().items.get(key) {
+            return Ok(Some(*item));
         }
         let stored = self.rows.item(&mut self.rows.items_by_key(), key)?;
         if let Some(item) = stored {
             self.known.borrow_mut().items.insert(key.clone(), item);
         }
-        Ok(stored.is_some())
-    }
-
-    /// Whether the new items known so far are the first of these.
-    pub fn continued_by(&self, new_items: &[&Key]) -> bool {
-        let known = self.known.borrow();
-        known.new_items.len() <= new_items.len() && known.new_items.iter().zip(new_items).all(|(known, new)| known == *new)
+        Ok(stored)
     }
 
     /// The item's number; a new one for a new item.
     pub fn item(&self, key: &Key) -> Result<ItemId> {
-        if let Some(item) = self.known.borrow().items.get(key) {
-            return Ok(*item);
+        if let Some(item) = self.known_item(key)? {
+            return Ok(item);
         }
-        let stored = self.rows.item(&mut self.rows.items_by_key(), key)?;
         let mut known = self.known.borrow_mut();
-        let item = match stored {
-            Some(item) => item,
-            None => {
-                known.new_items.push(key.clone());
-                known.first_item + known.new_items.len() as u32 - 1
-            }
-        };
+        known.new_items.push(key.clone());
+        let item = known.first_item + known.new_items.len() as u32 - 1;
         known.items.insert(key.clone(), item);
         Ok(item)
     }
@@ -217,7 +200,7 @@ impl<'a> Numbers<'a> {
             "SELECT item_key, at, weight, session, context FROM recommend.events_{} WHERE user_key = $1 AND at <= $2",
             recommender.id
         );
-        let user = user.into_datum(recommender.user.oid).map_err(store_error)?;
+        let user = user.to_datum(recommender.user.oid).map_err(store_error)?;
         let args = [Arg::datum(Some(user), recommender.user.oid), Arg::datum(Some(pg_sys::Datum::from(horizon)), pg_sys::TIMESTAMPTZOID)];
         let events = owner::as_user(recommender.owner, || {
             spi::read_prepared(&sql, &args, |row| {

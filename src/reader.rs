@@ -25,6 +25,7 @@ pub struct Reader<'a> {
     source: Source<'a>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "one on the stack of a call; the large variant is the usual one")]
 enum Source<'a> {
     /// Packed rows and the delta; the delta is given back to its cache on drop.
     Live { rows: PackedRows<'a>, delta: Option<Delta> },

@@ -12,6 +12,7 @@ use crate::key::{Key, KeyType};
 use crate::numbers::rules;
 use crate::pg::fetch::{Equality, INTEGER, Scan};
 use crate::pg::varlena::Bytes;
+use crate::row_cache;
 use crate::totals::{State, float8, int8, number, number_datum};
 
 /// The packed rows.
@@ -82,12 +83,20 @@ impl<'a> PackedRows<'a> {
     /// The keys of items, in the order asked; `None` for unknown numbers.
     pub fn item_keys(&self, items: &[ItemId]) -> Result<Vec<Option<Key>>> {
         let tables = &self.recommender.tables;
-        let mut scan = Scan::open(tables.items, tables.items_pkey, &[INTEGER]);
-        let read = |item: &ItemId| {
-            let datum = scan.get(&[number_datum(*item)]).and_then(|row| row.datum(2));
-            datum.map(|datum| key_of(datum, self.recommender.item.key)).transpose()
-        };
-        items.iter().map(read).collect()
+        row_cache::with(self.recommender.id, self.state.generation, |cache| {
+            let mut scan = None;
+            let mut read = |item: ItemId| -> Result<Option<Key>> {
+                if let Some(key) = cache.key(item) {
+                    return Ok(Some(key.clone()));
+                }
+                let scan = scan.get_or_insert_with(|| Scan::open(tables.items, tables.items_pkey, &[INTEGER]));
+                let Some(datum) = scan.get(&[number_datum(item)]).and_then(|row| row.datum(2)) else { return Ok(None) };
+                let key = key_of(datum, self.recommender.item.key)?;
+                cache.keep_key(item, key.clone());
+                Ok(Some(key))
+            };
+            items.iter().map(|item| read(*item)).collect()
+        })
     }
 
     /// Fills in the stored popularities within contexts; those that are not stored stay as they are.
@@ -104,6 +113,20 @@ impl<'a> PackedRows<'a> {
             }
         }
         Ok(())
+    }
+
+    fn read_trending(&self, n: usize) -> Vec<(ItemId, LogSum)> {
+        let tables = &self.recommender.tables;
+        let mut list = Vec::new();
+        let mut scan = Scan::open(tables.items, tables.items_score, &[]);
+        scan.seek(&[]);
+        while list.len() < n {
+            let Some(row) = scan.next_row() else { break };
+            if let (Some(node), Some(score)) = (row.datum(1), row.datum(3)) {
+                list.push((number(node), LogSum(float8(score))));
+            }
+        }
+        list
     }
 
     /// A scan of the users by key.
@@ -132,7 +155,7 @@ impl KeyScan {
 
     fn get(&mut self, key: &Key) -> Result<Option<crate::pg::fetch::Columns<'_>>> {
         // A key that the column's type cannot hold is in no row.
-        let Ok(datum) = key.into_datum(self.key_type.oid()) else { return Ok(None) };
+        let Ok(datum) = key.to_datum(self.key_type.oid()) else { return Ok(None) };
         Ok(self.scan.get(&[datum]))
     }
 }
@@ -185,45 +208,57 @@ impl Store for PackedRows<'_> {
     }
 
     fn sessions(&self, ids: &[SessionId], each: &mut dyn FnMut(SessionId, SessionView<'_>)) -> Result<()> {
+        if self.state.is_void() {
+            return Ok(());
+        }
         let tables = &self.recommender.tables;
-        self.packed(tables.sessions, tables.sessions_pkey, 3, ids, &mut |id, bytes| {
-            each(id, SessionView::parse(bytes)?);
-            Ok(())
+        row_cache::with(self.recommender.id, self.state.generation, |cache| {
+            let missing = cache.sessions(ids, &mut |id, session| each(id, session.view()));
+            self.packed(tables.sessions, tables.sessions_pkey, 3, &missing, &mut |id, bytes| {
+                let view = SessionView::parse(bytes)?;
+                each(id, view);
+                cache.keep_session(id, Session::from_view(&view));
+                Ok(())
+            })
         })
     }
 
     fn items(&self, items: &[ItemId], each: &mut dyn FnMut(ItemId, ItemStats)) -> Result<()> {
-        if items.is_empty() || self.state.is_void() {
+        if self.state.is_void() {
             return Ok(());
         }
-        let mut sorted = items.to_vec();
-        sorted.sort_unstable();
-        let tables = &self.recommender.tables;
-        let mut scan = Scan::open(tables.items, tables.items_pkey, &[INTEGER]);
-        for item in sorted {
-            let Some(row) = scan.get(&[number_datum(item)]) else { continue };
-            if let (Some(score), Some(events), Some(last_at)) = (row.datum(3), row.datum(4), row.datum(5)) {
-                each(item, ItemStats { score: LogSum(float8(score)), events: int8(events), last_at: int8(last_at) });
+        row_cache::with(self.recommender.id, self.state.generation, |cache| {
+            let mut missing = cache.items(items, each);
+            if missing.is_empty() {
+                return Ok(());
             }
-        }
-        Ok(())
+            missing.sort_unstable();
+            let tables = &self.recommender.tables;
+            let mut scan = Scan::open(tables.items, tables.items_pkey, &[INTEGER]);
+            for item in missing {
+                let Some(row) = scan.get(&[number_datum(item)]) else { continue };
+                if let (Some(score), Some(events), Some(last_at)) = (row.datum(3), row.datum(4), row.datum(5)) {
+                    let stats = ItemStats { score: LogSum(float8(score)), events: int8(events), last_at: int8(last_at) };
+                    each(item, stats);
+                    cache.keep_item(item, stats);
+                }
+            }
+            Ok(())
+        })
     }
 
     fn trending(&self, n: usize) -> Result<Vec<(ItemId, LogSum)>> {
-        let mut list = Vec::new();
         if self.state.is_void() {
-            return Ok(list);
+            return Ok(Vec::new());
         }
-        let tables = &self.recommender.tables;
-        let mut scan = Scan::open(tables.items, tables.items_score, &[]);
-        scan.seek(&[]);
-        while list.len() < n {
-            let Some(row) = scan.next_row() else { break };
-            if let (Some(node), Some(score)) = (row.datum(1), row.datum(3)) {
-                list.push((number(node), LogSum(float8(score))));
+        row_cache::with(self.recommender.id, self.state.generation, |cache| {
+            if let Some(list) = cache.trending(n) {
+                return Ok(list);
             }
-        }
-        Ok(list)
+            let list = self.read_trending(n);
+            cache.keep_trending(n, &list);
+            Ok(list)
+        })
     }
 
     fn context_items(&self, context: ContextId, items: &[ItemId], each: &mut dyn FnMut(ItemId, LogSum)) -> Result<()> {

@@ -6,7 +6,7 @@
 use pgrx::pg_sys;
 
 use crate::catalog::{STATE_TABLES, SessionRule};
-use crate::definition::{Definition, DefinitionError};
+use crate::definition::{self, Definition, DefinitionError};
 use crate::key::{KeyType, MAX_TEXT_BYTES};
 use crate::pg::relation::{self, Relation, quote_ident, quote_literal};
 use crate::pg::spi::{self, Arg, SpiError};
@@ -178,9 +178,11 @@ fn add_trigger(table: &str, name: &str, when: &str, level: &str, function: &str,
 }
 
 /// Emptying one partition takes its rows out one by one.
-pub fn add_leaf_trigger(id: i32, leaf: pg_sys::Oid) -> Result<(), SpiError> {
-    let Some(table) = relation::qualified_name(leaf) else { return Ok(()) };
-    add_trigger(&table, &format!("{}_leaf", trigger_name(id)), "BEFORE TRUNCATE", "STATEMENT", "track_truncate_partition", id)
+pub fn add_leaf_trigger(id: i32, leaf: pg_sys::Oid) -> Result<(), DefinitionError> {
+    definition::check_leaf(leaf)?;
+    let table = relation::qualified_name(leaf).unwrap_or_default();
+    add_trigger(&table, &format!("{}_leaf", trigger_name(id)), "BEFORE TRUNCATE", "STATEMENT", "track_truncate_partition", id)?;
+    Ok(())
 }
 
 /// Drop the triggers of recommender `id` wherever they are; clones in partitions go with the one they were cloned from.
@@ -199,13 +201,13 @@ fn drop_triggers(id: i32) -> Result<(), SpiError> {
 }
 
 /// Write down the leaf partitions as they are now and give each its TRUNCATE trigger.
-fn note_partitions(id: i32) -> Result<(), SpiError> {
+fn note_partitions(id: i32) -> Result<(), DefinitionError> {
     let leaves: Vec<pg_sys::Oid> = spi::write_returning(
         "INSERT INTO recommend.partitions (recommender, leaf) \
          SELECT r.id, t.relid FROM recommend.recommenders r, pg_partition_tree(r.events) t \
           WHERE r.id = $1 AND t.isleaf AND t.relid <> r.events RETURNING leaf::oid",
         &[Arg::of(id)],
-        |row| row.value(1),
+        |row| row.value::<pg_sys::Oid>(1),
     )?;
     leaves.into_iter().try_for_each(|leaf| add_leaf_trigger(id, leaf))
 }

@@ -4,16 +4,15 @@ use engine::Micros;
 use engine::decay::LogSum;
 use pgrx::pg_sys;
 
-use crate::pg::fetch::{INTEGER, Scan, Version};
+use crate::pg::fetch::{INTEGER, Scan};
 use crate::pg::spi::{self, Arg, SpiError};
 use crate::pg::{relation, snapshot};
 
 /// A row of `recommend.state`, with the epoch beside it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct State {
-    /// The row version, which every compaction and rebuild replaces: two snapshots that see the same one see the same packed rows.
-    /// The generation does not say so: one that was rolled back is counted again, and so is that of a dropped recommender.
-    pub version: Version,
+    /// Counts compactions and rebuilds: two snapshots that see the same number see the same packed rows.
+    pub generation: i64,
     /// The epoch of the event table; events of an older one are gone.
     pub epoch: i32,
     /// The epoch that the packed rows belong to.
@@ -34,6 +33,8 @@ pub struct State {
     pub skipped: i64,
     /// The popularity of all items together.
     pub total: LogSum,
+    /// When they were written.
+    pub last_compaction: Option<Micros>,
     /// True when the packed rows are known not to be those of the event table.
     pub needs_rebuild: bool,
 }
@@ -86,8 +87,8 @@ pub fn read(id: i32) -> Option<State> {
     let count = |column| row.datum(column).map_or(0, int8);
     let next = |column| row.datum(column).map_or(0, number);
     Some(State {
-        version: row.version(),
         epoch,
+        generation: count(2),
         packed_epoch: row.datum(3).map_or(0, int4),
         events: count(4),
         newest_at: row.datum(5).map(int8),
@@ -97,6 +98,7 @@ pub fn read(id: i32) -> Option<State> {
         next_context: next(9),
         skipped: count(10),
         total: row.datum(11).map_or(LogSum::EMPTY, |score| LogSum(float8(score))),
+        last_compaction: row.datum(12).map(int8),
         needs_rebuild: row.datum(13).is_some_and(|flag| flag.value() != 0),
     })
 }

@@ -4,10 +4,9 @@
 //! what is an event stand twice, here and in the view `recommend.events_N` (`state::view_sql`): change both.
 #![allow(unsafe_code)]
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
 
 use pgrx::datum::IntoDatum;
 use pgrx::{PgSqlErrorCode, pg_sys};
@@ -20,15 +19,11 @@ use crate::pg::heap::{self, Columns};
 use crate::pg::label::{self, Label};
 use crate::pg::relation::{self, Relation};
 use crate::pg::spi::{self, Arg, SpiError};
-use crate::pg::transaction::Ends;
 use crate::pg::varlena::{self, Bytes};
-use crate::pg::{guc, invalidation, snapshot};
-use crate::{sql_function, truncate, worker};
+use crate::pg::{invalidation, snapshot};
+use crate::{backlog, sql_function};
 
 sql_function!(recommend_track_row, pg_finfo_recommend_track_row, track_row);
-
-/// How long a small backlog waits before a committing writer asks for a compactor again.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What can go wrong in a tracking trigger.
 #[derive(Debug, thiserror::Error)]
@@ -102,35 +97,6 @@ struct Plans {
 
 thread_local! {
     static PLANS: RefCell<Plans> = RefCell::new(Plans::default());
-    /// Rows appended in this transaction.
-    static APPENDED: Cell<u64> = const { Cell::new(0) };
-    /// Rows appended in committed transactions since a compactor was last asked for.
-    static WAITING: Cell<u64> = const { Cell::new(0) };
-    static ASKED: Cell<Option<Instant>> = const { Cell::new(None) };
-}
-
-/// What the end of a transaction means for tracking.
-pub static ENDS: Ends = Ends { committed, aborted, savepoint_aborted: truncate::forget };
-
-fn committed() {
-    worker::committed();
-    let waiting = WAITING.get() + APPENDED.take();
-    WAITING.set(waiting);
-    if waiting == 0 || !guc::auto_compact() {
-        return;
-    }
-    let patient = ASKED.get().is_some_and(|asked| asked.elapsed() < PATIENCE);
-    if waiting >= guc::compact_after() || !patient {
-        WAITING.set(0);
-        ASKED.set(Some(Instant::now()));
-        worker::wake();
-    }
-}
-
-fn aborted() {
-    worker::aborted();
-    APPENDED.set(0);
-    truncate::forget();
 }
 
 fn track_row(call: &Call) -> Result<pg_sys::Datum, TrackError> {
@@ -363,7 +329,7 @@ impl Plan {
             ],
         };
         heap::append(delta, row);
-        APPENDED.set(APPENDED.get() + 1);
+        backlog::grew();
     }
 
     /// Whether an UPDATE has changed nothing that is tracked.

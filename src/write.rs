@@ -107,7 +107,7 @@ impl<'a> Writer<'a> {
         );
         let mut delete = Bulk::new(format!("DELETE FROM {table} WHERE key = ANY ($1)"), &[key]);
         for (user, node, history) in rows {
-            let user = user.into_datum(key)?;
+            let user = user.to_datum(key)?;
             match history {
                 Some(history) => {
                     let bytes = history.to_bytes();
@@ -132,7 +132,7 @@ impl<'a> Writer<'a> {
         );
         for (item, node, stats) in rows {
             let numbers = [float8_datum(stats.score.0), Datum::from(stats.events), timestamp_datum(stats.last_at)];
-            upsert.push(&[item.into_datum(key)?, number_datum(node), numbers[0], numbers[1], numbers[2]], 0)?;
+            upsert.push(&[item.to_datum(key)?, number_datum(node), numbers[0], numbers[1], numbers[2]], 0)?;
         }
         upsert.finish()
     }

@@ -30,15 +30,15 @@ END $$;
 CREATE FUNCTION ask(type text, name text) RETURNS TABLE (answer text) LANGUAGE plpgsql AS $$
 BEGIN
     RETURN QUERY EXECUTE format($q$
-        SELECT pg_typeof(item_id) || ' ' || string_agg(item_id::text, ',' ORDER BY rank) FROM recommend(%1$L::%2$s, 9, %3$L, as_of => '2020-01-02') GROUP BY pg_typeof(item_id)
-        UNION ALL SELECT string_agg(item_id::text, ',' ORDER BY rank) FROM recommend(%1$L::%2$s, 9, %3$L, as_of => '2020-01-02', include_seen => false, exclude_items => ARRAY[%4$L::%2$s])
-        UNION ALL SELECT string_agg(item_id::text, ',' ORDER BY rank) FROM recommend_session(ARRAY[%1$L, %4$L]::%2$s[], 9, %3$L, as_of => '2020-01-02', include_seen => false)
+        SELECT pg_typeof(item_id) || ' ' || string_agg(item_id::text, ',' ORDER BY item_id) FROM recommend(%1$L::%2$s, 9, %3$L, as_of => '2020-01-02') GROUP BY pg_typeof(item_id)
+        UNION ALL SELECT string_agg(item_id::text, ',' ORDER BY item_id) FROM recommend(%1$L::%2$s, 9, %3$L, as_of => '2020-01-02', include_seen => false, exclude_items => ARRAY[%4$L::%2$s])
+        UNION ALL SELECT string_agg(item_id::text, ',' ORDER BY item_id) FROM recommend_session(ARRAY[%1$L, %4$L]::%2$s[], 9, %3$L, as_of => '2020-01-02', include_seen => false)
         UNION ALL SELECT string_agg(item_id::text, ',' ORDER BY rank) FROM similar_items(%1$L::%2$s, 9, %3$L, as_of => '2020-01-02')
         UNION ALL SELECT string_agg(item_id::text, ',' ORDER BY rank) FROM trending_items(NULL::%2$s, 9, %3$L, as_of => '2020-01-02')
         UNION ALL SELECT string_agg(item_id::text, ',' ORDER BY rank) FROM trending_items(9, %3$L, as_of => '2020-01-02')
-        UNION ALL SELECT string_agg(item_id::text, ',' ORDER BY rank) FROM rank_items(%1$L::%2$s, ARRAY[%1$L, %4$L]::%2$s[], %3$L, as_of => '2020-01-02')
+        UNION ALL SELECT string_agg(item_id::text, ',' ORDER BY item_id) FROM rank_items(%1$L::%2$s, ARRAY[%1$L, %4$L]::%2$s[], %3$L, as_of => '2020-01-02')
         UNION ALL SELECT string_agg(DISTINCT via::text, ',') FROM explain_recommendation(%1$L::%2$s, %4$L::%2$s, %3$L, as_of => '2020-01-02')
-        UNION ALL SELECT string_agg(user_id || '>' || item_id, ',' ORDER BY user_id, rank) FROM recommend_batch(ARRAY[%1$L, %4$L]::%2$s[], 1, %3$L, as_of => '2020-01-02')
+        UNION ALL SELECT string_agg(user_id || '>' || item_id, ',' ORDER BY user_id, item_id) FROM recommend_batch(ARRAY[%1$L, %4$L]::%2$s[], 9, %3$L, as_of => '2020-01-02')
     $q$, key(type, 1), type, name, key(type, 4));
 END $$;
 SELECT make('k_' || t, t, t) FROM unnest('{smallint,integer,bigint,uuid,text,varchar,sku,person}'::text[]) t;
@@ -72,11 +72,11 @@ SELECT pg_typeof(item_id), rank FROM recommend(id(1), NULL::int, 1, 'm_uuid_bigi
 SELECT item_id, rank FROM recommend('k1'::text, NULL::uuid, 2, 'm_text_uuid', as_of => '2020-01-02');
 SELECT pg_typeof(item_id), item_id FROM recommend('k1'::sku, NULL::person, 1, 'm_sku_person', as_of => '2020-01-02');
 SELECT user_id, item_id FROM recommend_batch('{1,2}'::bigint[], NULL::text, 1, 'm_bigint_text', as_of => '2020-01-02');
-SELECT item_id, rank FROM recommend_session('{k1,k2}'::text[], 2, 'm_bigint_text', as_of => '2020-01-02');
+SELECT item_id FROM recommend_session('{k1,k2}'::text[], 9, 'm_bigint_text', as_of => '2020-01-02') ORDER BY item_id;
 SELECT item_id, rank FROM similar_items('k1'::text, 2, 'm_bigint_text', as_of => '2020-01-02');
 SELECT item_id, rank FROM trending_items(NULL::text, 2, 'm_bigint_text', as_of => '2020-01-02');
-SELECT item_id, rank FROM rank_items(1, '{k1,k4}'::text[], 'm_bigint_text', as_of => '2020-01-02');
-SELECT source, feature, via FROM explain_recommendation(1, 'k4'::text, 'm_bigint_text', as_of => '2020-01-02') WHERE via IS NOT NULL;
+SELECT item_id FROM rank_items(1, '{k1,k4}'::text[], 'm_bigint_text', as_of => '2020-01-02') ORDER BY item_id;
+SELECT DISTINCT source, pg_typeof(via) FROM explain_recommendation(1, 'k4'::text, 'm_bigint_text', as_of => '2020-01-02') WHERE via IS NOT NULL ORDER BY 1;
 -- Text keys are bytes: case and blanks count, whatever the collation.
 INSERT INTO k_text VALUES ('K1', 'A', '2020-01-01 02:00'), ('K1 ', 'a', '2020-01-01 03:00'), ('ключ', 'ß 🎈', '2020-01-01 04:00');
 SELECT item_id FROM recommend('K1'::text, 1, 'k_text', as_of => '2020-01-02');

@@ -70,12 +70,12 @@ BEGIN;
 INSERT INTO log VALUES (7, 'one', '2020-01-01 08:00'), (7, 'two', '2020-01-01 08:01');
 SELECT recommend.maintain('shop');
 INSERT INTO log VALUES (8, 'two', '2020-01-01 08:02');
-SELECT array_agg(item_id ORDER BY rank) FROM recommend(8, NULL::text, 2, as_of => '2020-01-02');
+SELECT array_agg(item_id ORDER BY item_id) FROM recommend(8, NULL::text, 2, as_of => '2020-01-02');
 ROLLBACK;
 INSERT INTO log VALUES (7, 'three', '2020-01-01 08:00'), (7, 'two', '2020-01-01 08:01');
 SELECT recommend.maintain('shop');
 INSERT INTO log VALUES (8, 'two', '2020-01-01 08:02');
-SELECT array_agg(item_id ORDER BY rank) FROM recommend(8, NULL::text, 2, as_of => '2020-01-02');
+SELECT array_agg(item_id ORDER BY item_id) FROM recommend(8, NULL::text, 2, as_of => '2020-01-02');
 SELECT array_agg(item_id ORDER BY rank) FROM similar_items('two'::text, 2, as_of => '2020-01-02');
 -- So was that of a dropped recommender of the same number.
 CREATE TABLE other (u int, i text, at timestamptz);
@@ -83,14 +83,14 @@ SELECT create_recommender('other', 'other', 'u', 'i', 'at') AS id \gset
 INSERT INTO other VALUES (1, 'first', '2020-01-01'), (1, 'second', '2020-01-01 00:01');
 SELECT recommend.maintain('other');
 INSERT INTO other VALUES (1, 'first', '2020-01-01 00:02');
-SELECT array_agg(item_id ORDER BY rank) FROM recommend(1, NULL::text, 5, 'other', as_of => '2020-01-02');
+SELECT array_agg(item_id ORDER BY item_id) FROM recommend(1, NULL::text, 5, 'other', as_of => '2020-01-02');
 SELECT drop_recommender('other');
 TRUNCATE other;
 SELECT create_recommender('other', 'other', 'u', 'i', 'at') = :id AS same_number;
 INSERT INTO other VALUES (1, 'third', '2020-01-01'), (1, 'first', '2020-01-01 00:01');
 SELECT recommend.maintain('other');
 INSERT INTO other VALUES (1, 'first', '2020-01-01 00:02');
-SELECT array_agg(item_id ORDER BY rank) FROM recommend(1, NULL::text, 5, 'other', as_of => '2020-01-02');
+SELECT array_agg(item_id ORDER BY item_id) FROM recommend(1, NULL::text, 5, 'other', as_of => '2020-01-02');
 -- A rolled back item leaves nothing behind, not even in the count of items that smooths all scores.
 TRUNCATE other;
 INSERT INTO other VALUES (1, 'a', '2020-01-01'), (2, 'b', '2020-01-01 00:01');

@@ -71,6 +71,8 @@ DECLARE answer text := 'answered';
 BEGIN
     BEGIN
         EXECUTE statement;
+        -- Backends keep what they have read of a generation.
+        UPDATE recommend.state SET generation = nextval('recommend.generation');
         PERFORM * FROM recommend(1, 20, as_of => '2020-01-02');
         PERFORM * FROM recommend(999, 20, as_of => '2020-01-02');
         PERFORM * FROM recommend_session('{1,2,3,4,5,6}'::int[], 20, as_of => '2020-01-02');

@@ -66,6 +66,9 @@ ALTER TABLE log DETACH PARTITION log_6 CONCURRENTLY;
 TABLE balance;
 DROP TABLE log_5, log_6;
 SELECT needs_rebuild FROM recommend.status;
+-- What triggers cannot follow is not attached.
+CREATE UNLOGGED TABLE log_8 (LIKE log);
+ALTER TABLE log ATTACH PARTITION log_8 FOR VALUES FROM (80) TO (90);
 -- Attached and detached in one transaction, rolled back.
 BEGIN;
 CREATE TABLE log_7 PARTITION OF log FOR VALUES FROM (70) TO (80);

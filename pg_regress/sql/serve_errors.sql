@@ -106,11 +106,10 @@ SELECT item_id FROM recommend(1, NULL::text, as_of => '2020-01-03');
 -- statement_timeout stops a long computation of the past at once.
 SELECT drop_recommender('ids'), drop_recommender('same');
 INSERT INTO log SELECT n % 1000, n % 500, '2019-01-01'::timestamptz + n * interval '1 s' FROM generate_series(1, 300000) n;
-SET statement_timeout = '100ms';
+SET statement_timeout = '50ms';
 \set VERBOSITY sqlstate
 SELECT clock_timestamp() AS started \gset
 SELECT * FROM recommend(1, NULL::text, as_of => '2019-12-31');
-SELECT * FROM trending_items(5, half_life => '1 year', as_of => '2019-12-31');
 \set VERBOSITY default
 RESET statement_timeout;
 SELECT clock_timestamp() - :'started' < '5 s' AS promptly;

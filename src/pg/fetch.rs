@@ -124,12 +124,6 @@ impl Columns<'_> {
             (!*(*self.slot).tts_isnull.add(place)).then(|| *(*self.slot).tts_values.add(place))
         }
     }
-
-    /// The row version.
-    pub fn version(&self) -> Version {
-        // SAFETY: the slot holds a heap tuple, which lives until the scan moves.
-        unsafe { Version::of(pg_sys::ExecFetchSlotHeapTuple(self.slot, false, ptr::null_mut())) }
-    }
 }
 
 /// Where a heap row version lies, and what made it: tells row versions apart within one snapshot and the next.
@@ -142,17 +136,6 @@ pub struct Version {
 }
 
 impl Version {
-    /// The version of a heap tuple.
-    ///
-    /// # Safety
-    /// `tuple` is one that was read from its table.
-    unsafe fn of(tuple: pg_sys::HeapTuple) -> Self {
-        // SAFETY: by the contract above.
-        let (tid, inserted_by) = unsafe { ((*tuple).t_self, (*(*tuple).t_data).t_choice.t_heap.t_xmin.into_inner()) };
-        let block = u64::from(tid.ip_blkid.bi_hi) << 16 | u64::from(tid.ip_blkid.bi_lo);
-        Self { place: block << 16 | u64::from(tid.ip_posid), inserted_by }
-    }
-
     /// The tuple identifier.
     pub fn tid(&self) -> pg_sys::ItemPointerData {
         let mut tid = pg_sys::ItemPointerData::default();
@@ -163,45 +146,62 @@ impl Version {
     }
 }
 
-/// One row of [`scan_heap`].
+/// One row of [`scan_heap`]. Its columns are taken apart when the first one is asked for.
 pub struct HeapRow<'a> {
     /// Its version.
     pub version: Version,
-    values: &'a [pg_sys::Datum],
-    nulls: &'a [bool],
+    tuple: pg_sys::HeapTuple,
+    columns: &'a mut HeapColumns,
+    taken_apart: bool,
+}
+
+struct HeapColumns {
+    desc: pg_sys::TupleDesc,
+    values: Vec<pg_sys::Datum>,
+    nulls: Vec<bool>,
 }
 
 impl HeapRow<'_> {
     /// A column's value, counted from 1; `None` for NULL. Varlenas live until the next row.
-    pub fn datum(&self, column: usize) -> Option<pg_sys::Datum> {
-        (!self.nulls[column - 1]).then(|| self.values[column - 1])
+    pub fn datum(&mut self, column: usize) -> Option<pg_sys::Datum> {
+        let HeapColumns { desc, values, nulls } = &mut *self.columns;
+        if !self.taken_apart {
+            // SAFETY: the tuple is the scan's current one, of this descriptor; both arrays have a place for each column.
+            unsafe { pg_sys::heap_deform_tuple(self.tuple, *desc, values.as_mut_ptr(), nulls.as_mut_ptr()) };
+            self.taken_apart = true;
+        }
+        (!nulls[column - 1]).then(|| values[column - 1])
     }
 }
 
 /// Calls `each` with every row of a heap table that the active snapshot sees, until it gives false.
-pub fn scan_heap(table: pg_sys::Oid, mut each: impl FnMut(&HeapRow<'_>) -> bool) {
+pub fn scan_heap(table: pg_sys::Oid, mut each: impl FnMut(&mut HeapRow<'_>) -> bool) {
     let table = Relation::open(table, pg_sys::AccessShareLock as c_int);
     let desc = table.tuple_desc();
     // SAFETY: an open relation's descriptor.
-    let columns = unsafe { (*desc).natts } as usize;
-    let (mut values, mut nulls) = (vec![pg_sys::Datum::from(0); columns], vec![false; columns]);
+    let count = unsafe { (*desc).natts } as usize;
+    let mut columns = HeapColumns { desc, values: vec![pg_sys::Datum::from(0); count], nulls: vec![false; count] };
     let flags = pg_sys::ScanOptions::SO_TYPE_SEQSCAN | pg_sys::ScanOptions::SO_ALLOW_STRAT | pg_sys::ScanOptions::SO_ALLOW_PAGEMODE;
-    // SAFETY: the relation is open until the scan has ended; arrays have a place for each column; a tuple lives until the
-    // next one is fetched.
+    // SAFETY: the relation is open until the scan has ended; a tuple lives until the next one is fetched.
     unsafe {
         let scan = pg_sys::heap_beginscan(table.as_ptr(), pg_sys::GetActiveSnapshot(), 0, ptr::null_mut(), ptr::null_mut(), flags);
-        let mut count = 0u32;
+        let mut rows = 0u32;
         loop {
             let tuple = pg_sys::heap_getnext(scan, pg_sys::ScanDirection::ForwardScanDirection);
             if tuple.is_null() {
                 break;
             }
-            count = count.wrapping_add(1);
-            if count.is_multiple_of(1024) {
+            rows = rows.wrapping_add(1);
+            if rows.is_multiple_of(1024) {
                 super::interrupt::check();
             }
-            pg_sys::heap_deform_tuple(tuple, desc, values.as_mut_ptr(), nulls.as_mut_ptr());
-            if !each(&HeapRow { version: Version::of(tuple), values: &values, nulls: &nulls }) {
+            let tid = (*tuple).t_self;
+            let block = u64::from(tid.ip_blkid.bi_hi) << 16 | u64::from(tid.ip_blkid.bi_lo);
+            let version = Version {
+                place: block << 16 | u64::from(tid.ip_posid),
+                inserted_by: (*(*tuple).t_data).t_choice.t_heap.t_xmin.into_inner(),
+            };
+            if !each(&mut HeapRow { version, tuple, columns: &mut columns, taken_apart: false }) {
                 break;
             }
         }

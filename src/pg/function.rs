@@ -87,11 +87,6 @@ impl Call {
         Self(fcinfo)
     }
 
-    /// The raw call information.
-    pub fn fcinfo(&self) -> pg_sys::FunctionCallInfo {
-        self.0
-    }
-
     /// How many arguments the call has.
     pub fn arg_count(&self) -> usize {
         // SAFETY: valid for the call, by the contract of `new`.

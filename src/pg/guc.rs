@@ -51,8 +51,8 @@ pub fn register() {
     );
     GucRegistry::define_bool_guc(
         c"recommend.auto_compact",
-        c"Whether committing writers start a background worker that compacts the backlog.",
-        c"When off, the preloaded library or recommend.maintain() has to do it.",
+        c"Whether background workers compact the backlog by themselves.",
+        c"Set in a session, it is about what that session writes. When off everywhere, recommend.maintain() has to do it.",
         &AUTO_COMPACT,
         GucContext::Userset,
         GucFlags::default(),

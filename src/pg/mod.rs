@@ -22,3 +22,4 @@ pub mod snapshot;
 pub mod spi;
 pub mod transaction;
 pub mod varlena;
+pub mod worker;

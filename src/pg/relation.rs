@@ -81,12 +81,6 @@ pub fn state_relation(name: &str) -> Option<pg_sys::Oid> {
     (oid != pg_sys::InvalidOid).then_some(oid)
 }
 
-/// Lock `relation` until the transaction ends, without opening it.
-pub fn lock(relation: pg_sys::Oid, lock: c_int) {
-    // SAFETY: any oid may be locked.
-    unsafe { pg_sys::LockRelationOid(relation, lock as pg_sys::LOCKMODE) }
-}
-
 /// Its name without the schema.
 pub fn name(relation: pg_sys::Oid) -> Option<String> {
     // SAFETY: a catalog lookup.

@@ -96,7 +96,7 @@ fn push(rows: &mut RowSet, list: &[Shown]) -> Result<()> {
     let item_type = rows.column_type(0);
     for (place, row) in list.iter().enumerate() {
         rows.push(&[
-            Some(row.item.into_datum(item_type)?),
+            Some(row.item.to_datum(item_type)?),
             row.score.into_datum(),
             (place as i32 + 1).into_datum(),
             text_array(&row.sources),
@@ -179,9 +179,9 @@ fn batch_from(call: &Call, first: usize) -> Result<Datum> {
     for user in users {
         interrupt::check();
         let profile = reader.profile(&user).map_err(failed)?;
-        let user = user.into_datum(user_type)?;
+        let user = user.to_datum(user_type)?;
         for (place, row) in shown(&arguments, &reader, &profile, &contexts, &USER_WEIGHTS, &wish)?.iter().enumerate() {
-            let item = row.item.into_datum(item_type)?;
+            let item = row.item.to_datum(item_type)?;
             rows.push(&[Some(user), Some(item), row.score.into_datum(), (place as i32 + 1).into_datum()]);
         }
     }
@@ -223,7 +223,7 @@ fn rank_items(call: &Call) -> Result<Datum> {
     let ranked = reader.with_store(|store| recommend::rank(store, &query, &numbers)).map_err(failed)?;
     let keys: rustc_hash::FxHashMap<ItemId, &Key> = numbers.into_iter().zip(&items).collect();
     for (place, row) in ranked.iter().enumerate() {
-        let item = keys[&row.item].into_datum(item_type)?;
+        let item = keys[&row.item].to_datum(item_type)?;
         rows.push(&[Some(item), row.score.into_datum(), (place as i32 + 1).into_datum(), text_array(&sources(row))]);
     }
     Ok(rows.finish(call))
@@ -246,7 +246,7 @@ fn explain(call: &Call) -> Result<Datum> {
     let recent = reader.keys(&profile.recent(engine::event::PAIR_WINDOW)).map_err(failed)?;
     for part in explanation.parts(&USER_WEIGHTS) {
         let via = part.place.and_then(|place| recent.get(place).cloned().flatten());
-        let via = via.map(|key| key.into_datum(via_type)).transpose()?;
+        let via = via.map(|key| key.to_datum(via_type)).transpose()?;
         rows.push(&[
             part.source.name().into_datum(),
             part.feature.into_datum(),

@@ -68,6 +68,6 @@ fn names(recommender: &Recommender) -> Option<(String, String)> {
 
 fn keys(recommender: &Recommender, keys: &[Key]) -> Result<Arg> {
     let element = recommender.item.oid;
-    let mut datums = keys.iter().map(|key| key.into_datum(element)).collect::<std::result::Result<Vec<_>, _>>()?;
+    let mut datums = keys.iter().map(|key| key.to_datum(element)).collect::<std::result::Result<Vec<_>, _>>()?;
     Ok(Arg::datum(Some(array::of(element, &mut datums)), array::type_of(element)))
 }

@@ -52,7 +52,7 @@ fn similar(call: &Call) -> Result<Datum> {
     let list = list.map_err(failed)?;
     let keys = reader.keys(&list.iter().map(|(item, _)| *item).collect::<Vec<_>>()).map_err(failed)?;
     for (place, (key, (_, score))) in keys.into_iter().zip(&list).enumerate() {
-        let item = key.map(|key| key.into_datum(item_type)).transpose()?;
+        let item = key.map(|key| key.to_datum(item_type)).transpose()?;
         rows.push(&[item, score.into_datum(), (place as i32 + 1).into_datum()]);
     }
     Ok(rows.finish(call))
@@ -130,7 +130,7 @@ fn trending_text(call: &Call) -> Result<Datum> {
 }
 
 fn trending_typed(call: &Call) -> Result<Datum> {
-    trending_from(call, 1, |rows, key| Ok(key.into_datum(rows.column_type(0))?))
+    trending_from(call, 1, |rows, key| Ok(key.to_datum(rows.column_type(0))?))
 }
 
 sql_function!(similar_to_item, pg_finfo_similar_to_item, similar);

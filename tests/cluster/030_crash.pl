@@ -43,10 +43,10 @@ sub killed_in_the_middle
 
 my $interrupted = 0;
 my $next = 1001;
-foreach my $pause (0, 0.02, 0.1, 0.3)
+foreach my $pause (0, 0.05, 0.2)
 {
-	add_events($node, $next, $next + 39_999);
-	$next += 40_000;
+	add_events($node, $next, $next + 19_999);
+	$next += 20_000;
 	my $as_of = fixed_time($node);
 	my $before = answers($node, $as_of);
 	my $waiting = $node->safe_psql('postgres', 'SELECT sum(backlog) FROM recommend.status');
@@ -76,8 +76,7 @@ append_to_file($load, q{
 INSERT INTO events SELECT nextval('event_ids'), :user, :item, clock_timestamp(), 'view', 'mobile';
 });
 $node->safe_psql('postgres', 'CREATE SEQUENCE event_ids START 10000000');
-$node->safe_psql('postgres', 'ALTER SYSTEM SET recommend.auto_compact = on');
-$node->safe_psql('postgres', 'ALTER SYSTEM SET recommend.compact_after = 20');
+$node->append_conf('postgresql.conf', "recommend.auto_compact = on\nrecommend.compact_after = 20");
 $node->reload;
 my $output = '';
 my $writer = IPC::Run::start(

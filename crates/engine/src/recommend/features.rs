@@ -12,24 +12,23 @@ use crate::event::PAIR_WINDOW;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(usize)]
 pub enum Feature {
-    /// `ln B(z)`: the share of all decayed events.
+    /// `ln B(z)`, the share of all decayed events, of an item that nothing else speaks for.
+    Trending,
+    /// `ln B(z)` of an item that the profile brought. Two features, because rarity may speak for an item that neighbours
+    /// name, but never for one of which nothing is known.
     Popularity,
     /// Log-lift of the user's own decayed events.
     History,
     /// Log-lift of transitions from the last item.
-    Next1,
-    /// ... from the last but one.
-    Next2,
-    /// ... and so on.
-    Next3,
-    /// ...
-    Next4,
-    /// ...
-    Next5,
-    /// Log-lift of co-visits with the last items.
-    Together,
-    /// Log-lift of the sessions' neighbours.
+    Next,
+    /// Log-lift of transitions from the items before it, the nearer the more.
+    NextEarlier,
+    /// ln(1 + sequential item-kNN): co-visits and transitions over norms of both items, the nearer the more.
+    ItemNeighbors,
+    /// ln(1 + 1000 * share) in the sum over session neighbours.
     Sessions,
+    /// Log-lift of that share.
+    SessionsLift,
     /// exp(-age / s) of the user's newest event on the item, s = a thousandth of the half-life.
     JustNow,
     /// ..., s = a thirtieth of the half-life.
@@ -40,6 +39,8 @@ pub enum Feature {
     Age,
     /// 1 / place in the user's list.
     Place,
+    /// 1 for the user's last item.
+    Last,
     /// 1 for an item that the user met.
     Seen,
     /// For an item that the user met: log-odds of a repeat among the user's events.
@@ -48,34 +49,31 @@ pub enum Feature {
     Fresh,
     /// Log-lift of the context.
     Context,
-    /// ln(1 + sequential item-kNN).
-    ItemNeighbors,
 }
 
 /// The number of features.
-pub const FEATURE_COUNT: usize = 19;
+pub const FEATURE_COUNT: usize = 18;
 
 /// All features, in order.
 pub const FEATURES: [(Feature, &str); FEATURE_COUNT] = [
+    (Feature::Trending, "trending"),
     (Feature::Popularity, "popularity"),
     (Feature::History, "history"),
-    (Feature::Next1, "next_1"),
-    (Feature::Next2, "next_2"),
-    (Feature::Next3, "next_3"),
-    (Feature::Next4, "next_4"),
-    (Feature::Next5, "next_5"),
-    (Feature::Together, "together"),
+    (Feature::Next, "next"),
+    (Feature::NextEarlier, "next_earlier"),
+    (Feature::ItemNeighbors, "item_neighbors"),
     (Feature::Sessions, "sessions"),
+    (Feature::SessionsLift, "sessions_lift"),
     (Feature::JustNow, "just_now"),
     (Feature::Recently, "recently"),
     (Feature::Lately, "lately"),
     (Feature::Age, "age"),
     (Feature::Place, "place"),
+    (Feature::Last, "last"),
     (Feature::Seen, "seen"),
     (Feature::Repeats, "repeats"),
     (Feature::Fresh, "fresh"),
     (Feature::Context, "context"),
-    (Feature::ItemNeighbors, "item_neighbors"),
 ];
 
 /// A candidate's features, by [`Feature`].
@@ -85,11 +83,16 @@ pub type Features = [f64; FEATURE_COUNT];
 const SMOOTHING: f64 = 1.0;
 /// Pseudo-events of every item, so that an item without events has a probability.
 const PSEUDO_EVENTS: f64 = 0.01;
-/// Smoothing of the session neighbours, whose sum is taken as 1.
+/// The share of the session neighbours' sum from which a share counts by its logarithm, and what popularity weighs in
+/// smoothing such shares.
+const LEAST_SHARE: f64 = 0.001;
 const SHARE_SMOOTHING: f64 = 0.1;
-/// Decay by place, and exponent of the candidate's norm, of the sequential item-kNN.
+/// The sequential item-kNN: decay by place, what is added to both norms, exponent of the candidate's norm, and the sum from
+/// which it counts by its logarithm. The exponents are those that did best for data without repeats.
 const PLACE_DECAY: [f64; PAIR_WINDOW] = [1.0, 0.6, 0.36, 0.216, 0.1296];
+const NORM_PRIOR: f64 = 2.0;
 const ITEM_NORM: f64 = 0.3;
+const ITEM_SMOOTHING: f64 = 0.1;
 /// What [`Feature::Fresh`] is for an item without events: a thousand half-lives old.
 const NEVER: f64 = -13.8;
 
@@ -100,7 +103,6 @@ pub(super) fn features(candidate: &Candidate, all: &Candidates, query: &Query<'_
     let items = f64::from(all.totals.items.max(1));
     let base = (count + PSEUDO_EVENTS) / (now(all.totals.score) + PSEUDO_EVENTS * items);
     let mut f = evidence(candidate, all, query, count, base);
-    f[Feature::Popularity as usize] = base.ln();
     f[Feature::Fresh as usize] =
         if candidate.stats.events > 0 { -ages(query, query.now.saturating_sub(candidate.stats.last_at)).ln_1p() } else { NEVER };
     if !candidate.context.is_empty() {
@@ -119,23 +121,28 @@ pub(super) fn shortlist_score(candidate: &Candidate, all: &Candidates, query: &Q
 /// decayed popularity and `base` its share.
 fn evidence(candidate: &Candidate, all: &Candidates, query: &Query<'_>, count: f64, base: f64) -> Features {
     let mut f = [0.0; FEATURE_COUNT];
-    let mut together = 0.0;
-    let mut sequential = 0.0;
+    let (mut earlier, mut sequential) = (0.0, 0.0);
     for place in 0..PAIR_WINDOW {
-        if candidate.together[place] > 0.0 {
-            f[Feature::Next1 as usize + place] = lift(candidate.next[place], SMOOTHING * base);
-            together += candidate.together[place];
-            let met = candidate.together[place] + candidate.next[place];
-            sequential += PLACE_DECAY[place] * met / (all.together_total[place] + 2.0).sqrt();
+        let met = candidate.together[place] + candidate.next[place];
+        if met > 0.0 {
+            sequential += PLACE_DECAY[place] * met / (all.together_total[place] + NORM_PRIOR).sqrt();
+            if place > 0 {
+                earlier += PLACE_DECAY[place] * candidate.next[place];
+            }
         }
     }
-    if together > 0.0 {
-        f[Feature::Together as usize] = lift(together, SMOOTHING * base);
-        f[Feature::ItemNeighbors as usize] = (10.0 * sequential / (count + 2.0).powf(ITEM_NORM)).ln_1p();
+    if sequential > 0.0 {
+        f[Feature::Next as usize] = lift(candidate.next[0], SMOOTHING * base);
+        f[Feature::NextEarlier as usize] = lift(earlier, SMOOTHING * base);
+        f[Feature::ItemNeighbors as usize] = lift(sequential / (count + NORM_PRIOR).powf(ITEM_NORM), ITEM_SMOOTHING);
     }
     if candidate.sessions > 0.0 {
-        f[Feature::Sessions as usize] = lift(candidate.sessions / all.sessions_total, SHARE_SMOOTHING * base);
+        let share = candidate.sessions / all.sessions_total;
+        f[Feature::Sessions as usize] = lift(share, LEAST_SHARE);
+        f[Feature::SessionsLift as usize] = lift(share, SHARE_SMOOTHING * base);
     }
+    let named = sequential > 0.0 || candidate.sessions > 0.0 || candidate.place.is_some();
+    f[if named { Feature::Popularity } else { Feature::Trending } as usize] = base.ln();
     if let Some(place) = candidate.place {
         let known = &query.profile.items[place];
         let age = ages(query, known.age);
@@ -145,10 +152,26 @@ fn evidence(candidate: &Candidate, all: &Candidates, query: &Query<'_>, count: f
         f[Feature::Lately as usize] = (-age * 0.001).exp();
         f[Feature::Age as usize] = -age.ln_1p();
         f[Feature::Place as usize] = 1.0 / (place + 1) as f64;
+        f[Feature::Last as usize] = f64::from(place == 0);
         f[Feature::Seen as usize] = 1.0;
         f[Feature::Repeats as usize] = query.profile.repeats();
     }
     f
+}
+
+/// The places of the profile's items that Next, NextEarlier and ItemNeighbors owe most to.
+pub(super) fn leading(candidate: &Candidate, all: &Candidates) -> [Option<usize>; 3] {
+    let strongest = |strength: &dyn Fn(usize) -> f64| {
+        let places = (0..PAIR_WINDOW).map(|place| (place, strength(place))).filter(|(_, strength)| *strength > 0.0);
+        places.reduce(|best, other| if other.1 > best.1 { other } else { best }).map(|(place, _)| place)
+    };
+    [
+        strongest(&|place| if place == 0 { candidate.next[place] } else { 0.0 }),
+        strongest(&|place| if place > 0 { PLACE_DECAY[place] * candidate.next[place] } else { 0.0 }),
+        strongest(&|place| {
+            PLACE_DECAY[place] * (candidate.together[place] + candidate.next[place]) / (all.together_total[place] + NORM_PRIOR).sqrt()
+        }),
+    ]
 }
 
 /// How much more of `count` than of nothing there is, `smoothing` being what chance brings.

@@ -78,6 +78,10 @@ pub trait Store {
 
 /// Orders a list of popularities best first, equal ones by number, and keeps `n`.
 pub fn best_first(list: &mut Vec<(ItemId, LogSum)>, n: usize) {
-    list.sort_unstable_by(|a, b| b.1.0.total_cmp(&a.1.0).then(a.0.cmp(&b.0)));
-    list.truncate(n);
+    let order = |a: &(ItemId, LogSum), b: &(ItemId, LogSum)| b.1.0.total_cmp(&a.1.0).then(a.0.cmp(&b.0));
+    if n < list.len() {
+        list.select_nth_unstable_by(n, order);
+        list.truncate(n);
+    }
+    list.sort_unstable_by(order);
 }

@@ -25,6 +25,8 @@ pub struct Unpacked {
     next_session: SessionId,
     new_items: u32,
     packed_stats: RefCell<FxHashMap<ItemId, ItemStats>>,
+    /// Stats of changed items, packed and unpacked together, as far as asked for.
+    merged_stats: RefCell<FxHashMap<ItemId, ItemStats>>,
 }
 
 impl Unpacked {
@@ -38,6 +40,7 @@ impl Unpacked {
             next_session: FIRST_UNPACKED_SESSION,
             new_items: 0,
             packed_stats: RefCell::default(),
+            merged_stats: RefCell::default(),
         }
     }
 
@@ -61,6 +64,7 @@ impl Unpacked {
         self.remove(user);
         for &item in touched(&changes) {
             self.users_of_item.entry(item).or_default().push(user);
+            self.merged_stats.get_mut().remove(&item);
         }
         for &session in changes.sessions.keys() {
             self.user_of_session.insert(session, user);
@@ -73,6 +77,7 @@ impl Unpacked {
     pub fn remove(&mut self, user: UserId) {
         let Some(changes) = self.by_user.remove(&user) else { return };
         for &item in touched(&changes) {
+            self.merged_stats.get_mut().remove(&item);
             if let Some(users) = self.users_of_item.get_mut(&item) {
                 users.retain(|&other| other != user);
                 if users.is_empty() {
@@ -164,22 +169,24 @@ impl Overlay<'_> {
     }
 
     fn merged_stats(&self, changed: &[ItemId]) -> Result<Vec<(ItemId, ItemStats)>> {
-        self.packed_stats(changed)?;
-        let mut merged = Vec::with_capacity(changed.len());
-        for &item in changed {
+        let missing: Vec<ItemId> = {
+            let merged = self.unpacked.merged_stats.borrow();
+            changed.iter().copied().filter(|item| !merged.contains_key(item)).collect()
+        };
+        self.packed_stats(&missing)?;
+        for &item in &missing {
             let stats = self.unpacked.packed_stats.borrow().get(&item).copied().unwrap_or(ItemStats::NONE);
-            merged.push((
-                item,
-                match self.unpacked.item_delta(item) {
-                    Some(delta) => {
-                        let newest = if delta.removed.is_empty() { None } else { self.newest_visit(item)? };
-                        stats.merged(&delta, newest)
-                    }
-                    None => stats,
-                },
-            ));
+            let stats = match self.unpacked.item_delta(item) {
+                Some(delta) => {
+                    let newest = if delta.removed.is_empty() { None } else { self.newest_visit(item)? };
+                    stats.merged(&delta, newest)
+                }
+                None => stats,
+            };
+            self.unpacked.merged_stats.borrow_mut().insert(item, stats);
         }
-        Ok(merged)
+        let merged = self.unpacked.merged_stats.borrow();
+        Ok(changed.iter().map(|item| (*item, merged[item])).collect())
     }
 }
 
@@ -260,7 +267,9 @@ impl Store for Overlay<'_> {
     fn trending(&self, n: usize) -> Result<Vec<(ItemId, LogSum)>> {
         let changed: Vec<ItemId> = self.unpacked.users_of_item.keys().copied().collect();
         let merged = self.merged_stats(&changed)?;
-        let mut list = self.base.trending(n.saturating_add(changed.len()))?;
+        // Rounded up, so that a store which keeps what it read need not read again for each new event.
+        let enough = n.saturating_add(changed.len()).checked_next_power_of_two().unwrap_or(usize::MAX);
+        let mut list = self.base.trending(enough)?;
         list.retain(|(item, _)| !self.unpacked.users_of_item.contains_key(item));
         list.extend(merged.iter().filter(|(_, stats)| stats.events > 0).map(|&(item, stats)| (item, stats.score)));
         best_first(&mut list, n);

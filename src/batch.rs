@@ -1,0 +1,217 @@
+//! A batch of delta rows on its way into packed rows.
+
+use std::collections::HashMap;
+
+use engine::decay::LogSum;
+use engine::fold::{Changes, fold};
+use engine::packed::{Neighbors, Visits};
+use engine::store::{ItemStats, Store};
+use engine::{ItemId, Micros, UserId};
+use rustc_hash::FxHashMap;
+
+use crate::catalog::Recommender;
+use crate::compact::{Result, failure, newest, save};
+use crate::delta::{DeltaRow, Met, PastEvents, scan, user_batch};
+use crate::key::Key;
+use crate::numbers::{Known, Numbers, rules};
+use crate::pg::fetch::{Version, delete_rows};
+use crate::pg::{interrupt, owner, snapshot};
+use crate::progress::{Phase, Progress};
+use crate::rows::PackedRows;
+use crate::totals::State;
+use crate::write::Writer;
+
+/// Delta rows on their way into packed rows.
+pub struct Batch<'a> {
+    recommender: &'a Recommender,
+    state: State,
+    horizon: Micros,
+    events: Vec<DeltaRow>,
+    /// The row versions to delete: events, skipped rows, rows of ended epochs.
+    done: Vec<Version>,
+    skipped: i64,
+}
+
+impl<'a> Batch<'a> {
+    /// Reads up to `limit` rows, and all further ones of the users that they belong to: the fold wants a user's rows together.
+    pub fn read(recommender: &'a Recommender, state: State, horizon: Micros, limit: u64) -> Result<Self> {
+        let mut batch = Self { recommender, state, horizon, events: Vec::new(), done: Vec::new(), skipped: 0 };
+        let mut users: HashMap<Key, ()> = HashMap::new();
+        let met = scan(recommender, state.epoch, batch.horizon, |met| match met {
+            Met::Event(row) => {
+                let full = batch.done.len() as u64 >= limit;
+                if !full || users.contains_key(&row.user) {
+                    users.entry(row.user.clone()).or_default();
+                    batch.done.push(row.version);
+                    batch.events.push(row);
+                }
+            }
+            Met::Skipped(version, count) => {
+                batch.done.push(version);
+                batch.skipped += count;
+            }
+            Met::Gone(version) => batch.done.push(version),
+            Met::Future => {}
+        });
+        met.map_err(|source| failure(recommender, source))?;
+        // In order of time, so that new items get their numbers in the order in which they were first seen.
+        batch.events.sort_by_cached_key(|row| (row.event.at, row.event.item.tie(), row.user.tie()));
+        Ok(batch)
+    }
+
+    /// How many delta rows it would take out.
+    pub fn len(&self) -> u64 {
+        self.done.len() as u64
+    }
+
+    /// Writes the rows that it changes and deletes the delta rows. Gives how many.
+    pub fn write(self) -> Result<u64> {
+        if self.done.is_empty() && !self.state.is_void() {
+            return Ok(0);
+        }
+        let recommender = self.recommender;
+        let mut progress = Progress::start(recommender.id, Phase::Compacting, self.events.len() as u64);
+        let rows = PackedRows::new(recommender, self.state);
+        let state = if self.state.is_void() { emptied(self.state) } else { self.state };
+        let numbers = Numbers::new(&rows, Known::starting(state.next_item, state.next_context));
+        let (changes, users, next_user) = self.fold(&rows, &numbers, state).map_err(|source| failure(recommender, source))?;
+        let merged = Merged::read(&rows, &changes).map_err(|source| failure(recommender, source))?;
+        let known = numbers.into_known();
+        progress.advance(self.events.len() as u64);
+        progress.phase(Phase::WritingRows);
+        owner::as_user(recommender.owner, || -> Result<()> {
+            let writer = Writer::new(recommender);
+            if self.state.is_void() {
+                writer.clear()?;
+                snapshot::count_command();
+            }
+            writer.contexts(state.next_context, &known.new_contexts)?;
+            merged.write(&writer, &changes, &known)?;
+            writer.histories(changes.histories.iter().map(|(user, history)| (&users[user], *user, history.as_ref())))?;
+            writer.sessions(changes.sessions.iter().map(|(&id, session)| (id, session.as_ref())))?;
+            Ok(())
+        })?;
+        delete_rows(recommender.tables.delta, &self.done);
+        let total = ItemStats { score: state.total, events: state.events, last_at: 0 }.merged(&changes.total, None);
+        save(
+            recommender,
+            &State {
+                packed_epoch: self.state.epoch,
+                events: total.events,
+                total: total.score,
+                newest_at: newest(state.newest_at, changes.newest),
+                next_user,
+                next_item: state.next_item + known.new_items.len() as u32,
+                next_session: changes.next_session,
+                next_context: state.next_context + known.new_contexts.len() as u32,
+                skipped: state.skipped + self.skipped,
+                ..state
+            },
+        )?;
+        Ok(self.done.len() as u64)
+    }
+
+    fn fold(
+        &self,
+        rows: &PackedRows<'_>,
+        numbers: &Numbers<'_>,
+        state: State,
+    ) -> engine::Result<(Changes, FxHashMap<UserId, Key>, UserId)> {
+        let mut by_user: HashMap<&Key, Vec<DeltaRow>> = HashMap::new();
+        let mut order = Vec::new();
+        for row in &self.events {
+            // Looked up in order, so that numbers follow time.
+            numbers.event(&row.event)?;
+            let rows = by_user.entry(&row.user).or_default();
+            if rows.is_empty() {
+                order.push(&row.user);
+            }
+            rows.push(row.clone());
+        }
+        let mut stored = rows.users();
+        let (mut users, mut batches, mut next_user) = (FxHashMap::default(), Vec::with_capacity(order.len()), state.next_user);
+        for key in order {
+            let (number, history) = match rows.user(&mut stored, key)? {
+                Some((number, history)) => (number, Some(history)),
+                None => {
+                    next_user += 1;
+                    (next_user - 1, None)
+                }
+            };
+            users.insert(number, key.clone());
+            batches.push(user_batch(numbers, number, history, &by_user[key])?);
+        }
+        let landmark = newest(state.newest_at, self.events.last().map_or(i64::MIN, |row| row.event.at)).unwrap_or(0);
+        let past = PastEvents { rows, numbers, users: &users, horizon: self.horizon };
+        let changes = fold(batches, &rules(self.recommender), landmark, state.next_session, &past, &interrupt::checker())?;
+        Ok((changes, users, next_user))
+    }
+}
+
+/// The state of a recommender without rows, as TRUNCATE leaves it. Numbers start anew, as in a rebuild: how many items there
+/// are is a part of the scores.
+fn emptied(state: State) -> State {
+    State { events: 0, total: LogSum::EMPTY, newest_at: None, next_user: 0, next_item: 0, next_session: 0, next_context: 0, ..state }
+}
+
+/// Stored rows with a batch's changes merged.
+struct Merged {
+    neighbors: FxHashMap<ItemId, Neighbors>,
+    visits: FxHashMap<ItemId, Visits>,
+    items: FxHashMap<ItemId, ItemStats>,
+    context_items: FxHashMap<(u32, ItemId), ItemStats>,
+}
+
+impl Merged {
+    fn read(rows: &PackedRows<'_>, changes: &Changes) -> engine::Result<Self> {
+        let rules = rules(rows.recommender());
+        let mut merged = Self {
+            neighbors: FxHashMap::default(),
+            visits: FxHashMap::default(),
+            items: changes.items.keys().map(|&item| (item, ItemStats::NONE)).collect(),
+            context_items: changes.context_items.keys().map(|&key| (key, ItemStats::NONE)).collect(),
+        };
+        let paired: Vec<ItemId> = changes.pairs.keys().copied().collect();
+        rows.neighbors(&paired, &mut |item, view| {
+            merged.neighbors.insert(item, Neighbors::from_view(&view, rules.half_life));
+        })?;
+        for (&item, deltas) in &changes.pairs {
+            let row = merged.neighbors.entry(item).or_insert_with(|| Neighbors::new(changes.landmark));
+            row.merge(deltas, changes.landmark, rules.max_edges);
+        }
+        let visited: Vec<ItemId> = changes.visits.keys().copied().collect();
+        rows.visits(&visited, &mut |item, view| {
+            merged.visits.insert(item, Visits::from_view(&view));
+        })?;
+        for (&item, sessions) in &changes.visits {
+            merged.visits.entry(item).or_default().merge(sessions, rules.max_visits);
+        }
+        let counted: Vec<ItemId> = changes.items.keys().copied().collect();
+        rows.items(&counted, &mut |item, stats| {
+            merged.items.insert(item, stats);
+        })?;
+        for (item, stats) in &mut merged.items {
+            let newest = merged.visits.get(item).and_then(|visits| visits.view().sessions.first().map(|visit| visit.at()));
+            *stats = stats.merged(&changes.items[item], newest);
+        }
+        rows.context_stats(&mut merged.context_items)?;
+        for (key, stats) in &mut merged.context_items {
+            *stats = stats.merged(&changes.context_items[key], None);
+        }
+        Ok(merged)
+    }
+
+    fn write(&self, writer: &Writer<'_>, changes: &Changes, known: &Known) -> Result<()> {
+        // Items that were only disliked so far have a number but no event: they are written too, for their key.
+        let items = known.items().filter_map(|(key, item)| {
+            let stats = self.items.get(&item).copied();
+            let new = known.new_item(item).is_some();
+            stats.or(new.then_some(ItemStats::NONE)).map(|stats| (key, item, stats))
+        });
+        writer.items(items)?;
+        writer.context_items(self.context_items.iter().map(|(&key, &stats)| (key, stats)))?;
+        writer.neighbors(changes.pairs.keys().map(|item| (*item, &self.neighbors[item])))?;
+        writer.visits(changes.visits.keys().map(|item| (*item, &self.visits[item])))?;
+        Ok(())
+    }
+}

@@ -28,7 +28,7 @@ impl<'a> Arguments<'a> {
     /// Looks up the recommender that argument `place` names, and checks that the caller may read its events.
     pub fn open(call: &'a Call, place: usize) -> Result<Self> {
         let name: Option<String> = call.arg(place);
-        let recommender = catalog::by_name(name.as_deref())?;
+        let recommender = catalog::held(name.as_deref())?;
         check_privileges(&recommender)?;
         Ok(Self { call, recommender })
     }

@@ -156,9 +156,6 @@ struct Known {
 /// When an item was first seen: time and tie of its first event.
 type Seen = (Micros, u64);
 
-/// How many half-lives an event may lie after the landmark: f64 holds 2^1023.
-const MAX_EXPONENT: f64 = 500.0;
-
 /// The folded delta of one recommender, good for one generation and epoch.
 #[derive(Debug)]
 pub struct Delta {
@@ -301,7 +298,7 @@ impl Delta {
         if self.users.is_empty() {
             self.unpacked = Unpacked::new(Landmark { at: newest, half_life: rules.half_life });
         }
-        rules.half_life.between(self.unpacked.landmark().at, newest) <= MAX_EXPONENT
+        self.unpacked.landmark().reaches(newest)
     }
 
     /// Gives new items their numbers in the order in which the compactor will, because equal scores are ordered by number. False where
@@ -309,7 +306,7 @@ impl Delta {
     fn number(&mut self, numbers: &Numbers<'_>, new: &[Met]) -> Result<bool> {
         let mut first: HashMap<&Key, Seen> = HashMap::new();
         for event in new.iter().filter_map(Met::event).map(|row| &row.event) {
-            let seen = (event.at, event.item.tie());
+            let seen = (event.at, event.tie());
             match numbers.known_item(&event.item)?.map(|item| item.checked_sub(FIRST_UNPACKED)) {
                 Some(None) => {}
                 Some(Some(place)) if self.first_seen.get(place as usize).is_none_or(|first| seen < *first) => return Ok(false),
@@ -335,7 +332,7 @@ impl Delta {
         let mut stored = rows.users();
         let mut changed: Vec<Key> = changed.into_iter().collect();
         // By their first events, as the compactor does it: sessions get their numbers on the way.
-        let first = |rows: &Vec<DeltaRow>| rows.iter().map(|row| (row.event.at, row.event.item.tie())).min();
+        let first = |rows: &Vec<DeltaRow>| rows.iter().map(|row| (row.event.at, row.event.tie())).min();
         changed.sort_by_cached_key(|user| (self.users.get(user).and_then(|folded| first(&folded.rows)), user.tie()));
         for key in changed {
             let Some(folded) = self.users.get_mut(&key) else { continue };

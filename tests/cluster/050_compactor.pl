@@ -73,9 +73,9 @@ ok(backlog_empties('postgres'), 'the next writer starts it for all');
 $node->safe_psql('postgres', q{
 	ALTER DATABASE postgres SET default_transaction_read_only = on;
 	ALTER DATABASE postgres SET default_transaction_isolation = 'serializable'});
-$node->safe_psql('postgres', q{SET transaction_read_only = off; INSERT INTO events SELECT id, 2, 2, now(), 'view' FROM generate_series(5201, 5300) AS id});
+$node->safe_psql('postgres', q{SET default_transaction_read_only = off; INSERT INTO events SELECT id, 2, 2, now(), 'view' FROM generate_series(5201, 5300) AS id});
 ok(backlog_empties('postgres'), 'it writes in a database that is read-only by default');
-$node->safe_psql('postgres', q{SET transaction_read_only = off; ALTER DATABASE postgres RESET ALL});
+$node->safe_psql('postgres', q{SET default_transaction_read_only = off; ALTER DATABASE postgres RESET ALL});
 
 # One recommender that cannot be compacted holds up no other.
 $node->safe_psql('postgres', q{
@@ -83,7 +83,7 @@ $node->safe_psql('postgres', q{
 	SELECT create_recommender('other', 'other', 'u', 'i', 'at');
 	SELECT recommend.maintain()});
 my $broken = $node->background_psql('postgres');
-$broken->query_safe('BEGIN; LOCK TABLE recommend.users_1 IN ACCESS EXCLUSIVE MODE');
+$broken->query_safe('BEGIN; LOCK TABLE recommend.users_1 IN SHARE MODE');
 $node->safe_psql('postgres', q{INSERT INTO events VALUES (5401, 1, 1, now(), 'view')});
 my $stuck = q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'pg_recommend compactor' AND wait_event_type = 'Lock'};
 ok($node->poll_query_until('postgres', "SELECT count(*) = 1 FROM ($stuck) AS s"), 'a lock on the state makes the compactor wait');
@@ -98,7 +98,7 @@ like(slurp_file($node->logfile), qr/WARNING: .*recommender "shop" was not compac
 
 # It ends at once when told to, in the middle of waiting.
 $broken = $node->background_psql('postgres');
-$broken->query_safe('BEGIN; LOCK TABLE recommend.users_1 IN ACCESS EXCLUSIVE MODE');
+$broken->query_safe('BEGIN; LOCK TABLE recommend.users_1 IN SHARE MODE');
 $node->safe_psql('postgres', q{INSERT INTO events VALUES (5402, 1, 1, now(), 'view')});
 $node->poll_query_until('postgres', "SELECT count(*) = 1 FROM ($stuck) AS s");
 $node->safe_psql('postgres', "SELECT pg_terminate_backend(pid) FROM ($stuck) AS s");
@@ -204,7 +204,7 @@ unlike($log, qr/PANIC|terminated by signal/, 'nothing crashed');
 # Told to do nothing by itself, it does nothing.
 $node->append_conf('postgresql.conf', 'recommend.auto_compact = off');
 $node->restart;
-add_events($node, 30_001, 30_010);
+add_events($node, 70_001, 70_010);
 $node->restart;
 sleep 2;
 cmp_ok(backlog(), '>=', 10, 'with recommend.auto_compact = off the launcher starts nothing');

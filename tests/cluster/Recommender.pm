@@ -96,10 +96,9 @@ sub same_answers
 		my $scale = abs($e) > 1 ? abs($e) : 1;
 		push @differences, "$key: got $g, expected $e" if abs($g - $e) > 1e-4 * $scale;
 	}
-	ok(%expected && !@differences, $name)
-	  or diag(!%expected ? "nothing was answered" : scalar(@differences) . " of " . scalar(keys %expected) . " differ, for instance\n"
+	return ok(%expected && !@differences, $name)
+	  || diag(!%expected ? "nothing was answered" : scalar(@differences) . " of " . scalar(keys %expected) . " differ, for instance\n"
 		  . join("\n", grep { defined } @differences[0 .. 9]));
-	return;
 }
 
 # Pass if the state that followed the changes answers as one that is built from the table as it is now.
@@ -107,9 +106,12 @@ sub same_as_rebuilt
 {
 	my ($node, $name, $database) = @_;
 	my $as_of = fixed_time($node);
+	my $totals = q{SELECT * FROM recommend.state; SELECT * FROM recommend.status};
 	my $followed = answers($node, $as_of, $database);
+	my $followed_totals = $node->safe_psql($database // 'postgres', $totals);
 	$node->safe_psql($database // 'postgres', q{SELECT rebuild_recommender('shop')});
-	same_answers($followed, answers($node, $as_of, $database), $name);
+	same_answers($followed, answers($node, $as_of, $database), $name)
+	  or diag("before the rebuild:\n$followed_totals\nafter it:\n" . $node->safe_psql($database // 'postgres', $totals));
 	return;
 }
 

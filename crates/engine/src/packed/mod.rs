@@ -104,12 +104,17 @@ impl Landmark {
         (-self.half_life.between(self.at, now)).exp2()
     }
 
+    /// Whether the weight of an event at `at` can be stored without moving the landmark.
+    pub fn reaches(&self, at: Micros) -> bool {
+        self.half_life.between(self.at, at) <= MAX_EXPONENT
+    }
+
     /// The factor for stored weights when the landmark must move so that `at` can be stored; moves it.
     fn rebase(&mut self, at: Micros) -> Option<f64> {
-        let exponent = self.half_life.between(self.at, at);
-        (exponent > MAX_EXPONENT).then(|| {
+        (!self.reaches(at)).then(|| {
+            let factor = self.loss(at);
             self.at = at;
-            (-exponent).exp2()
+            factor
         })
     }
 }

@@ -65,7 +65,7 @@ impl Replay {
     /// The events of a chunk in terms of numbers. New ones are given in the order that the compactor follows too, so that they do not
     /// depend on where the rows lie.
     fn numbered(&mut self, chunk: &mut Vec<(Key, KeyedEvent)>) -> Vec<(UserId, Event)> {
-        chunk.sort_by_cached_key(|(user, event)| (event.at, event.item.tie(), user.tie()));
+        chunk.sort_by_cached_key(|(user, event)| (event.at, event.tie(), user.tie()));
         chunk.drain(..).map(|(user, event)| (number(&mut self.users, user), self.event(event))).collect()
     }
 

@@ -11,6 +11,11 @@ CREATE FUNCTION recommend.packed_recv(internal) RETURNS recommend.packed
 CREATE FUNCTION recommend.packed_send(recommend.packed) RETURNS bytea
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'packed_send';
 
+COMMENT ON FUNCTION recommend.packed_in(cstring) IS 'Input of recommend.packed: \x and hexadecimal digits, after a check of every field';
+COMMENT ON FUNCTION recommend.packed_out(recommend.packed) IS 'Output of recommend.packed';
+COMMENT ON FUNCTION recommend.packed_recv(internal) IS 'Binary input of recommend.packed, after a check of every field';
+COMMENT ON FUNCTION recommend.packed_send(recommend.packed) IS 'Binary output of recommend.packed';
+
 CREATE TYPE recommend.packed (
     INPUT = recommend.packed_in,
     OUTPUT = recommend.packed_out,

@@ -27,7 +27,7 @@ CREATE FUNCTION recommend.status_rows(
     OUT needs_rebuild bool,
     OUT state_bytes bigint
 ) RETURNS SETOF record
-    LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'recommend_status';
+    LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'recommend_status';
 COMMENT ON FUNCTION recommend.status_rows() IS 'The rows of recommend.status';
 
 CREATE VIEW recommend.status AS SELECT * FROM recommend.status_rows();

@@ -55,7 +55,7 @@ impl<'a> Batch<'a> {
         });
         met.map_err(|source| failure(recommender, source))?;
         // In order of time, so that new items get their numbers in the order in which they were first seen.
-        batch.events.sort_by_cached_key(|row| (row.event.at, row.event.tie()));
+        batch.events.sort_by_cached_key(|row| (row.event.at, row.event.tie(), row.user.tie()));
         Ok(batch)
     }
 

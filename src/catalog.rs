@@ -12,6 +12,7 @@ use pgrx::{PgSqlErrorCode, pg_sys};
 use crate::definition::{Definition, DefinitionError};
 use crate::key::KeyType;
 use crate::pg::error::SqlError;
+use crate::pg::relation::Relation;
 use crate::pg::spi::{self, Arg, SpiError};
 use crate::pg::{invalidation, owner, relation, snapshot};
 
@@ -67,6 +68,9 @@ impl SqlError for CatalogError {
             Self::Unknown { existing, .. } => Some(format!("Existing recommenders: {}.", existing.join(", "))),
             Self::Empty => Some(CREATE_HINT.into()),
             Self::Damaged { .. } => Some("Drop it with drop_recommender() and create it again.".into()),
+            Self::UnknownId(_) => {
+                Some("It was created after the snapshot of this transaction, or dropped meanwhile: ask again in a new transaction.".into())
+            }
             Self::NotInstalled => Some("CREATE EXTENSION pg_recommend;".into()),
             Self::Definition(error) => error.hint(),
             _ => None,
@@ -200,16 +204,32 @@ pub fn announce_change() -> Result<(), CatalogError> {
 
 /// The recommender of that name; `None` is the default one, the first that was made.
 pub fn by_name(name: Option<&str>) -> Result<Rc<Recommender>, CatalogError> {
-    let names = names()?;
+    let existing = names()?;
     let found = match name {
-        None => names.first(),
-        Some(name) => names.iter().find(|(_, existing)| existing == name),
+        None => existing.first(),
+        Some(name) => existing.iter().find(|(_, other)| other == name),
     };
     match (found, name) {
-        (Some((id, _)), _) => by_id(*id),
+        (Some((id, _)), _) => match by_id(*id) {
+            // Dropped while its relations were looked up.
+            Err(CatalogError::Damaged { .. } | CatalogError::UnknownId(_)) if !names()?.iter().any(|(other, _)| other == id) => {
+                by_name(name)
+            }
+            found => found,
+        },
         (None, None) => Err(CatalogError::Empty),
         (None, Some(name)) => {
-            Err(CatalogError::Unknown { name: name.to_owned(), existing: names.into_iter().map(|(_, existing)| existing).collect() })
+            Err(CatalogError::Unknown { name: name.to_owned(), existing: existing.into_iter().map(|(_, other)| other).collect() })
+        }
+    }
+}
+
+/// [`by_name`], kept from being dropped until the transaction ends.
+pub fn held(name: Option<&str>) -> Result<Rc<Recommender>, CatalogError> {
+    loop {
+        let recommender = by_name(name)?;
+        if Relation::try_open(recommender.tables.delta, pg_sys::AccessShareLock as i32).is_some() {
+            return Ok(recommender);
         }
     }
 }

@@ -7,6 +7,7 @@
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
+use engine::decay::HalfLife;
 use engine::event::{Event, Rules};
 use engine::fold::{Past, UserBatch, fold};
 use engine::packed::{History, Landmark, Session};
@@ -20,7 +21,7 @@ use crate::numbers::{KeyedEvent, Known as KnownNumbers, Numbers, store_error};
 use crate::pg::fetch::{HeapRow, Version, scan_heap};
 use crate::pg::interrupt;
 use crate::rows::{PackedRows, past_sessions, past_sessions_of};
-use crate::totals::int4;
+use crate::totals::{State, int4};
 
 /// The first number of users, items and contexts that exist only in the delta; stored ones are smaller.
 const FIRST_UNPACKED: u32 = 1 << 31;
@@ -54,6 +55,13 @@ pub enum Met {
 }
 
 impl Met {
+    fn event(&self) -> Option<&DeltaRow> {
+        match self {
+            Met::Event(row) => Some(row),
+            _ => None,
+        }
+    }
+
     fn read(recommender: &Recommender, epoch: i32, horizon: Micros, row: &mut HeapRow<'_>) -> Result<Self> {
         if row.datum(1).map(int4) != Some(epoch) {
             return Ok(Met::Gone(row.version));
@@ -139,9 +147,14 @@ struct FoldedUser {
 struct Known {
     /// The refresh that met it last.
     refresh: u64,
+    /// The event's time: a question about the future meets events that the next one must not.
+    at: Micros,
     /// Whose event it is; `None` where it changes nothing.
     user: Option<Key>,
 }
+
+/// When an item was first seen: time and tie of its first event.
+type Seen = (Micros, u64);
 
 /// The folded delta of one recommender, good for one generation and epoch.
 #[derive(Debug)]
@@ -153,6 +166,8 @@ pub struct Delta {
     users: HashMap<Key, FoldedUser>,
     next_user: UserId,
     numbers: KnownNumbers,
+    /// When each of the new items was first seen, in the order of their numbers, which is theirs too.
+    first_seen: Vec<Seen>,
     unpacked: Unpacked,
 }
 
@@ -161,12 +176,8 @@ thread_local! {
 }
 
 impl Delta {
-    /// The delta that the active snapshot shows, up to `horizon`. Give it back to [`Delta::keep`] when done.
-    pub fn visible(rows: &PackedRows<'_>, rules: &Rules, horizon: Micros) -> Result<Self> {
-        let (recommender, state) = (rows.recommender(), rows.state());
-        let kept = KEPT.with_borrow_mut(|kept| kept.remove(&recommender.id));
-        let current = |delta: &Delta| delta.generation == state.generation && delta.epoch == state.epoch;
-        let mut delta = kept.filter(current).unwrap_or_else(|| Self {
+    fn empty(state: &State) -> Self {
+        Self {
             generation: state.generation,
             epoch: state.epoch,
             refreshes: 0,
@@ -174,8 +185,22 @@ impl Delta {
             users: HashMap::new(),
             next_user: FIRST_UNPACKED,
             numbers: KnownNumbers::starting(FIRST_UNPACKED, FIRST_UNPACKED),
-            unpacked: Unpacked::new(Landmark { at: state.newest_at.unwrap_or(0), half_life: rules.half_life }),
-        });
+            first_seen: Vec::new(),
+            unpacked: Unpacked::new(Landmark { at: 0, half_life: HalfLife::SHORTEST }),
+        }
+    }
+
+    /// The delta that the active snapshot shows, up to `horizon`. Give it back to [`Delta::keep`] when done.
+    pub fn visible(rows: &PackedRows<'_>, rules: &Rules, horizon: Micros) -> Result<Self> {
+        let state = rows.state();
+        let kept = KEPT.with_borrow_mut(|kept| kept.remove(&rows.recommender().id));
+        let current = |delta: &Delta| delta.generation == state.generation && delta.epoch == state.epoch;
+        if let Some(mut delta) = kept.filter(current)
+            && delta.refresh(rows, rules, horizon)?
+        {
+            return Ok(delta);
+        }
+        let mut delta = Self::empty(state);
         delta.refresh(rows, rules, horizon)?;
         Ok(delta)
     }
@@ -200,77 +225,115 @@ impl Delta {
         self.users.get(user).and_then(|folded| self.unpacked.history(folded.number))
     }
 
-    /// Meets the rows that the snapshot shows, and folds the users again whose rows are not those that were folded.
-    fn refresh(&mut self, rows: &PackedRows<'_>, rules: &Rules, horizon: Micros) -> Result<()> {
+    /// Meets the rows that the snapshot shows, and folds the users again whose rows are not those that were folded. False where
+    /// everything has to be folded anew: what is left is not to be used then.
+    fn refresh(&mut self, rows: &PackedRows<'_>, rules: &Rules, horizon: Micros) -> Result<bool> {
         self.refreshes += 1;
         let (refresh, before) = (self.refreshes, self.rows.len());
         let (mut met_again, mut changed, mut new) = (0, HashSet::new(), Vec::new());
-        let known = |version| {
-            let found = self.rows.get_mut(&version);
-            let known = found.is_some();
-            if let Some(row) = found {
+        let known = |version| match self.rows.get_mut(&version) {
+            Some(row) if row.at <= horizon => {
                 row.refresh = refresh;
                 met_again += 1;
+                true
             }
-            known
+            _ => false,
         };
         scan_new(rows.recommender(), self.epoch, horizon, known, |met| new.push(met))?;
-        if met_again < before {
-            self.forget_unmet(&mut changed);
+        if met_again < before && !self.forget_unmet(&mut changed) {
+            return Ok(false);
+        }
+        if changed.is_empty() && new.is_empty() {
+            return Ok(true);
+        }
+        let known = std::mem::replace(&mut self.numbers, KnownNumbers::starting(FIRST_UNPACKED, FIRST_UNPACKED));
+        let numbers = Numbers::new(rows, known);
+        if !self.reach(rows, rules, &new) || !self.number(&numbers, &new)? {
+            return Ok(false);
         }
         for met in new {
-            let (version, user) = match met {
+            let (version, at, user) = match met {
                 Met::Event(row) => {
-                    let (version, user) = (row.version, row.user.clone());
+                    let (version, at, user) = (row.version, row.event.at, row.user.clone());
                     let folded = self.users.entry(user.clone()).or_insert_with(|| FoldedUser { number: NO_USER, rows: Vec::new() });
                     folded.rows.push(row);
                     changed.insert(user.clone());
-                    (version, Some(user))
+                    (version, at, Some(user))
                 }
-                Met::Skipped(version, _) | Met::Gone(version) => (version, None),
+                Met::Skipped(version, _) | Met::Gone(version) => (version, i64::MIN, None),
                 Met::Future => continue,
             };
-            self.rows.insert(version, Known { refresh, user });
+            self.rows.insert(version, Known { refresh, at, user });
         }
-        if changed.is_empty() {
-            return Ok(());
-        }
-        self.move_landmark(&mut changed);
-        let known = std::mem::replace(&mut self.numbers, KnownNumbers::starting(FIRST_UNPACKED, FIRST_UNPACKED));
-        let numbers = Numbers::new(rows, known);
-        let result = self.fold(rows, rules, horizon, &numbers, changed);
+        self.fold(rows, rules, horizon, &numbers, changed)?;
         self.numbers = numbers.into_known();
         self.unpacked.set_new_items(self.numbers.new_items.len() as u32);
-        result
+        Ok(true)
     }
 
-    /// Takes out the rows that this refresh has not met: another snapshot does not see them.
-    fn forget_unmet(&mut self, changed: &mut HashSet<Key>) {
-        let (refresh, users) = (self.refreshes, &mut self.users);
+    /// Takes out the rows that this refresh has not met: another snapshot does not see them. False where one was of a new item: with
+    /// it, the item or its place may be gone.
+    fn forget_unmet(&mut self, changed: &mut HashSet<Key>) -> bool {
+        let (refresh, users, numbers) = (self.refreshes, &mut self.users, &self.numbers);
+        let is_new = |item: &Key| numbers.item(item).is_some_and(|item| item >= FIRST_UNPACKED);
+        let mut numbers_stay = true;
         self.rows.retain(|version, row| {
             let met = row.refresh == refresh;
             if let (false, Some(user)) = (met, &row.user)
                 && let Some(folded) = users.get_mut(user)
             {
+                numbers_stay &= !folded.rows.iter().any(|row| row.version == *version && is_new(&row.event.item));
                 folded.rows.retain(|row| row.version != *version);
                 changed.insert(user.clone());
             }
             met
         });
+        numbers_stay
     }
 
-    /// Before the first compaction there is no packed event to measure from, and after a long silence it is too old.
-    fn move_landmark(&mut self, changed: &mut HashSet<Key>) {
-        let landmark = self.unpacked.landmark();
-        let events = changed.iter().filter_map(|user| self.users.get(user)).flat_map(|folded| &folded.rows);
-        if let Some(at) = events.map(|row| row.event.at).max().filter(|at| !landmark.reaches(*at)) {
-            self.unpacked = Unpacked::new(Landmark { at, ..landmark });
-            changed.extend(self.users.keys().cloned());
+    /// Measures weights from the newest event, stored or met. False where what is folded already measures them from a time too far back.
+    fn reach(&mut self, rows: &PackedRows<'_>, rules: &Rules, new: &[Met]) -> bool {
+        let stored = rows.state().newest_at.filter(|_| !rows.state().is_void());
+        let Some(newest) = new.iter().filter_map(Met::event).map(|row| row.event.at).max().max(stored) else { return true };
+        if self.users.is_empty() {
+            self.unpacked = Unpacked::new(Landmark { at: newest, half_life: rules.half_life });
         }
+        self.unpacked.landmark().reaches(newest)
+    }
+
+    /// Gives new items their numbers in the order in which the compactor will, because equal scores are ordered by number. False where
+    /// one was seen before others that have a number already.
+    fn number(&mut self, numbers: &Numbers<'_>, new: &[Met]) -> Result<bool> {
+        let mut first: HashMap<&Key, Seen> = HashMap::new();
+        for event in new.iter().filter_map(Met::event).map(|row| &row.event) {
+            let seen = (event.at, event.tie());
+            match numbers.known_item(&event.item)?.map(|item| item.checked_sub(FIRST_UNPACKED)) {
+                Some(None) => {}
+                Some(Some(place)) if self.first_seen.get(place as usize).is_none_or(|first| seen < *first) => return Ok(false),
+                Some(Some(_)) => {}
+                None => {
+                    first.entry(&event.item).and_modify(|first| *first = seen.min(*first)).or_insert(seen);
+                }
+            }
+        }
+        let mut order: Vec<(Seen, &Key)> = first.into_iter().map(|(item, seen)| (seen, item)).collect();
+        order.sort_unstable();
+        if order.first().is_some_and(|(seen, _)| self.first_seen.last().is_some_and(|last| seen < last)) {
+            return Ok(false);
+        }
+        for (seen, item) in order {
+            numbers.item(item)?;
+            self.first_seen.push(seen);
+        }
+        Ok(true)
     }
 
     fn fold(&mut self, rows: &PackedRows<'_>, rules: &Rules, horizon: Micros, numbers: &Numbers<'_>, changed: HashSet<Key>) -> Result<()> {
         let mut stored = rows.users();
+        let mut changed: Vec<Key> = changed.into_iter().collect();
+        // By their first events, as the compactor does it: sessions get their numbers on the way.
+        let first = |rows: &Vec<DeltaRow>| rows.iter().map(|row| (row.event.at, row.event.tie())).min();
+        changed.sort_by_cached_key(|user| (self.users.get(user).and_then(|folded| first(&folded.rows)), user.tie()));
         for key in changed {
             let Some(folded) = self.users.get_mut(&key) else { continue };
             if folded.rows.is_empty() {

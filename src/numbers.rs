@@ -146,20 +146,26 @@ impl<'a> Numbers<'a> {
         self.known.into_inner()
     }
 
-    /// The item's number; a new one for a new item.
-    pub fn item(&self, key: &Key) -> Result<ItemId> {
+    /// The item's number, if it has one.
+    pub fn known_item(&self, key: &Key) -> Result<Option<ItemId>> {
         if let Some(item) = self.known.borrow().items.get(key) {
-            return Ok(*item);
+            return Ok(Some(*item));
         }
         let stored = self.rows.item(&mut self.rows.items_by_key(), key)?;
+        if let Some(item) = stored {
+            self.known.borrow_mut().items.insert(key.clone(), item);
+        }
+        Ok(stored)
+    }
+
+    /// The item's number; a new one for a new item.
+    pub fn item(&self, key: &Key) -> Result<ItemId> {
+        if let Some(item) = self.known_item(key)? {
+            return Ok(item);
+        }
         let mut known = self.known.borrow_mut();
-        let item = match stored {
-            Some(item) => item,
-            None => {
-                known.new_items.push(key.clone());
-                known.first_item + known.new_items.len() as u32 - 1
-            }
-        };
+        known.new_items.push(key.clone());
+        let item = known.first_item + known.new_items.len() as u32 - 1;
         known.items.insert(key.clone(), item);
         Ok(item)
     }

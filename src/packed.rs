@@ -35,7 +35,7 @@ impl SqlError for PackedError {
     }
 
     fn hint(&self) -> Option<String> {
-        Some("Packed rows are written by the compactor and dumped by pg_dump; recommend them anew with rebuild_recommender().".into())
+        Some("Packed rows are written by the compactor and dumped by pg_dump; rebuild_recommender() makes them anew.".into())
     }
 }
 
@@ -50,7 +50,8 @@ fn input(call: &Call) -> Result<pg_sys::Datum, PackedError> {
     let text = unsafe { CStr::from_ptr(datum.cast_mut_ptr()) }.to_string_lossy();
     let syntax = || PackedError::Syntax(text.chars().take(40).collect());
     let digits = text.strip_prefix("\\x").ok_or_else(syntax)?;
-    if digits.len() % 2 != 0 || !digits.is_ascii() {
+    // from_str_radix would take a sign for a digit.
+    if digits.len() % 2 != 0 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
         return Err(syntax());
     }
     let bytes: Option<Vec<u8>> = (0..digits.len()).step_by(2).map(|place| u8::from_str_radix(&digits[place..place + 2], 16).ok()).collect();

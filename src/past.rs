@@ -44,22 +44,29 @@ impl Replay {
             recommender.id
         );
         let args = [Arg::datum(Some(pg_sys::Datum::from(until)), pg_sys::TIMESTAMPTZOID)];
-        let mut chunk: Vec<(UserId, Event)> = Vec::with_capacity(CHUNK);
+        let mut chunk: Vec<(Key, KeyedEvent)> = Vec::with_capacity(CHUNK);
         let mut count = 0;
         let mut each = |row: &spi::Row| -> Result<()> {
             let Some(event) = KeyedEvent::read(recommender, std::array::from_fn(|column| row.datum(column + 1)))? else { return Ok(()) };
             let Some(user) = row.datum(6) else { return Ok(()) };
             let user = Key::read(user, recommender.user.key).map_err(store_error)?;
             if chunk.len() >= CHUNK && chunk.last().is_some_and(|(_, last)| last.at != event.at) {
-                take(std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK)))?;
+                take(self.numbered(&mut chunk))?;
             }
             count += 1;
-            chunk.push((number(&mut self.users, user), self.event(event)));
+            chunk.push((user, event));
             Ok(())
         };
         owner::as_user(recommender.owner, || spi::stream(&sql, &args, 1000, |row| each(row).map_err(Failure::Engine)))?;
-        take(chunk)?;
+        take(self.numbered(&mut chunk))?;
         Ok(count)
+    }
+
+    /// The events of a chunk in terms of numbers. New ones are given in the order that the compactor follows too, so that they do not
+    /// depend on where the rows lie.
+    fn numbered(&mut self, chunk: &mut Vec<(Key, KeyedEvent)>) -> Vec<(UserId, Event)> {
+        chunk.sort_by_cached_key(|(user, event)| (event.at, event.tie(), user.tie()));
+        chunk.drain(..).map(|(user, event)| (number(&mut self.users, user), self.event(event))).collect()
     }
 
     fn event(&mut self, event: KeyedEvent) -> Event {

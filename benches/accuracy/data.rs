@@ -52,7 +52,8 @@ pub fn rows(name: &str) -> Result<Option<Vec<csv::StringRecord>>, Box<dyn Error>
     Ok(Some(reader.records().collect::<Result<_, _>>()?))
 }
 
-/// An event of weight 1.
-pub fn event(item: ItemId, unix_seconds: i64, tie: usize, session: Option<i64>) -> Event {
-    Event { item, at: (unix_seconds - UNIX_2000) * SECOND, tie: tie as u64, weight: 1.0, session, context: NO_CONTEXT }
+/// An event of weight 1. Its row, counted from 0, adds microseconds: the log's order is that of its times, here and through SQL.
+pub fn event(item: ItemId, unix_seconds: i64, row: usize, session: Option<i64>) -> Event {
+    let at = (unix_seconds - UNIX_2000) * SECOND + row as i64 + 1;
+    Event { item, at, tie: row as u64, weight: 1.0, session, context: NO_CONTEXT }
 }

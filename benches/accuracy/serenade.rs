@@ -14,8 +14,15 @@ const HALF_LIFE: i64 = 7 * 86_400 * SECOND;
 /// The length of the lists.
 const LENGTH: usize = 20;
 
-/// A session: its items in order, each with its time.
-pub type Clicks = Vec<(ItemId, Micros)>;
+/// A click: its item, its time and its line in the file, counted from 1.
+pub struct Click {
+    pub item: ItemId,
+    pub at: Micros,
+    pub line: u64,
+}
+
+/// A session: its clicks in order.
+pub type Clicks = Vec<Click>;
 
 /// The train log in time order, and sessions to predict.
 pub struct Log {
@@ -57,7 +64,8 @@ fn sessions(mut lines: Vec<Line>) -> Vec<Clicks> {
     lines.sort_by_key(|line| line.event.at);
     let mut sessions: BTreeMap<u32, Clicks> = BTreeMap::new();
     for line in lines {
-        sessions.entry(line.user).or_default().push((line.event.item, line.event.at));
+        let click = Click { item: line.event.item, at: line.event.at, line: line.event.tie + 1 };
+        sessions.entry(line.user).or_default().push(click);
     }
     sessions.into_values().collect()
 }
@@ -69,25 +77,28 @@ pub fn store(log: &Log) -> Result<MemoryStore> {
     Ok(store)
 }
 
-/// Hit rate and mean reciprocal rank at 20, and the number of predictions.
-pub fn next_item(store: &MemoryStore, sessions: &[Clicks]) -> Result<(f64, f64, usize)> {
-    let (mut hits, mut reciprocal, mut predictions) = (0usize, 0.0, 0usize);
+/// For each prefix of the sessions the line of its last click, and the place of the next item among 20, if it is there.
+pub fn ranks(store: &MemoryStore, sessions: &[Clicks]) -> Result<Vec<(u64, Option<usize>)>> {
+    let mut ranks = Vec::new();
     for session in sessions {
         for known in 1..session.len() {
-            let (next, _) = session[known];
-            let place = predict(store, &session[..known])?.iter().position(|&item| item == next);
-            hits += usize::from(place.is_some());
-            reciprocal += place.map_or(0.0, |place| 1.0 / (place + 1) as f64);
-            predictions += 1;
+            let place = predict(store, &session[..known])?.iter().position(|&item| item == session[known].item);
+            ranks.push((session[known - 1].line, place.map(|place| place + 1)));
         }
     }
-    Ok((hits as f64 / predictions as f64, reciprocal / predictions as f64, predictions))
+    Ok(ranks)
 }
 
-fn predict(store: &MemoryStore, known: &[(ItemId, Micros)]) -> Result<Vec<ItemId>> {
-    let items: Vec<ItemId> = known.iter().map(|&(item, _)| item).collect();
+/// Hit rate and mean reciprocal rank at 20.
+pub fn figures(ranks: &[(u64, Option<usize>)]) -> (f64, f64) {
+    let hits = ranks.iter().filter_map(|(_, rank)| *rank);
+    (hits.clone().count() as f64 / ranks.len() as f64, hits.map(|rank| 1.0 / rank as f64).sum::<f64>() / ranks.len() as f64)
+}
+
+fn predict(store: &MemoryStore, known: &[Click]) -> Result<Vec<ItemId>> {
+    let items: Vec<ItemId> = known.iter().map(|click| click.item).collect();
     let profile = Profile::of_session(&items);
-    let now = known.last().map_or(0, |&(_, at)| at);
+    let now = known.last().map_or(0, |click| click.at);
     let query =
         Query { now, since: i64::MIN, half_life: store.rules().half_life, profile: &profile, contexts: &[], weights: &SESSION_WEIGHTS };
     let filter = Filter {

@@ -28,8 +28,8 @@ pub fn load() -> std::result::Result<Option<Log>, Box<dyn std::error::Error>> {
     let (mut users, mut pages) = (Keys::default(), Keys::default());
     let mut lines = Vec::with_capacity(rows.len());
     for (number, row) in rows.iter().enumerate() {
-        // The log counts from its start; any start will do.
-        let at = 1_000_000_000 + row[2].parse::<f64>()? as i64;
+        // The log counts from its start; any start will do, and this one is that of the protocol through SQL: 2020-01-01.
+        let at = 1_577_836_800 + row[2].parse::<f64>()? as i64;
         lines.push(Line { user: users.number(&row[0]), event: data::event(pages.number(&row[1]), at, number, None) });
     }
     let splits = [0.70, 0.85].map(|share| {
@@ -46,30 +46,35 @@ fn quantile(lines: &[Line], share: f64) -> f64 {
     low + (high - low) * place.fract()
 }
 
-/// Mean reciprocal rank over the lines from `first` on; the state takes events in batches of `batch`.
-pub fn mrr(log: &Log, first: usize, batch: usize) -> Result<f64> {
+/// The rank of each line's page, from line `first` on; the state takes events in batches of `batch`.
+pub fn ranks(log: &Log, first: usize, batch: usize) -> Result<Vec<f64>> {
     let mut store = MemoryStore::new(rules()?);
     store.append(log.lines[..first].iter().map(|line| (line.user, line.event)))?;
-    let mut sum = 0.0;
+    let mut ranks = Vec::with_capacity(log.lines.len() - first);
     for lines in log.lines[first..].chunks(batch) {
         for line in lines {
-            sum += reciprocal_rank(&store, line, &log.pages)?;
+            ranks.push(rank_of(&store, line, &log.pages)?);
         }
         store.append(lines.iter().map(|line| (line.user, line.event)))?;
     }
-    Ok(sum / (log.lines.len() - first) as f64)
+    Ok(ranks)
 }
 
-/// 1 / rank of the line's page, ties at their average rank.
-fn reciprocal_rank(store: &MemoryStore, line: &Line, pages: &[ItemId]) -> Result<f64> {
+/// Mean reciprocal rank.
+pub fn mrr(ranks: &[f64]) -> f64 {
+    ranks.iter().map(|rank| 1.0 / rank).sum::<f64>() / ranks.len() as f64
+}
+
+/// The rank of the line's page among all, ties at their average rank.
+fn rank_of(store: &MemoryStore, line: &Line, pages: &[ItemId]) -> Result<f64> {
     let now = line.event.at;
     let profile = store.history(line.user).map_or_else(Profile::default, |history| Profile::of_history(history, now, i64::MIN));
     let query =
         Query { now, since: i64::MIN, half_life: store.rules().half_life, profile: &profile, contexts: &[], weights: &USER_WEIGHTS };
     let ranked = rank(store, &query, pages)?;
-    let Some(place) = ranked.iter().position(|row| row.item == line.event.item) else { return Ok(0.0) };
+    let Some(place) = ranked.iter().position(|row| row.item == line.event.item) else { return Ok(f64::INFINITY) };
     let score = ranked[place].score;
     let better = ranked.iter().filter(|row| row.score > score).count();
     let equal = ranked.iter().filter(|row| row.score == score).count();
-    Ok(1.0 / (better as f64 + (equal as f64 + 1.0) / 2.0))
+    Ok(better as f64 + (equal as f64 + 1.0) / 2.0)
 }

@@ -7,7 +7,8 @@ CREATE TABLE edits (user_id int NOT NULL, item_id int NOT NULL, at timestamptz N
 CREATE TABLE ranks (position bigint PRIMARY KEY, rank float8 NOT NULL);
 
 SELECT percentile_cont(0.85) WITHIN GROUP (ORDER BY seconds) AS split FROM log \gset
-INSERT INTO edits SELECT user_id, item_id, timestamptz '2020-01-01 00:00+00' + seconds * interval '1 second'
+-- Rows of one second are a microsecond apart, in the order of the file.
+INSERT INTO edits SELECT user_id, item_id, timestamptz '2020-01-01 00:00+00' + seconds * interval '1 second' + position * interval '1 microsecond'
 FROM log WHERE seconds <= :split ORDER BY position;
 
 CREATE EXTENSION pg_recommend;
@@ -21,7 +22,7 @@ DECLARE
     pages int := (SELECT count(DISTINCT item_id) FROM log);
 BEGIN
     FOR edit IN
-        SELECT position, user_id, item_id, timestamptz '2020-01-01 00:00+00' + seconds * interval '1 second' AS at
+        SELECT position, user_id, item_id, timestamptz '2020-01-01 00:00+00' + seconds * interval '1 second' + position * interval '1 microsecond' AS at
         FROM log WHERE seconds > split ORDER BY position LIMIT sample
     LOOP
         INSERT INTO ranks

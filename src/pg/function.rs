@@ -69,7 +69,8 @@ impl SqlError for CallError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::NoSet | Self::NoColumns => Some("Call it in FROM: SELECT * FROM function(...).".into()),
-            _ => None,
+            Self::Null(name) => Some(format!("Give a value for \"{name}\".")),
+            Self::NotTrigger(_) => None,
         }
     }
 }

@@ -16,7 +16,8 @@ impl Relation {
     pub fn try_open(relation: pg_sys::Oid, lock: c_int) -> Option<Self> {
         // SAFETY: any oid may be asked for.
         let opened = unsafe { pg_sys::try_relation_open(relation, lock as pg_sys::LOCKMODE) };
-        (!opened.is_null()).then_some(Self(opened))
+        // Lazily: a value that is made is closed.
+        (!opened.is_null()).then(|| Self(opened))
     }
 
     /// Lock and open; an ERROR when it does not exist.

@@ -199,7 +199,8 @@ pub struct CompactorLock(());
 impl CompactorLock {
     /// `None` when another process has it.
     pub fn take() -> Option<Self> {
-        acquire(pg_sys::ExclusiveLock).then_some(Self(()))
+        // Lazily: a value that is made is released.
+        acquire(pg_sys::ExclusiveLock).then(|| Self(()))
     }
 
     /// Whether some process has it. Waits for nothing and raises no error, so that it may be asked while a commit is

@@ -21,7 +21,7 @@ const VARIANT: &str = "default";
 /// The source of items that are eligible but never met an event.
 const ELIGIBLE: &str = "eligible";
 
-/// An item that the recommender has no number for; counted downwards from here.
+/// An item that the recommender has no number for. Several of them are numbered up to here in the order in which they are given.
 const UNKNOWN_ITEM: ItemId = ItemId::MAX;
 
 /// What the caller wants to see.
@@ -82,6 +82,8 @@ fn shown(
         let blank = reader.with_store(|store| recommend::rank(store, &query, &[UNKNOWN_ITEM])).map_err(failed)?;
         let score = blank.first().map_or(f32::MIN, |row| row.score);
         list.extend(others.into_iter().map(|item| Shown { item, score, sources: vec![ELIGIBLE] }));
+        // What the user has seen may be worth less than what nobody has.
+        list.sort_by(|a, b| b.score.total_cmp(&a.score));
     }
     Ok(list)
 }
@@ -209,12 +211,13 @@ fn rank_items(call: &Call) -> Result<Datum> {
     let failed = |source| arguments.failure(source);
     let contexts = reader.contexts(&asked).map_err(failed)?;
     let profile = user.map_or(Ok(Profile::default()), |user| reader.profile(&user)).map_err(failed)?;
+    let first_unknown = UNKNOWN_ITEM - items.len() as ItemId;
     let numbers: Vec<ItemId> = reader
         .items(&items)
         .map_err(failed)?
         .into_iter()
         .enumerate()
-        .map(|(place, number)| number.unwrap_or(UNKNOWN_ITEM - place as ItemId))
+        .map(|(place, number)| number.unwrap_or(first_unknown + place as ItemId))
         .collect();
     let query = query(&reader, &profile, &contexts, &USER_WEIGHTS);
     let ranked = reader.with_store(|store| recommend::rank(store, &query, &numbers)).map_err(failed)?;
@@ -250,7 +253,8 @@ fn explain(call: &Call) -> Result<Datum> {
             via,
             part.value.into_datum(),
             part.weight.into_datum(),
-            part.contribution().into_datum(),
+            // A negative weight of nothing is nothing: no "-0".
+            (part.contribution() + 0.0).into_datum(),
         ]);
     }
     Ok(rows.finish(call))

@@ -28,7 +28,7 @@ impl<'a> Arguments<'a> {
     /// Looks up the recommender that argument `place` names, and checks that the caller may read its events.
     pub fn open(call: &'a Call, place: usize) -> Result<Self> {
         let name: Option<String> = call.arg(place);
-        let recommender = catalog::by_name(name.as_deref())?;
+        let recommender = catalog::held(name.as_deref())?;
         check_privileges(&recommender)?;
         Ok(Self { call, recommender })
     }
@@ -44,7 +44,8 @@ impl<'a> Arguments<'a> {
     pub fn time(&self, place: usize) -> Result<Micros> {
         match self.call.datum(place).map(totals::int8) {
             None => Ok(clock::transaction_start()),
-            Some(i64::MIN | i64::MAX) => Err(ServeError::InfiniteTime),
+            Some(i64::MIN) => Err(ServeError::InfiniteTime("-infinity")),
+            Some(i64::MAX) => Err(ServeError::InfiniteTime("infinity")),
             Some(at) => Ok(at),
         }
     }
@@ -84,7 +85,10 @@ impl<'a> Arguments<'a> {
         }
         let given = self.call.arg_type(place);
         let element = array::element_type(given);
-        self.check_item_type(if element == pg_sys::InvalidOid { given } else { element })?;
+        if element == pg_sys::InvalidOid {
+            return Err(ServeError::ItemArray { expected: self.recommender.item.key.sql(), given: relation::type_name(given) });
+        }
+        self.check_item_type(element)?;
         self.elements(place, element)
     }
 
@@ -118,7 +122,7 @@ impl<'a> Arguments<'a> {
         match self.call.datum(place).map(interval::micros) {
             None => Ok(None),
             Some(micros) if micros > 0 => Ok(Some(micros)),
-            Some(_) => Err(ServeError::HalfLife),
+            Some(_) => Err(ServeError::HalfLife(self.call.text(place).unwrap_or_default())),
         }
     }
 

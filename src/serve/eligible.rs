@@ -7,7 +7,7 @@ use rustc_hash::FxHashSet;
 
 use super::{Result, ServeError};
 use crate::catalog::Recommender;
-use crate::key::Key;
+use crate::key::{Key, KeyType};
 use crate::numbers::store_error;
 use crate::pg::spi::{self, Arg};
 use crate::pg::{array, relation};
@@ -42,10 +42,16 @@ pub fn others(recommender: &Recommender, shown: &[Key], n: usize) -> Result<Vec<
     let Some((table, column)) = names(recommender) else { return Ok(Vec::new()) };
     let item = &recommender.item;
     let sql = format!(
-        "SELECT k FROM (SELECT DISTINCT e.{column}::{}{} AS k FROM {table} AS e WHERE e.{column} IS NOT NULL AND NOT e.{column} = ANY ($1)) AS o \
+        "SELECT k FROM (SELECT DISTINCT e.{column}::{}{} AS k FROM {table} AS e WHERE e.{column} IS NOT NULL AND NOT e.{column} = ANY ($1){}) AS o \
          ORDER BY k LIMIT $2",
         item.key.sql(),
         item.key.sql_collation(),
+        // The column may be wider than the keys of items.
+        match item.key {
+            KeyType::Int2 => format!(" AND e.{column} BETWEEN {} AND {}", i16::MIN, i16::MAX),
+            KeyType::Int4 => format!(" AND e.{column} BETWEEN {} AND {}", i32::MIN, i32::MAX),
+            KeyType::Int8 | KeyType::Uuid | KeyType::Text => String::new(),
+        },
     );
     let found =
         spi::read_prepared(&sql, &[keys(recommender, shown)?, Arg::of(i64::try_from(n).unwrap_or(i64::MAX))], |row| match row.datum(1) {

@@ -34,11 +34,11 @@ pub enum ServeError {
     #[error("n must not be negative: {0}")]
     NegativeCount(i32),
     /// An infinite time.
-    #[error("as_of must be finite")]
-    InfiniteTime,
+    #[error("as_of must be finite, not {0}")]
+    InfiniteTime(&'static str),
     /// A half-life that is not positive.
-    #[error("half_life must be positive")]
-    HalfLife,
+    #[error("half_life must be positive: {0}")]
+    HalfLife(String),
     /// A context that is no object.
     #[error("context must be a JSON object, but is {0}")]
     ContextShape(&'static str),
@@ -72,6 +72,14 @@ pub enum ServeError {
         /// The argument's.
         given: String,
     },
+    /// Items that are no array.
+    #[error("items must be given as an array, not as {given}")]
+    ItemArray {
+        /// The type of items.
+        expected: &'static str,
+        /// The argument's.
+        given: String,
+    },
     /// An `item_type` that is a value.
     #[error("item_type must be NULL: it only names the type of item_id")]
     ItemTypeValue,
@@ -101,11 +109,11 @@ impl SqlError for ServeError {
     fn sqlstate(&self) -> PgSqlErrorCode {
         match self {
             Self::Denied { .. } | Self::RowSecurity { .. } => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
-            Self::NegativeCount(_) | Self::HalfLife | Self::ContextShape(_) | Self::ContextColumn { .. } | Self::ItemTypeValue => {
+            Self::NegativeCount(_) | Self::HalfLife(_) | Self::ContextShape(_) | Self::ContextColumn { .. } | Self::ItemTypeValue => {
                 PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE
             }
-            Self::InfiniteTime => PgSqlErrorCode::ERRCODE_DATETIME_FIELD_OVERFLOW,
-            Self::UserType { .. } | Self::ItemType { .. } => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
+            Self::InfiniteTime(_) => PgSqlErrorCode::ERRCODE_DATETIME_FIELD_OVERFLOW,
+            Self::UserType { .. } | Self::ItemType { .. } | Self::ItemArray { .. } => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
             Self::Engine { .. } => PgSqlErrorCode::ERRCODE_DATA_CORRUPTED,
             Self::Catalog(error) => error.sqlstate(),
             Self::Key(error) => error.sqlstate(),
@@ -123,8 +131,8 @@ impl SqlError for ServeError {
                 "Recommendations are learnt from all rows: wrap the call in a SECURITY DEFINER function of a role that the policies do not apply to.".into(),
             ),
             Self::NegativeCount(_) => Some("Ask for 0 rows or more.".into()),
-            Self::InfiniteTime => Some("Leave as_of out to ask as of now.".into()),
-            Self::HalfLife => Some("Give a positive interval, such as '1 day'.".into()),
+            Self::InfiniteTime(_) => Some("Leave as_of out to ask as of now.".into()),
+            Self::HalfLife(_) => Some("Give a positive interval, such as '1 day'.".into()),
             Self::ContextShape(_) => Some("Give the values of context columns by name, such as '{\"device\": \"ios\"}'.".into()),
             Self::ContextColumn { existing, .. } if existing.is_empty() => {
                 Some("It was made without context_columns: see alter_recommender().".into())
@@ -134,6 +142,7 @@ impl SqlError for ServeError {
             Self::ItemType { expected, .. } => {
                 Some(format!("Name the type of items where it is not that of users: pass NULL::{expected} as item_type, or items of that type."))
             }
+            Self::ItemArray { expected, .. } => Some(format!("Write ARRAY[...]::{expected}[].")),
             Self::ItemTypeValue => Some("Write NULL::bigint, NULL::text, NULL::uuid, ...; n comes after it.".into()),
             Self::Engine { name, .. } => Some(format!("Make its rows anew: SELECT rebuild_recommender('{name}').")),
             Self::Catalog(error) => error.hint(),

@@ -1,6 +1,6 @@
 //! What each feature adds to a score, and where it comes from.
 
-use super::{Explanation, Source, Weights};
+use super::{Explanation, FEATURES, Feature, Source, Weights};
 
 /// One feature's part of a score.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -27,24 +27,27 @@ impl Contribution {
 impl Explanation {
     /// All features' parts; they add up to the score.
     pub fn parts(&self, weights: &Weights) -> Vec<Contribution> {
-        let part = |(feature, value, weight, _): (&'static str, f64, f64, f64)| {
-            let (source, place) = origin(feature);
-            Contribution { feature, source, place, value, weight }
+        let [next, earlier, neighbors] = self.leading;
+        let part = |(index, &(feature, name)): (usize, &(Feature, &'static str))| {
+            let (source, place) = match feature {
+                Feature::Next => (Source::Transitions, next),
+                Feature::NextEarlier => (Source::Transitions, earlier),
+                Feature::ItemNeighbors => (Source::Covisits, neighbors),
+                Feature::Sessions | Feature::SessionsLift => (Source::Sessions, None),
+                Feature::Trending | Feature::Popularity | Feature::Fresh => (Source::Trending, None),
+                Feature::Context => (Source::Context, None),
+                Feature::History
+                | Feature::JustNow
+                | Feature::Recently
+                | Feature::Lately
+                | Feature::Age
+                | Feature::Place
+                | Feature::Last
+                | Feature::Seen
+                | Feature::Repeats => (Source::History, None),
+            };
+            Contribution { feature: name, source, place, value: self.features[index], weight: weights.features[index] }
         };
-        self.contributions(weights).into_iter().map(part).collect()
+        FEATURES.iter().enumerate().map(part).collect()
     }
-}
-
-fn origin(feature: &str) -> (Source, Option<usize>) {
-    if let Some(place) = feature.strip_prefix("next_").and_then(|place| place.parse::<usize>().ok()) {
-        return (Source::Transitions, place.checked_sub(1));
-    }
-    let source = match feature {
-        "popularity" | "fresh" => Source::Trending,
-        "together" | "item_neighbors" => Source::Covisits,
-        "sessions" => Source::Sessions,
-        "context" => Source::Context,
-        _ => Source::History,
-    };
-    (source, None)
 }

@@ -159,6 +159,21 @@ fn evidence(candidate: &Candidate, all: &Candidates, query: &Query<'_>, count: f
     f
 }
 
+/// The places of the profile's items that Next, NextEarlier and ItemNeighbors owe most to.
+pub(super) fn leading(candidate: &Candidate, all: &Candidates) -> [Option<usize>; 3] {
+    let strongest = |strength: &dyn Fn(usize) -> f64| {
+        let places = (0..PAIR_WINDOW).map(|place| (place, strength(place))).filter(|(_, strength)| *strength > 0.0);
+        places.reduce(|best, other| if other.1 > best.1 { other } else { best }).map(|(place, _)| place)
+    };
+    [
+        strongest(&|place| if place == 0 { candidate.next[place] } else { 0.0 }),
+        strongest(&|place| if place > 0 { PLACE_DECAY[place] * candidate.next[place] } else { 0.0 }),
+        strongest(&|place| {
+            PLACE_DECAY[place] * (candidate.together[place] + candidate.next[place]) / (all.together_total[place] + NORM_PRIOR).sqrt()
+        }),
+    ]
+}
+
 /// How much more of `count` than of nothing there is, `smoothing` being what chance brings.
 fn lift(count: f64, smoothing: f64) -> f64 {
     (count / smoothing).ln_1p()

@@ -1,8 +1,8 @@
 //! The queries: recommend, rank, explain.
 
 use super::candidates::{Candidate, Candidates, Reach};
-use super::features::features;
-use super::{FEATURES, Features, Profile, Source, Weights};
+use super::features::{features, leading};
+use super::{Features, Profile, Source, Weights};
 use crate::decay::HalfLife;
 use crate::error::Result;
 use crate::store::Store;
@@ -66,6 +66,9 @@ pub struct Explanation {
     pub recommendation: Recommendation,
     /// The features.
     pub features: Features,
+    /// The places of the profile's items that [`super::Feature::Next`], [`super::Feature::NextEarlier`] and
+    /// [`super::Feature::ItemNeighbors`] owe most to.
+    pub(super) leading: [Option<usize>; 3],
 }
 
 /// How many trending items a query asks for beyond those that it shows.
@@ -108,16 +111,9 @@ pub fn features_of(store: &dyn Store, query: &Query<'_>, items: &[ItemId]) -> Re
 /// Why an item has the score that [`rank`] gives it.
 pub fn explain(store: &dyn Store, query: &Query<'_>, item: ItemId) -> Result<Explanation> {
     let candidates = Candidates::given(store, query, &[item])?;
-    let features = features(&candidates.list[0], &candidates, query);
-    Ok(Explanation { recommendation: recommendation(&candidates.list[0], &features, query), features })
-}
-
-impl Explanation {
-    /// Name, value, weight and contribution of each feature.
-    pub fn contributions(&self, weights: &Weights) -> Vec<(&'static str, f64, f64, f64)> {
-        let weighed = FEATURES.iter().zip(&self.features).zip(&weights.features);
-        weighed.map(|(((_, name), &value), &weight)| (*name, value, weight, value * weight)).collect()
-    }
+    let candidate = &candidates.list[0];
+    let features = features(candidate, &candidates, query);
+    Ok(Explanation { recommendation: recommendation(candidate, &features, query), features, leading: leading(candidate, &candidates) })
 }
 
 fn recommendation(candidate: &Candidate, features: &Features, query: &Query<'_>) -> Recommendation {
@@ -139,9 +135,12 @@ fn hidden(profile: &Profile, filter: &Filter<'_>) -> FxHashSet<ItemId> {
 fn cut(ranked: &[Recommendation], filter: &Filter<'_>) -> Result<Vec<Recommendation>> {
     let mut left = ranked.iter().take_while(|row| filter.min_score.is_none_or(|least| row.score >= least));
     let mut shown = Vec::with_capacity(filter.n.min(ranked.len()));
+    // Doubled, so that where few items are eligible the question is not asked once for every few.
+    let mut asked = filter.n.saturating_add(16);
     while shown.len() < filter.n {
         (filter.interrupt)()?;
-        let batch: Vec<Recommendation> = left.by_ref().take((filter.n - shown.len()).saturating_add(16)).copied().collect();
+        let batch: Vec<Recommendation> = left.by_ref().take(asked).copied().collect();
+        asked = asked.saturating_mul(2);
         if batch.is_empty() {
             break;
         }

@@ -79,8 +79,8 @@ impl Met {
 }
 
 /// Calls `each` with what the active snapshot shows of the delta.
-pub fn scan(recommender: &Recommender, epoch: i32, horizon: Micros, mut each: impl FnMut(Met)) -> Result<()> {
-    scan_new(recommender, epoch, horizon, |_| false, |met| each(met))
+pub fn scan(recommender: &Recommender, epoch: i32, horizon: Micros, each: impl FnMut(Met)) -> Result<()> {
+    scan_new(recommender, epoch, horizon, |_| false, each)
 }
 
 /// [`scan`] without the rows whose versions are `known`, which are not even read.

@@ -57,7 +57,7 @@ test-cluster: test-install ## Run tests/cluster/: replication, standby, crash, d
 test-majors: ## Run the tests on the Postgres of Debian 13 and unstable, in chroots (root, about 2 GB each)
 	@scripts/test-majors
 
-bench: bench-engine bench-recommend bench-write ## Run all benches and print their tables
+bench: bench-engine bench-recommend bench-write accuracy ## Run all benches and print their tables
 
 bench-engine: setup ## Bench the engine in memory, without Postgres
 	cargo bench $(ENGINE) --bench engine

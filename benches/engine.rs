@@ -77,13 +77,13 @@ fn queries(criterion: &mut Criterion) {
     if let Ok(Some(log)) = serenade::load() {
         let store = serenade::store(&log).expect("appending works");
         let prefixes: Vec<_> =
-            log.test.iter().filter_map(|clicks| Some((&clicks[..clicks.len().checked_sub(1)?], clicks.last()?.1))).collect();
+            log.test.iter().filter_map(|clicks| Some((&clicks[..clicks.len().checked_sub(1)?], clicks.last()?.at))).collect();
         let mut turn = 0;
         criterion.bench_function("recommend_session, serenade", |bencher| {
             bencher.iter(|| {
                 turn = (turn + 1) % prefixes.len();
                 let (clicks, now) = prefixes[turn];
-                let items: Vec<_> = clicks.iter().map(|&(item, _)| item).collect();
+                let items: Vec<_> = clicks.iter().map(|click| click.item).collect();
                 black_box(ask(&store, &Profile::of_session(&items), now, &SESSION_WEIGHTS))
             });
         });

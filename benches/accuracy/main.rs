@@ -24,7 +24,7 @@ fn wiki_table() -> Result<(), Box<dyn Error>> {
     let ranks = wiki::ranks(&log, test, 1)?;
     let seconds = started.elapsed().as_secs_f64();
     let (event_wise, batch) = (wiki::mrr(&ranks), wiki::mrr(&wiki::ranks(&log, test, 200)?));
-    keep("wiki", (test + 1..).zip(&ranks).map(|(line, rank)| format!("{line},{rank}")))?;
+    keep_ranks("wiki", (test + 1..).zip(&ranks).map(|(line, rank)| format!("{line},{rank}")))?;
     println!("## Next page: tgbl_wiki, {} test edits, {} pages\n", log.lines.len() - test, log.pages.len());
     println!("| method | MRR event-wise | MRR batch-200 |\n|---|---|---|");
     println!("| EdgeBank, unlimited memory | 0.644 | 0.495 |\n| LocalGlobal recency | 0.821 | 0.729 |");
@@ -46,7 +46,7 @@ fn serenade_table() -> Result<(), Box<dyn Error>> {
     let millis = started.elapsed().as_secs_f64() * 1e3 / predictions as f64;
     let (valid_hits, valid_reciprocal) = serenade::figures(&serenade::ranks(&store, &log.valid)?);
     let row = |(line, rank): &(u64, Option<usize>)| format!("{line},{}", rank.map(|rank| rank.to_string()).unwrap_or_default());
-    keep("serenade", ranks.iter().map(row))?;
+    keep_ranks("serenade", ranks.iter().map(row))?;
     println!("## Next item of a session: serenade, {predictions} predictions\n");
     println!("| method | HR@20 | MRR@20 |\n|---|---|---|");
     println!("| co-visits of the last item | 0.466 | 0.261 |\n| VMIS-kNN, m 500, k 50, last 2 | 0.642 | 0.327 |");
@@ -54,22 +54,23 @@ fn serenade_table() -> Result<(), Box<dyn Error>> {
     println!("| **pg_recommend**, fixed weights, half-life 7 days | **{hits:.4}** | **{reciprocal:.4}** |");
     println!("| the same on the validation sessions | {valid_hits:.4} | {valid_reciprocal:.4} |\n");
     println!("{millis:.3} ms for one prediction.\n");
+    keep("serenade_engine_millis", &format!("{millis}\n"))?;
     Ok(())
 }
 
-/// Leaves the ranks in target/accuracy, where `scripts/accuracy` compares them with those that SQL gives.
-fn keep(protocol: &str, rows: impl Iterator<Item = String>) -> Result<(), Box<dyn Error>> {
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/../../target").into(), PathBuf::from);
-    let directory = target.join("accuracy");
+/// Leaves a file in target/accuracy, where `scripts/accuracy` compares it with what SQL gives.
+fn keep(name: &str, text: &str) -> Result<(), Box<dyn Error>> {
+    let beside = || concat!(env!("CARGO_MANIFEST_DIR"), "/../../target").into();
+    let directory = std::env::var_os("CARGO_TARGET_DIR").map_or_else(beside, PathBuf::from).join("accuracy");
     std::fs::create_dir_all(&directory)?;
-    let mut text = String::from("position,rank\n");
-    for row in rows {
-        text.push_str(&row);
-        text.push('\n');
-    }
-    std::fs::write(directory.join(format!("{protocol}_engine_ranks.csv")), text)?;
+    std::fs::write(directory.join(name), text)?;
     Ok(())
+}
+
+/// Leaves the rank of each prediction, by the line that it was made at.
+fn keep_ranks(protocol: &str, rows: impl Iterator<Item = String>) -> Result<(), Box<dyn Error>> {
+    let text: String = std::iter::once("position,rank".to_owned()).chain(rows).flat_map(|row| [row, "\n".to_owned()]).collect();
+    keep(&format!("{protocol}_engine_ranks.csv"), &text)
 }
 
 fn unseen_table() -> Result<(), Box<dyn Error>> {

@@ -12,6 +12,7 @@ SELECT create_recommender('shop', 'clicks', user_column => 'session_id', item_co
     session_column => 'session_id', half_life => '7 days', include_seen => true) \g /dev/null
 ANALYZE;
 
+SELECT clock_timestamp() AS began \gset
 CREATE TABLE ranks AS
 WITH prefixes AS (
     SELECT position, session_id, to_timestamp(epoch) + position * interval '1 microsecond' AS at,
@@ -23,6 +24,8 @@ SELECT p.position, (SELECT r.rank FROM recommend_session(p.items, 20, as_of => p
 FROM prefixes AS p
 WHERE p.next_item IS NOT NULL;
 
+CREATE TABLE millis AS SELECT extract(epoch FROM clock_timestamp() - :'began') * 1000 / (SELECT count(*) FROM ranks) AS millis;
+\copy millis TO 'serenade_sql_millis'
 \copy (SELECT position, rank FROM ranks ORDER BY position) TO 'serenade_sql_ranks.csv' CSV HEADER
 SELECT format('| serenade, %s predictions | HR@20 | %s |', count(*), round(count(rank)::numeric / count(*), 4)) FROM ranks;
 SELECT format('| serenade, %s predictions | MRR@20 | %s |', count(*), round(sum(coalesce(1.0 / rank, 0)) / count(*), 4)) FROM ranks;

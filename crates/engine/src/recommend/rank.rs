@@ -135,9 +135,12 @@ fn hidden(profile: &Profile, filter: &Filter<'_>) -> FxHashSet<ItemId> {
 fn cut(ranked: &[Recommendation], filter: &Filter<'_>) -> Result<Vec<Recommendation>> {
     let mut left = ranked.iter().take_while(|row| filter.min_score.is_none_or(|least| row.score >= least));
     let mut shown = Vec::with_capacity(filter.n.min(ranked.len()));
+    // Doubled, so that where few items are eligible the question is not asked once for every few.
+    let mut asked = filter.n.saturating_add(16);
     while shown.len() < filter.n {
         (filter.interrupt)()?;
-        let batch: Vec<Recommendation> = left.by_ref().take((filter.n - shown.len()).saturating_add(16)).copied().collect();
+        let batch: Vec<Recommendation> = left.by_ref().take(asked).copied().collect();
+        asked = asked.saturating_mul(2);
         if batch.is_empty() {
             break;
         }

@@ -36,7 +36,7 @@ impl<'a> Batch<'a> {
     /// Reads up to `limit` rows, and all further ones of the users that they belong to: the fold wants a user's rows together.
     pub fn read(recommender: &'a Recommender, state: State, horizon: Micros, limit: u64) -> Result<Self> {
         let mut batch = Self { recommender, state, horizon, events: Vec::new(), done: Vec::new(), skipped: 0 };
-        let mut users: HashMap<Key, ()> = HashMap::new();
+        let (mut users, mut future): (HashMap<Key, ()>, Vec<DeltaRow>) = Default::default();
         let met = scan(recommender, state.epoch, batch.horizon, |met| match met {
             Met::Event(row) => {
                 let full = batch.done.len() as u64 >= limit;
@@ -51,9 +51,10 @@ impl<'a> Batch<'a> {
                 batch.skipped += count;
             }
             Met::Gone(version) => batch.done.push(version),
-            Met::Future => {}
+            Met::Future(row) => future.push(row),
         });
         met.map_err(|source| failure(recommender, source))?;
+        batch.done.extend(cancelled(future));
         // In order of time, so that new items get their numbers in the order in which they were first seen.
         batch.events.sort_by_cached_key(|row| (row.event.at, row.event.tie(), row.user.tie()));
         Ok(batch)
@@ -146,6 +147,20 @@ impl<'a> Batch<'a> {
         let changes = fold(batches, &rules(self.recommender), landmark, state.next_session, &past, &interrupt::checker())?;
         Ok((changes, users, next_user))
     }
+}
+
+/// The rows of events that came and went before their time came: readers would pass over them until then, which may be never.
+fn cancelled(future: Vec<DeltaRow>) -> Vec<Version> {
+    let mut waiting: HashMap<(Key, Micros, u64), Vec<DeltaRow>> = HashMap::new();
+    let mut done = Vec::new();
+    for row in future {
+        let rows = waiting.entry((row.user.clone(), row.event.at, row.event.tie())).or_default();
+        match rows.iter().position(|other| other.added != row.added && other.event == row.event) {
+            Some(place) => done.extend([rows.swap_remove(place).version, row.version]),
+            None => rows.push(row),
+        }
+    }
+    done
 }
 
 /// The state of a recommender without rows, as TRUNCATE leaves it. Numbers start anew, as in a rebuild: how many items there

@@ -147,7 +147,7 @@ fn rebuild_locked(recommender: &Recommender, state: State) -> Result<u64> {
             done.push(version);
         }
         Met::Gone(version) => done.push(version),
-        Met::Future => {}
+        Met::Future(_) => {}
     });
     met.map_err(|source| failure(recommender, source))?;
     let mut progress = Progress::start(

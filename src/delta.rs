@@ -51,7 +51,7 @@ pub enum Met {
     /// A row of an epoch that TRUNCATE has ended.
     Gone(Version),
     /// An event dated after the horizon.
-    Future,
+    Future(DeltaRow),
 }
 
 impl Met {
@@ -72,11 +72,9 @@ impl Met {
             let weight = row.datum(6).map_or(0.0, crate::totals::float4);
             return Ok(Met::Skipped(row.version, if weight < 0.0 { -1 } else { 1 }));
         };
-        if event.at > horizon {
-            return Ok(Met::Future);
-        }
         let user = Key::read(user, recommender.user.key).map_err(store_error)?;
-        Ok(Met::Event(DeltaRow { version: row.version, added: change > 0, user, event }))
+        let row = DeltaRow { version: row.version, added: change > 0, user, event };
+        Ok(if row.event.at > horizon { Met::Future(row) } else { Met::Event(row) })
     }
 }
 
@@ -261,7 +259,7 @@ impl Delta {
                     (version, at, Some(user))
                 }
                 Met::Skipped(version, _) | Met::Gone(version) => (version, i64::MIN, None),
-                Met::Future => continue,
+                Met::Future(_) => continue,
             };
             self.rows.insert(version, Known { refresh, at, user });
         }

@@ -73,7 +73,7 @@ RESET recommend.clock_skew;
 SELECT array_agg(item_id ORDER BY item_id) FROM recommend(1, 5, 'clock');
 INSERT INTO clock VALUES (4, 4, clock_timestamp() + interval '5 s');
 SELECT array_agg(item_id ORDER BY item_id) FROM recommend(1, 5, 'clock');
--- What waits may be changed and may go.
+-- What waits may be changed and may go: the compactor does not keep what will never come.
 UPDATE clock SET at = now() - interval '1 min' WHERE i = 2;
 DELETE FROM clock WHERE i = 3;
 SELECT array_agg(item_id ORDER BY item_id) FROM recommend(1, 5, 'clock');

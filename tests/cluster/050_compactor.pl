@@ -38,8 +38,10 @@ sub dropped
 	my ($database, $name) = @_;
 	my $started = time;
 	my ($status, $out, $err) = $node->psql('postgres', "DROP DATABASE $database");
+	my $took = time - $started;
 	is($status, 0, $name) or diag($err);
-	return time - $started;
+	note(sprintf('DROP DATABASE took %.1f s', $took));
+	return $took;
 }
 
 sub shop
@@ -108,12 +110,17 @@ $broken->quit;
 $node->safe_psql('postgres', q{INSERT INTO events VALUES (5403, 1, 1, now(), 'view')});
 ok(backlog_empties('postgres'), 'and the next one does its work');
 
-# Progress of a rebuild, seen from another session while it runs.
-my $rebuild = $node->background_psql('postgres');
+# Progress of a rebuild, seen from another session; a lock on the state holds it up before its end.
 add_events($node, 10_001, 60_000);
+$broken = $node->background_psql('postgres');
+$broken->query_safe('BEGIN; LOCK TABLE recommend.users_1 IN SHARE MODE');
+my $rebuild = $node->background_psql('postgres');
 $rebuild->query_until(qr/started/, "\\echo started\nSELECT rebuild_recommender('shop');\n");
-ok($node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM recommend.progress WHERE recommender = 'shop' AND phase IN ('reading events', 'writing rows') AND events_done <= events_total * 2}),
+ok($node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM recommend.progress WHERE recommender = 'shop' AND phase = 'writing rows'}),
 	'recommend.progress shows a running rebuild');
+is($node->safe_psql('postgres', q{SELECT events_done = (SELECT count(*) FROM events) FROM recommend.progress}), 't', 'and how many events it has read');
+$broken->query_safe('COMMIT');
+$broken->quit;
 $rebuild->quit;
 ok($node->poll_query_until('postgres', 'SELECT count(*) = 0 FROM recommend.progress'), 'and forgets it when it is done');
 

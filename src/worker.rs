@@ -16,8 +16,9 @@ worker_function!(pg_recommend_compactor, compactor);
 worker_function!(pg_recommend_launcher, launcher);
 
 /// How long an idle compactor stays, so that it need not be started for each burst. While it stays it is connected, and
-/// DROP DATABASE waits five seconds for connections to end: this must be well below.
-const LINGER: Duration = Duration::from_secs(1);
+/// DROP DATABASE waits five seconds for connections to end: this must be well below, and so must the time that a small backlog
+/// rests before it.
+const LINGER: Duration = Duration::from_millis(500);
 /// How often a compactor looks for a backlog.
 const NAP: Duration = Duration::from_millis(500);
 /// How often the launcher looks at the databases.
@@ -86,8 +87,7 @@ fn compact_until_idle(failed: &mut HashSet<i32>) {
 }
 
 /// Moves a batch of each recommender where that is due, in a transaction of its own, and gives how many delta rows were moved or
-/// wait. One that fails is
-/// logged, holds up no other, and is not tried again by this worker.
+/// wait. One that fails is logged, holds up no other, and is not tried again by this worker.
 fn compact_all(failed: &mut HashSet<i32>) -> u64 {
     let names = worker::transaction(c"looking for backlogs", || match catalog::names() {
         Err(CatalogError::NotInstalled) => Vec::new(),

@@ -146,14 +146,16 @@ SET max_parallel_workers_per_gather = 2;
 ALTER TABLE users SET (parallel_workers = 2);
 EXPLAIN (COSTS OFF) SELECT count(*), sum(r.rank) FROM users, recommend(id, 3, as_of => '2020-01-01 12:20+00') r;
 SELECT count(*), sum(r.rank) FROM users, recommend(id, 3, as_of => '2020-01-01 12:20+00') r;
-SET force_parallel_mode = on;
+-- Its name since Postgres 16 is debug_parallel_query.
+SELECT CASE WHEN current_setting('server_version_num')::int < 160000 THEN 'force_parallel_mode' ELSE 'debug_parallel_query' END AS force_parallel \gset
+SET :force_parallel = on;
 SELECT count(*) FROM recommend(10, as_of => '2020-01-01 12:20+00');
 SELECT count(*) FROM recommend(10, as_of => '2020-01-01 12:05+00');
 SELECT count(*) FROM trending_items(10, half_life => '1 hour', as_of => '2020-01-01 12:20+00');
 SELECT count(*) FROM rank_items(10, '{1,2}'::bigint[], as_of => '2020-01-01 12:20+00');
 SELECT count(*) FROM explain_recommendation(10, 2, as_of => '2020-01-01 12:20+00');
 SELECT count(*) FROM recommend_batch('{10,20}'::bigint[], as_of => '2020-01-01 12:20+00');
-RESET force_parallel_mode;
+RESET :force_parallel;
 
 -- Marks and comments of all functions of the extension.
 CREATE TEMP VIEW functions AS

@@ -63,7 +63,7 @@ fn queries(criterion: &mut Criterion) {
     criterion.bench_function("recommend, Zipf log", |bencher| {
         bencher.iter(|| {
             user = (user + 1) % USERS as UserId;
-            let profile = store.history(user).map_or_else(Profile::default, |history| Profile::of_history(history, now, i64::MIN));
+            let profile = store.history(user).map_or_else(Profile::default, |history| Profile::of_history(history, now, now, i64::MIN));
             black_box(ask(&store, &profile, now, &USER_WEIGHTS))
         });
     });

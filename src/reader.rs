@@ -22,6 +22,7 @@ pub struct Reader<'a> {
     rules: Rules,
     /// The time of the answer.
     pub now: Micros,
+    weighed_at: Micros,
     source: Source<'a>,
 }
 
@@ -44,13 +45,16 @@ impl<'a> Reader<'a> {
         let horizon = as_of.max(clock::now()).saturating_add(guc::clock_skew_us());
         let rows = PackedRows::new(recommender, state);
         let delta = Delta::visible(&rows, &rules, horizon)?;
-        let newest = Overlay { base: &rows, unpacked: delta.unpacked(), rules: &rules }.totals()?.newest;
+        let totals = Overlay { base: &rows, unpacked: delta.unpacked(), rules: &rules }.totals()?;
+        let newest = totals.newest;
         if !live && as_of < newest {
             delta.keep(recommender.id);
             let past = PastStore::build(recommender, rules, as_of)?;
-            return Ok(Self { recommender, rules, now: as_of, source: Source::Past(Box::new(past)) });
+            let weighed_at = past.store().totals()?.weighed_at(as_of);
+            return Ok(Self { recommender, rules, now: as_of, weighed_at, source: Source::Past(Box::new(past)) });
         }
-        Ok(Self { recommender, rules, now: as_of.max(newest), source: Source::Live { rows, delta: Some(delta) } })
+        let now = as_of.max(newest);
+        Ok(Self { recommender, rules, now, weighed_at: totals.weighed_at(now), source: Source::Live { rows, delta: Some(delta) } })
     }
 
     /// The recommender.
@@ -80,7 +84,7 @@ impl<'a> Reader<'a> {
     /// The user's profile; an empty one for an unknown user.
     pub fn profile(&self, user: &Key) -> Result<Profile> {
         let of = |history: Option<&History>| match history {
-            Some(history) => Profile::of_history(history, self.now, self.since()),
+            Some(history) => Profile::of_history(history, self.now, self.weighed_at, self.since()),
             None => Profile::default(),
         };
         Ok(match &self.source {

@@ -8,6 +8,7 @@ use pgrx::pg_sys::{self, Datum, Oid};
 use crate::catalog::{Recommender, STATE_TABLES};
 use crate::key::{Key, KeyError};
 use crate::numbers::ContextValues;
+use crate::pg::memory::Scratch;
 use crate::pg::spi::{self, Arg, SpiError};
 use crate::pg::{array, interrupt, varlena};
 use crate::totals::number_datum;
@@ -15,6 +16,10 @@ use crate::totals::number_datum;
 /// Rows of one statement, and the bytes after which it is sent anyway.
 const ROWS: usize = 1000;
 const BYTES: usize = 4 << 20;
+
+/// The places of the statements in [`Bulks`].
+const UPSERT: usize = 0;
+const DELETE: usize = 1;
 
 /// What can go wrong below a bulk statement.
 #[derive(Debug, thiserror::Error)]
@@ -34,36 +39,53 @@ struct Bulk {
     sql: String,
     types: Vec<Oid>,
     columns: Vec<Vec<Datum>>,
-    bytes: usize,
 }
 
 impl Bulk {
-    fn new(sql: String, types: &[Oid]) -> Self {
-        Self { sql, types: types.to_vec(), columns: vec![Vec::new(); types.len()], bytes: 0 }
-    }
-
-    fn push(&mut self, row: &[Datum], bytes: usize) -> Result<()> {
-        for (column, value) in self.columns.iter_mut().zip(row) {
-            column.push(*value);
-        }
-        self.bytes += bytes;
-        if self.columns[0].len() >= ROWS || self.bytes >= BYTES { self.send() } else { Ok(()) }
-    }
-
     fn send(&mut self) -> Result<()> {
         interrupt::check();
         if self.columns[0].is_empty() {
             return Ok(());
         }
-        let args: Vec<Arg> = self
-            .types
-            .iter()
-            .zip(&mut self.columns)
-            .map(|(&element, values)| Arg::datum(Some(array::of(element, values)), array::type_of(element)))
-            .collect();
+        let columns = self.types.iter().zip(&mut self.columns);
+        let args: Vec<Arg> =
+            columns.map(|(&element, values)| Arg::datum(Some(array::of(element, values)), array::type_of(element))).collect();
         spi::write_prepared(&self.sql, &args)?;
         self.columns.iter_mut().for_each(Vec::clear);
+        Ok(())
+    }
+}
+
+/// Statements that are filled side by side. Datums of their rows are made while it lives, and freed when they are sent.
+struct Bulks<const N: usize> {
+    bulks: [Bulk; N],
+    bytes: usize,
+    scratch: Scratch,
+}
+
+impl<const N: usize> Bulks<N> {
+    fn new(statements: [(String, &[Oid]); N]) -> Self {
+        let bulks = statements.map(|(sql, types)| Bulk { sql, types: types.to_vec(), columns: vec![Vec::new(); types.len()] });
+        Self { bulks, bytes: 0, scratch: Scratch::enter() }
+    }
+
+    /// Adds a row to statement `place`; sends all of them when one is full.
+    fn push(&mut self, place: usize, row: &[Datum], bytes: usize) -> Result<()> {
+        for (column, value) in self.bulks[place].columns.iter_mut().zip(row) {
+            column.push(*value);
+        }
+        self.bytes += bytes;
+        if self.bulks[place].columns[0].len() >= ROWS || self.bytes >= BYTES { self.send() } else { Ok(()) }
+    }
+
+    #[allow(unsafe_code)]
+    fn send(&mut self) -> Result<()> {
+        for bulk in &mut self.bulks {
+            bulk.send()?;
+        }
         self.bytes = 0;
+        // SAFETY: the datums have been sent, and the columns that held them are empty.
+        unsafe { self.scratch.reset() };
         Ok(())
     }
 
@@ -98,68 +120,63 @@ impl<'a> Writer<'a> {
     /// Writes histories and deletes those of users without events.
     pub fn histories<'r>(&self, rows: impl Iterator<Item = (&'r Key, UserId, Option<&'r History>)>) -> Result<()> {
         let (table, key) = (self.table("users"), self.recommender.user.oid);
-        let mut upsert = Bulk::new(
-            format!(
-                "INSERT INTO {table} (key, node, history) SELECT k, n, recommend.packed(h) FROM unnest($1, $2, $3) AS u (k, n, h) \
+        let upsert = format!(
+            "INSERT INTO {table} (key, node, history) SELECT k, n, recommend.packed(h) FROM unnest($1, $2, $3) AS u (k, n, h) \
                  ON CONFLICT (key) DO UPDATE SET history = excluded.history"
-            ),
-            &[key, pg_sys::INT4OID, pg_sys::BYTEAOID],
         );
-        let mut delete = Bulk::new(format!("DELETE FROM {table} WHERE key = ANY ($1)"), &[key]);
+        let upsert_types = [key, pg_sys::INT4OID, pg_sys::BYTEAOID];
+        let delete = format!("DELETE FROM {table} WHERE key = ANY ($1)");
+        let delete_types = [key];
+        let mut statements = Bulks::new([(upsert, &upsert_types), (delete, &delete_types)]);
         for (user, node, history) in rows {
             let user = user.to_datum(key)?;
             match history {
                 Some(history) => {
                     let bytes = history.to_bytes();
-                    upsert.push(&[user, number_datum(node), varlena::from_bytes(&bytes)], bytes.len())?;
+                    statements.push(UPSERT, &[user, number_datum(node), varlena::from_bytes(&bytes)], bytes.len())?;
                 }
-                None => delete.push(&[user], 0)?,
+                None => statements.push(DELETE, &[user], 0)?,
             }
         }
-        upsert.finish()?;
-        delete.finish()
+        statements.finish()
     }
 
     /// Writes items; a key stays what it was.
     pub fn items<'r>(&self, rows: impl Iterator<Item = (&'r Key, ItemId, ItemStats)>) -> Result<()> {
         let (table, key) = (self.table("items"), self.recommender.item.oid);
-        let mut upsert = Bulk::new(
-            format!(
-                "INSERT INTO {table} (key, node, score, events, last_at) SELECT * FROM unnest($1, $2, $3, $4, $5) \
+        let upsert = format!(
+            "INSERT INTO {table} (key, node, score, events, last_at) SELECT * FROM unnest($1, $2, $3, $4, $5) \
                  ON CONFLICT (node) DO UPDATE SET score = excluded.score, events = excluded.events, last_at = excluded.last_at"
-            ),
-            &[key, pg_sys::INT4OID, pg_sys::FLOAT8OID, pg_sys::INT8OID, pg_sys::TIMESTAMPTZOID],
         );
+        let upsert_types = [key, pg_sys::INT4OID, pg_sys::FLOAT8OID, pg_sys::INT8OID, pg_sys::TIMESTAMPTZOID];
+        let mut statements = Bulks::new([(upsert, &upsert_types)]);
         for (item, node, stats) in rows {
             let numbers = [float8_datum(stats.score.0), Datum::from(stats.events), timestamp_datum(stats.last_at)];
-            upsert.push(&[item.to_datum(key)?, number_datum(node), numbers[0], numbers[1], numbers[2]], 0)?;
+            statements.push(UPSERT, &[item.to_datum(key)?, number_datum(node), numbers[0], numbers[1], numbers[2]], 0)?;
         }
-        upsert.finish()
+        statements.finish()
     }
 
     /// Writes popularities within contexts and deletes those without events.
     pub fn context_items(&self, rows: impl Iterator<Item = ((ContextId, ItemId), ItemStats)>) -> Result<()> {
         let table = self.table("context_items");
         let pair = [pg_sys::INT4OID, pg_sys::INT4OID];
-        let mut upsert = Bulk::new(
-            format!(
-                "INSERT INTO {table} (context, item, score, events) SELECT * FROM unnest($1, $2, $3, $4) \
+        let upsert = format!(
+            "INSERT INTO {table} (context, item, score, events) SELECT * FROM unnest($1, $2, $3, $4) \
                  ON CONFLICT (context, item) DO UPDATE SET score = excluded.score, events = excluded.events"
-            ),
-            &[pair[0], pair[1], pg_sys::FLOAT8OID, pg_sys::INT8OID],
         );
-        let mut delete =
-            Bulk::new(format!("DELETE FROM {table} USING unnest($1, $2) AS g (c, i) WHERE context = g.c AND item = g.i"), &pair);
+        let upsert_types = [pair[0], pair[1], pg_sys::FLOAT8OID, pg_sys::INT8OID];
+        let delete = format!("DELETE FROM {table} USING unnest($1, $2) AS g (c, i) WHERE context = g.c AND item = g.i");
+        let mut statements = Bulks::new([(upsert, &upsert_types), (delete, &pair)]);
         for ((context, item), stats) in rows {
             let key = [number_datum(context), number_datum(item)];
             if stats.events > 0 {
-                upsert.push(&[key[0], key[1], float8_datum(stats.score.0), Datum::from(stats.events)], 0)?;
+                statements.push(UPSERT, &[key[0], key[1], float8_datum(stats.score.0), Datum::from(stats.events)], 0)?;
             } else {
-                delete.push(&key, 0)?;
+                statements.push(DELETE, &key, 0)?;
             }
         }
-        upsert.finish()?;
-        delete.finish()
+        statements.finish()
     }
 
     /// Writes new contexts.
@@ -183,46 +200,48 @@ impl<'a> Writer<'a> {
 
     fn packed(&self, stem: &str, column: &str, rows: impl Iterator<Item = (u32, Option<Vec<u8>>)>) -> Result<()> {
         let table = self.table(stem);
-        let mut upsert = Bulk::new(
-            format!(
-                "INSERT INTO {table} (node, {column}) SELECT n, recommend.packed(p) FROM unnest($1, $2) AS r (n, p) \
+        let upsert = format!(
+            "INSERT INTO {table} (node, {column}) SELECT n, recommend.packed(p) FROM unnest($1, $2) AS r (n, p) \
                  ON CONFLICT (node) DO UPDATE SET {column} = excluded.{column}"
-            ),
-            &[pg_sys::INT4OID, pg_sys::BYTEAOID],
         );
-        let mut delete = Bulk::new(format!("DELETE FROM {table} WHERE node = ANY ($1)"), &[pg_sys::INT4OID]);
+        let upsert_types = [pg_sys::INT4OID, pg_sys::BYTEAOID];
+        let delete = format!("DELETE FROM {table} WHERE node = ANY ($1)");
+        let delete_types = [pg_sys::INT4OID];
+        let mut statements = Bulks::new([(upsert, &upsert_types), (delete, &delete_types)]);
         for (node, bytes) in rows {
             match bytes {
-                Some(bytes) => upsert.push(&[number_datum(node), varlena::from_bytes(&bytes)], bytes.len())?,
-                None => delete.push(&[number_datum(node)], 0)?,
+                Some(bytes) => statements.push(UPSERT, &[number_datum(node), varlena::from_bytes(&bytes)], bytes.len())?,
+                None => statements.push(DELETE, &[number_datum(node)], 0)?,
             }
         }
-        upsert.finish()?;
-        delete.finish()
+        statements.finish()
     }
 
     /// Writes sessions and deletes those that are gone.
     pub fn sessions<'r>(&self, rows: impl Iterator<Item = (SessionId, Option<&'r Session>)>) -> Result<()> {
         let table = self.table("sessions");
-        let mut upsert = Bulk::new(
-            format!(
-                "INSERT INTO {table} (node, user_node, items) SELECT n, u, recommend.packed(p) FROM unnest($1, $2, $3) AS r (n, u, p) \
+        let upsert = format!(
+            "INSERT INTO {table} (node, user_node, items) SELECT n, u, recommend.packed(p) FROM unnest($1, $2, $3) AS r (n, u, p) \
                  ON CONFLICT (node) DO UPDATE SET items = excluded.items"
-            ),
-            &[pg_sys::INT4OID, pg_sys::INT4OID, pg_sys::BYTEAOID],
         );
-        let mut delete = Bulk::new(format!("DELETE FROM {table} WHERE node = ANY ($1)"), &[pg_sys::INT4OID]);
+        let upsert_types = [pg_sys::INT4OID, pg_sys::INT4OID, pg_sys::BYTEAOID];
+        let delete = format!("DELETE FROM {table} WHERE node = ANY ($1)");
+        let delete_types = [pg_sys::INT4OID];
+        let mut statements = Bulks::new([(upsert, &upsert_types), (delete, &delete_types)]);
         for (node, session) in rows {
             match session {
                 Some(session) => {
                     let bytes = session.to_bytes();
-                    upsert.push(&[number_datum(node), number_datum(session.user()), varlena::from_bytes(&bytes)], bytes.len())?;
+                    statements.push(
+                        UPSERT,
+                        &[number_datum(node), number_datum(session.user()), varlena::from_bytes(&bytes)],
+                        bytes.len(),
+                    )?;
                 }
-                None => delete.push(&[number_datum(node)], 0)?,
+                None => statements.push(DELETE, &[number_datum(node)], 0)?,
             }
         }
-        upsert.finish()?;
-        delete.finish()
+        statements.finish()
     }
 }
 

@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 fn answer(store: &dyn Store, history: Option<&History>, filter: &Filter<'_>) -> Vec<Recommendation> {
-    let profile = history.map_or_else(Profile::default, |history| Profile::of_history(history, END, i64::MIN));
+    let profile = history.map_or_else(Profile::default, |history| Profile::of_history(history, END, END, i64::MIN));
     recommend(store, &query(&profile), filter).expect("memory")
 }
 
@@ -60,8 +60,11 @@ proptest! {
 
     #[test]
     fn unpacked_as_packed(mut change in change(), by_column: bool) {
-        // A rebuild would number items anew; one more item, met by somebody else, keeps their number the same.
-        change.before.push((USERS, Event { item: ITEMS, at: START, tie: 0, weight: 1.0, session: None, context: NO_CONTEXT }));
+        // A rebuild would number items anew and forget a newest event that is gone; one more item, met first and last by somebody
+        // else, keeps both the same.
+        for at in [START, END] {
+            change.before.push((USERS, Event { item: ITEMS, at, tie: 0, weight: 1.0, session: None, context: NO_CONTEXT }));
+        }
         let rules = rules(by_column);
         let base = packed(&change.before, rules);
         let events = change.after();
@@ -77,7 +80,7 @@ proptest! {
         for user in 0..USERS {
             let history = unpacked.history(user).unwrap_or_else(|| base.history(user));
             let lists = |store: &dyn Store, history: Option<&History>| {
-                let profile = history.map_or_else(Profile::default, |history| Profile::of_history(history, END, i64::MIN));
+                let profile = history.map_or_else(Profile::default, |history| Profile::of_history(history, END, END, i64::MIN));
                 (rows(&answer(store, history, &filter(5, false, &none))), rows(&rank(store, &query(&profile), &items).expect("memory")))
             };
             let (found, packed) = (lists(&overlay, history), lists(&expected, expected.history(user)));

@@ -62,7 +62,7 @@ pub fn mrr(lines: &[Line]) -> Result<(f64, f64, usize)> {
     for part in lines[first..].chunks(EVERY) {
         let line = &part[0];
         if let Some(history) = store.history(line.user) {
-            let profile = Profile::of_history(history, line.event.at, i64::MIN);
+            let profile = Profile::of_history(history, line.event.at, store.totals()?.weighed_at(line.event.at), i64::MIN);
             let seen: FxHashSet<ItemId> = profile.items.iter().map(|known| known.item).collect();
             if !seen.contains(&line.event.item) {
                 let trending = store.trending(LENGTH + seen.len())?;

@@ -4,6 +4,7 @@ use super::data::{self, Keys, Line, SECOND};
 use pg_recommend_engine::decay::HalfLife;
 use pg_recommend_engine::event::{DEFAULT_MAX_VISITS, Rules, SessionRule};
 use pg_recommend_engine::recommend::{Profile, Query, USER_WEIGHTS, rank};
+use pg_recommend_engine::store::Store;
 use pg_recommend_engine::store::memory::MemoryStore;
 use pg_recommend_engine::{Error, ItemId, Result};
 
@@ -68,7 +69,8 @@ pub fn mrr(ranks: &[f64]) -> f64 {
 /// The rank of the line's page among all, ties at their average rank.
 fn rank_of(store: &MemoryStore, line: &Line, pages: &[ItemId]) -> Result<f64> {
     let now = line.event.at;
-    let profile = store.history(line.user).map_or_else(Profile::default, |history| Profile::of_history(history, now, i64::MIN));
+    let weighed_at = store.totals()?.weighed_at(now);
+    let profile = store.history(line.user).map_or_else(Profile::default, |history| Profile::of_history(history, now, weighed_at, i64::MIN));
     let query =
         Query { now, since: i64::MIN, half_life: store.rules().half_life, profile: &profile, contexts: &[], weights: &USER_WEIGHTS };
     let ranked = rank(store, &query, pages)?;

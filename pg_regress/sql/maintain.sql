@@ -102,10 +102,11 @@ ROLLBACK;
 SELECT * FROM recommend(1, NULL::text, 5, 'other', as_of => '2020-01-02') EXCEPT TABLE clean;
 -- Equal scores come in the order in which items were first seen, in whatever order they are written, packed or not.
 TRUNCATE other;
-INSERT INTO other VALUES (3, 'c', '2020-01-01 00:00:30');
+-- Microseconds apart: their popularities differ in the twelfth digit, which scores do not have.
+INSERT INTO other VALUES (3, 'c', '2020-01-01 00:00:00.000003');
 SELECT array_agg(item_id ORDER BY rank) FROM trending_items(5, 'other', as_of => '2020-01-02');
-INSERT INTO other VALUES (2, 'b', '2020-01-01 00:00:20');
-INSERT INTO other VALUES (1, 'a', '2020-01-01 00:00:10');
+INSERT INTO other VALUES (2, 'b', '2020-01-01 00:00:00.000002');
+INSERT INTO other VALUES (1, 'a', '2020-01-01 00:00:00.000001');
 SELECT array_agg(item_id ORDER BY rank) FROM rank_items(99, '{c,b,a}'::text[], 'other', as_of => '9999-01-01');
 SELECT recommend.maintain('other');
 SELECT array_agg(item_id ORDER BY rank) FROM rank_items(99, '{c,b,a}'::text[], 'other', as_of => '9999-01-01');

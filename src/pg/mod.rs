@@ -14,6 +14,7 @@ pub mod interrupt;
 pub mod interval;
 pub mod invalidation;
 pub mod label;
+pub mod memory;
 pub mod owner;
 pub mod privilege;
 pub mod progress;

@@ -9,10 +9,10 @@ use std::collections::HashMap;
 use std::ffi::{CString, c_char, c_int, c_long};
 
 use pgrx::datum::{FromDatum, IntoDatum};
-use pgrx::memcxt::PgMemoryContexts;
 use pgrx::{PgSqlErrorCode, pg_sys};
 
 use super::error::SqlError;
+use super::memory::Scratch;
 
 /// What can go wrong below SQL that is right; errors of SQL itself are raised by Postgres.
 #[derive(Debug, thiserror::Error)]
@@ -294,7 +294,7 @@ pub fn stream<E: From<SpiError>>(sql: &str, args: &[Arg], chunk: usize, mut each
         )
     };
     // What is taken out of the rows of a chunk is freed with it.
-    let mut chunk_memory = PgMemoryContexts::new("pg_recommend stream");
+    let scratch = Scratch::enter();
     loop {
         super::interrupt::check();
         // SAFETY: the portal opened above.
@@ -303,10 +303,9 @@ pub fn stream<E: From<SpiError>>(sql: &str, args: &[Arg], chunk: usize, mut each
         if unsafe { pg_sys::SPI_processed } == 0 {
             break;
         }
+        rows(&mut each)?;
         // SAFETY: the rows belong to SPI, and `each` gives no datum away.
-        unsafe { chunk_memory.switch_to(|_| rows(&mut each)) }?;
-        // SAFETY: nothing of the chunk is used any more.
-        unsafe { pg_sys::MemoryContextReset(chunk_memory.value()) };
+        unsafe { scratch.reset() };
     }
     // SAFETY: as above.
     unsafe { pg_sys::SPI_cursor_close(portal) };

@@ -2,11 +2,11 @@
 
 use super::features::shortlist_score;
 use super::{Profile, Query};
-use crate::ItemId;
 use crate::decay::LogSum;
 use crate::error::Result;
 use crate::event::PAIR_WINDOW;
 use crate::store::{ItemStats, Store, Totals};
+use crate::{ItemId, Micros};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Where a candidate comes from.
@@ -83,6 +83,8 @@ pub(super) struct Candidates {
     pub list: Vec<Candidate>,
     by_item: FxHashMap<ItemId, usize>,
     pub totals: Totals,
+    /// The time that weights are decayed to: see [`Totals::weighed_at`].
+    pub weighed_at: Micros,
     pub next_total: [f64; PAIR_WINDOW],
     pub together_total: [f64; PAIR_WINDOW],
     pub sessions_total: f64,
@@ -93,7 +95,7 @@ pub(super) struct Candidates {
 impl Candidates {
     /// Asks all sources.
     pub fn collect(store: &dyn Store, query: &Query<'_>, reach: &Reach<'_>) -> Result<Self> {
-        let mut candidates = Self::empty(store.totals()?);
+        let mut candidates = Self::empty(store.totals()?, query);
         candidates.ask(store, query, &|item| !reach.hidden.contains(&item))?;
         let trending = store.trending(reach.popular)?;
         candidates.exhausted = trending.len() < reach.popular;
@@ -113,7 +115,7 @@ impl Candidates {
 
     /// Takes the caller's items and asks all sources what they say of them.
     pub fn given(store: &dyn Store, query: &Query<'_>, items: &[ItemId]) -> Result<Self> {
-        let mut candidates = Self::empty(store.totals()?);
+        let mut candidates = Self::empty(store.totals()?, query);
         let wanted: FxHashSet<ItemId> = items.iter().copied().collect();
         for &item in items {
             candidates.insert(item);
@@ -123,8 +125,9 @@ impl Candidates {
         Ok(candidates)
     }
 
-    fn empty(totals: Totals) -> Self {
+    fn empty(totals: Totals, query: &Query<'_>) -> Self {
         Self {
+            weighed_at: totals.weighed_at(query.now),
             list: Vec::new(),
             by_item: FxHashMap::default(),
             totals,
@@ -172,7 +175,7 @@ impl Candidates {
         let last = query.profile.recent(PAIR_WINDOW);
         store.neighbors(&last, &mut |item, row| {
             let Some(place) = last.iter().position(|&other| other == item) else { return };
-            let loss = row.landmark(query.half_life).loss(query.now);
+            let loss = row.landmark(query.half_life).loss(self.weighed_at);
             self.next_total[place] = row.header.next_total.get() * loss;
             self.together_total[place] = row.header.together_total.get() * loss;
             let end = row.edges.partition_point(|edge| edge.last_at.get() >= query.since);
@@ -190,7 +193,7 @@ impl Candidates {
         let search = &query.weights.sessions;
         let recent = query.profile.recent(search.items);
         let mut total = 0.0;
-        search.score(store, &recent, query.now, query.half_life, &mut |item, score| {
+        search.score(store, &recent, self.weighed_at, query.half_life, &mut |item, score| {
             total += score;
             if wanted(item) {
                 let candidate = self.insert(item);

@@ -98,7 +98,7 @@ const NEVER: f64 = -13.8;
 
 /// The features of a candidate whose popularity is looked up.
 pub(super) fn features(candidate: &Candidate, all: &Candidates, query: &Query<'_>) -> Features {
-    let now = |score: crate::decay::LogSum| score.at(query.now, query.half_life);
+    let now = |score: crate::decay::LogSum| score.at(all.weighed_at, query.half_life);
     let count = now(candidate.stats.score);
     let items = f64::from(all.totals.items.max(1));
     let base = (count + PSEUDO_EVENTS) / (now(all.totals.score) + PSEUDO_EVENTS * items);

@@ -8,7 +8,7 @@ use crate::{ItemId, Micros};
 pub struct ProfileItem {
     /// The item.
     pub item: ItemId,
-    /// Its decayed weight at the time of the query.
+    /// Its decayed weight.
     pub weight: f64,
     /// Microseconds since its newest event.
     pub age: i64,
@@ -26,9 +26,10 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// A user's history at `now`; items whose newest event lies before `since` are left out.
-    pub fn of_history(history: &History, now: Micros, since: Micros) -> Self {
-        let loss = history.landmark().loss(now);
+    /// A user's history at `now`, its weights decayed to `weighed_at` ([`crate::store::Totals::weighed_at`]); items whose newest
+    /// event lies before `since` are left out.
+    pub fn of_history(history: &History, now: Micros, weighed_at: Micros, since: Micros) -> Self {
+        let loss = history.landmark().loss(weighed_at);
         let end = history.edges.partition_point(|edge| edge.last_at.get() >= since);
         let items = history.edges[..end].iter().map(|edge| ProfileItem {
             item: edge.item.get(),

@@ -16,6 +16,7 @@ pub fn similar_items(
     now: Micros,
     half_life: HalfLife,
 ) -> Result<Vec<(ItemId, f32)>> {
+    let now = store.totals()?.weighed_at(now);
     let mut met: FxHashMap<ItemId, f64> = FxHashMap::default();
     store.neighbors(&[item], &mut |_, row| {
         let loss = row.landmark(half_life).loss(now);

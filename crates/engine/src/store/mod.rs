@@ -54,6 +54,15 @@ pub struct Totals {
     pub sessions: u32,
 }
 
+impl Totals {
+    /// The time that a question at `now` decays weights to: that of the newest event, if it is earlier. All weights decay alike, so
+    /// a pause of the whole log changes nothing but their size; and size against a fixed smoothing is what evidence is. A log of last
+    /// year answers as it did then.
+    pub fn weighed_at(&self, now: Micros) -> Micros {
+        if self.newest == i64::MIN { now } else { now.min(self.newest) }
+    }
+}
+
 /// The packed rows of one recommender as one snapshot sees them.
 ///
 /// Reads of many nodes call back once for each node that has a row, in any order.

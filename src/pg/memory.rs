@@ -1,0 +1,37 @@
+//! Memory of Postgres that is freed piece by piece within one long call.
+#![allow(unsafe_code)]
+
+use pgrx::memcxt::PgMemoryContexts;
+use pgrx::pg_sys;
+
+/// A memory context that is the current one as long as this value lives: what is allocated meanwhile goes with it.
+pub struct Scratch {
+    memory: PgMemoryContexts,
+    before: pg_sys::MemoryContext,
+}
+
+impl Scratch {
+    /// Makes a context and switches to it.
+    pub fn enter() -> Self {
+        let memory = PgMemoryContexts::new("pg_recommend scratch");
+        // SAFETY: the context lives until this value is dropped, which switches back first.
+        let before = unsafe { pg_sys::MemoryContextSwitchTo(memory.value()) };
+        Self { memory, before }
+    }
+
+    /// Frees all that was allocated since the last time.
+    ///
+    /// # Safety
+    /// None of it is used any more.
+    pub unsafe fn reset(&self) {
+        // SAFETY: by the contract above.
+        unsafe { pg_sys::MemoryContextReset(self.memory.value()) }
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // SAFETY: the context that was current before; after an error Postgres has switched already, and switches again.
+        unsafe { pg_sys::MemoryContextSwitchTo(self.before) };
+    }
+}

@@ -125,13 +125,7 @@ $rebuild->quit;
 ok($node->poll_query_until('postgres', 'SELECT count(*) = 0 FROM recommend.progress'), 'and forgets it when it is done');
 
 # Connections that write one row each: one worker at a time, not one for each.
-my $one_row = $PostgreSQL::Test::Utils::tmp_check . '/one_row.sql';
-append_to_file($one_row, q{
-\set user random(1, 40)
-\set item random(1, 60)
-INSERT INTO events SELECT nextval('event_ids'), :user, :item, clock_timestamp(), 'view', 'mobile';
-});
-$node->safe_psql('postgres', 'CREATE SEQUENCE event_ids START 1000000');
+my $one_row = create_load($node, 1_000_000);
 my @pgbench = ('pgbench', '-n', '-f', $one_row, '-h', $node->host, '-p', $node->port);
 my $output = '';
 my $load = IPC::Run::start([ @pgbench, '-C', '-c', '2', '-T', '3', 'postgres' ], '>', \$output, '2>&1');

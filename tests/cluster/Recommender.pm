@@ -7,7 +7,7 @@ use Exporter 'import';
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(create_events create_shop add_events answers same_answers same_as_rebuilt fixed_time start_again kill_and_start);
+our @EXPORT = qw(create_events create_load create_shop add_events answers same_answers same_as_rebuilt fixed_time start_again kill_and_start);
 
 # Few enough users and items that every answer can hold all of them: then answers are compared whole, no cut hides a difference.
 our $USERS = 40;
@@ -53,6 +53,24 @@ sub add_events
 			CASE id % 3 WHEN 0 THEN 'mobile' WHEN 1 THEN 'desktop' END
 		FROM generate_series($first, $last) AS id});
 	return;
+}
+
+# A script for pgbench that writes events one second apart, newer than those of add_events, with $more after each INSERT. Visits are ordered by whole seconds:
+# where many share one, a cut among equals may fall otherwise in a state that is built anew.
+sub create_load
+{
+	my ($node, $first, $more) = @_;
+	my $script = $PostgreSQL::Test::Utils::tmp_check . '/load.sql';
+	append_to_file($script, q{
+\set user random(1, 40)
+\set item random(1, 60)
+\set old random(1, 4000)
+BEGIN;
+INSERT INTO events SELECT id, :user, :item, date_trunc('hour', now()) - interval '6 hours' + id % 20000 * interval '1 second', 'view', 'mobile'
+  FROM nextval('event_ids') AS id;
+} . ($more // '') . "COMMIT;\n");
+	$node->safe_psql('postgres', "CREATE SEQUENCE event_ids START $first");
+	return $script;
 }
 
 # A time after every event, to ask two states the same question.

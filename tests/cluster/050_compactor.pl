@@ -129,16 +129,17 @@ my $one_row = create_load($node, 1_000_000);
 my @pgbench = ('pgbench', '-n', '-f', $one_row, '-h', $node->host, '-p', $node->port);
 my $output = '';
 my $load = IPC::Run::start([ @pgbench, '-C', '-c', '2', '-T', '3', 'postgres' ], '>', \$output, '2>&1');
-my $most = 0;
+my ($looks, $crowds) = (0, 0);
 while ($load->pumpable)
 {
-	my $now = $node->safe_psql('postgres', $workers);
-	$most = $now if $now > $most;
+	$looks++;
+	$crowds++ if $node->safe_psql('postgres', $workers) > 2;
 	$load->pump_nb;
 	select(undef, undef, undef, 0.05);
 }
 ok(IPC::Run::finish($load), 'short connections write') or diag($output);
-cmp_ok($most, '<=', 2, 'they do not each start a compactor');
+# Those that commit while the first one is starting may each start one, which ends at once.
+cmp_ok($crowds, '<', $looks / 5, 'they do not each start a compactor');
 ok(backlog_empties('postgres'), 'and their backlog is emptied');
 
 # A steady load: the backlog stays bounded, however long it goes on.

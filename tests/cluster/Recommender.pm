@@ -62,7 +62,7 @@ sub add_events
 sub create_load
 {
 	my ($node, $first, $more) = @_;
-	my $script = $PostgreSQL::Test::Utils::tmp_check . '/load.sql';
+	my $script = PostgreSQL::Test::Utils::tempdir() . '/load.sql';
 	append_to_file($script, q{
 \set user random(1, 40)
 \set item random(1, 60)

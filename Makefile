@@ -36,7 +36,7 @@ package: setup ## Build a tar.gz with the files to install
 demo: setup test-install ## Load a real shop's log into a throwaway cluster and watch Postgres recommend from it
 	@scripts/demo
 
-test: setup test-unit test-install test-regress test-isolation test-cluster ## Run all tests (about 25 minutes on 2 cores)
+test: setup test-unit test-install test-regress test-isolation test-cluster ## Run all tests (some ten minutes on 2 cores the first time, three after that)
 	@echo "All tests passed."
 
 test-unit: setup ## Run the engine's unit and property tests, without Postgres

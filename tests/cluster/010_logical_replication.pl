@@ -57,18 +57,10 @@ caught_up();
 same_as_rebuilt($subscriber, 'deletes');
 
 # Killed three times while changes flow in.
-my $load = $PostgreSQL::Test::Utils::tmp_check . '/load.sql';
-append_to_file($load, q{
-\set user random(1, 40)
-\set item random(1, 60)
-\set old random(1, 4000)
-BEGIN;
-INSERT INTO events SELECT nextval('event_ids'), :user, :item, clock_timestamp(), 'view', 'mobile';
+my $load = create_load($publisher, 100_000, q{
 UPDATE events SET item_id = :item WHERE id = :old;
 DELETE FROM events WHERE id = :old + 1 AND id % 3 = 0;
-COMMIT;
 });
-$publisher->safe_psql('postgres', 'CREATE SEQUENCE event_ids START 100000');
 my $output = '';
 my $writer = IPC::Run::start(
 	[ 'pgbench', '-n', '-c', '2', '-R', '300', '-T', '10', '-f', $load, '-h', $publisher->host, '-p', $publisher->port, 'postgres' ],

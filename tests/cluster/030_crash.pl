@@ -76,13 +76,7 @@ ok($rebuild_killed, 'rebuild_recommender was killed in the middle');
 same_answers(answers($node, $as_of), $before, 'a rebuild that was killed changed nothing');
 
 # The whole server at once, with a writer at work.
-my $load = $PostgreSQL::Test::Utils::tmp_check . '/load.sql';
-append_to_file($load, q{
-\set user random(1, 40)
-\set item random(1, 60)
-INSERT INTO events SELECT nextval('event_ids'), :user, :item, clock_timestamp(), 'view', 'mobile';
-});
-$node->safe_psql('postgres', 'CREATE SEQUENCE event_ids START 10000000');
+my $load = create_load($node, 10_000_000);
 $node->append_conf('postgresql.conf', "recommend.auto_compact = on\nrecommend.compact_after = 20");
 $node->reload;
 my $output = '';

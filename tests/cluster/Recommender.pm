@@ -7,13 +7,14 @@ use Exporter 'import';
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(create_events create_shop add_events answers same_answers same_as_rebuilt fixed_time start_again kill_and_start);
+our @EXPORT = qw(create_events create_load create_shop add_events answers same_answers same_as_rebuilt fixed_time start_again kill_and_start);
 
 # Few enough users and items that every answer can hold all of them: then answers are compared whole, no cut hides a difference.
 our $USERS = 40;
 our $ITEMS = 60;
 
-# The event table, with the key that logical replication of UPDATE and DELETE needs.
+# The event table, with the key that logical replication of UPDATE and DELETE needs, and the index by which the compactor finds
+# the events of a user for whom one came late.
 sub create_events
 {
 	my ($node, $database) = @_;
@@ -24,7 +25,8 @@ sub create_events
 			item_id int NOT NULL,
 			at      timestamptz NOT NULL,
 			kind    text NOT NULL,
-			device  text)});
+			device  text);
+		CREATE INDEX ON events (user_id, at)});
 	return;
 }
 
@@ -53,6 +55,24 @@ sub add_events
 			CASE id % 3 WHEN 0 THEN 'mobile' WHEN 1 THEN 'desktop' END
 		FROM generate_series($first, $last) AS id});
 	return;
+}
+
+# A script for pgbench that writes events one second apart, newer than those of add_events, with $more after each INSERT. Visits are ordered by whole seconds:
+# where many share one, a cut among equals may fall otherwise in a state that is built anew.
+sub create_load
+{
+	my ($node, $first, $more) = @_;
+	my $script = $PostgreSQL::Test::Utils::tmp_check . '/load.sql';
+	append_to_file($script, q{
+\set user random(1, 40)
+\set item random(1, 60)
+\set old random(1, 4000)
+BEGIN;
+INSERT INTO events SELECT id, :user, :item, date_trunc('hour', now()) - interval '6 hours' + id % 20000 * interval '1 second', 'view', 'mobile'
+  FROM nextval('event_ids') AS id;
+} . ($more // '') . "COMMIT;\n");
+	$node->safe_psql('postgres', "CREATE SEQUENCE event_ids START $first");
+	return $script;
 }
 
 # A time after every event, to ask two states the same question.

@@ -2,21 +2,21 @@
 //!
 //! A generation stands for one state of the packed rows and is never given twice, not even after a rollback: whoever
 //! reads the same generation in `recommend.state` may use what was read under it. Memory is bounded by count: some
-//! 15 MB a backend in all.
+//! 20 MB a backend in all.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 
 use engine::decay::LogSum;
-use engine::packed::Session;
 use engine::store::ItemStats;
-use engine::{ItemId, SessionId};
+use engine::{ItemId, Result, SessionId};
 use rustc_hash::FxHashMap;
 
 use crate::key::Key;
 
 const MAX_ITEMS: usize = 100_000;
-const MAX_SESSIONS: usize = 50_000;
+/// Some 200,000 sessions of a shop: a row is 12 bytes and 4 for each item.
+const MAX_SESSION_BYTES: usize = 8 << 20;
 
 /// What was read of one recommender.
 #[derive(Default)]
@@ -27,7 +27,9 @@ pub struct RowCache {
     trending: Vec<(ItemId, LogSum)>,
     /// How many trending items were asked for when `trending` was read.
     trending_asked: usize,
-    sessions: FxHashMap<SessionId, Session>,
+    /// Where each session's row lies in `session_bytes`: first byte and length.
+    sessions: FxHashMap<SessionId, (u32, u32)>,
+    session_bytes: Vec<u8>,
 }
 
 thread_local! {
@@ -92,23 +94,25 @@ impl RowCache {
         self.keys.insert(item, key);
     }
 
-    /// Splits sessions into those at hand, handed to `each`, and those to be read.
-    pub fn sessions(&self, ids: &[SessionId], each: &mut dyn FnMut(SessionId, &Session)) -> Vec<SessionId> {
+    /// Splits sessions into those at hand, whose rows are handed to `each`, and those to be read.
+    pub fn sessions(&self, ids: &[SessionId], each: &mut dyn FnMut(SessionId, &[u8]) -> Result<()>) -> Result<Vec<SessionId>> {
         let mut missing = Vec::new();
         for id in ids {
             match self.sessions.get(id) {
-                Some(session) => each(*id, session),
+                Some(&(first, length)) => each(*id, &self.session_bytes[first as usize..][..length as usize])?,
                 None => missing.push(*id),
             }
         }
-        missing
+        Ok(missing)
     }
 
-    /// Keeps a session.
-    pub fn keep_session(&mut self, id: SessionId, session: Session) {
-        if self.sessions.len() >= MAX_SESSIONS {
+    /// Keeps a session's row.
+    pub fn keep_session(&mut self, id: SessionId, row: &[u8]) {
+        if self.session_bytes.len() + row.len() > MAX_SESSION_BYTES {
             self.sessions.clear();
+            self.session_bytes.clear();
         }
-        self.sessions.insert(id, session);
+        self.sessions.insert(id, (self.session_bytes.len() as u32, row.len() as u32));
+        self.session_bytes.extend_from_slice(row);
     }
 }

@@ -213,12 +213,14 @@ impl Store for PackedRows<'_> {
         }
         let tables = &self.recommender.tables;
         row_cache::with(self.recommender.id, self.state.generation, |cache| {
-            let missing = cache.sessions(ids, &mut |id, session| each(id, session.view()));
-            self.packed(tables.sessions, tables.sessions_pkey, 3, &missing, &mut |id, bytes| {
-                let view = SessionView::parse(bytes)?;
-                each(id, view);
-                cache.keep_session(id, Session::from_view(&view));
+            let mut view = |id, bytes: &[u8]| {
+                each(id, SessionView::parse(bytes)?);
                 Ok(())
+            };
+            let missing = cache.sessions(ids, &mut view)?;
+            self.packed(tables.sessions, tables.sessions_pkey, 3, &missing, &mut |id, bytes| {
+                cache.keep_session(id, bytes);
+                view(id, bytes)
             })
         })
     }

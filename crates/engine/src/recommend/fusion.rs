@@ -32,7 +32,7 @@ const fn weights<const N: usize>(list: [(Feature, f64); N]) -> [f64; FEATURE_COU
 /// The search that both sets use. Accuracy hardly depends on it: on the validation sessions of a click log, 50 to 500 neighbours and
 /// decays of 1 to 4 places differed by less than a hundredth, so it is kept cheap.
 const SESSION_SEARCH: SessionNeighbors =
-    SessionNeighbors { neighbors: 64, items: 10, match_decay: 2.0, age_decay: 10.0, distance_decay: 2.0 };
+    SessionNeighbors { neighbors: 48, items: 10, match_decay: 2.0, age_decay: 10.0, distance_decay: 2.0 };
 
 /// Fixed weights for users with a history.
 ///

@@ -21,6 +21,8 @@ worker_function!(pg_recommend_launcher, launcher);
 const LINGER: Duration = Duration::from_millis(500);
 /// How often a compactor looks for a backlog.
 const NAP: Duration = Duration::from_millis(500);
+/// The same after a batch that was large enough not to wait: more of it is coming.
+const BREATH: Duration = Duration::from_millis(100);
 /// How often the launcher looks at the databases.
 const LAUNCH_EVERY: Duration = Duration::from_secs(60);
 /// How long it waits when there was no free slot for a compactor.
@@ -75,12 +77,14 @@ fn compactor(database: pg_sys::Datum) {
 }
 
 fn compact_until_idle(failed: &mut HashSet<i32>) {
-    if compact_all(failed) == 0 {
+    let mut moved = compact_all(failed);
+    if moved == 0 {
         return;
     }
     let mut idle_since = Instant::now();
-    while idle_since.elapsed() < LINGER && worker::sleep(NAP) {
-        if compact_all(failed) > 0 {
+    while idle_since.elapsed() < LINGER && worker::sleep(if moved >= guc::compact_after() { BREATH } else { NAP }) {
+        moved = compact_all(failed);
+        if moved > 0 {
             idle_since = Instant::now();
         }
     }

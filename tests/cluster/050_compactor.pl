@@ -163,8 +163,10 @@ while ($load->pumpable)
 	select(undef, undef, undef, 0.2);
 }
 ok(IPC::Run::finish($load), 'a steady load') or diag($output);
-note("the backlog was at most $worst events at 1000 events a second");
-cmp_ok($worst, '<', 5000, 'the backlog is bounded') or diag(join "\n", @looks);
+# A bound in time would depend on the machine: without a compactor the backlog would be all that was written.
+my $written = $vacuum_knows + (split /\|/, $looks[-1])[0];
+note("the backlog was at most $worst of $written events");
+cmp_ok($worst, '<', $written / 2, 'the backlog is bounded') or diag(join "\n", @looks);
 cmp_ok($vacuum_knows, '>', 1000, 'autovacuum hears of what the compactor has deleted while it is at work');
 ok(backlog_empties('postgres'), 'and is emptied after the load');
 same_as_rebuilt($node, 'state after the load');

@@ -81,8 +81,9 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The user's profile; an empty one for an unknown user.
-    pub fn profile(&self, user: &Key) -> Result<Profile> {
+    /// The user's profile; an empty one for an unknown user and for none.
+    pub fn profile(&self, user: Option<&Key>) -> Result<Profile> {
+        let Some(user) = user else { return Ok(Profile::default()) };
         let of = |history: Option<&History>| match history {
             Some(history) => Profile::of_history(history, self.now, self.weighed_at, self.since()),
             None => Profile::default(),

@@ -108,7 +108,7 @@ fn push(rows: &mut RowSet, list: &[Shown]) -> Result<()> {
 
 /// recommend(user, [item_type,] n, recommender, context, exclude_items, include_seen, as_of, min_score); `first` is the place of n.
 fn recommend_from(call: &Call, first: usize) -> Result<Datum> {
-    let arguments = Arguments::open(call, first + 1)?;
+    let arguments = Arguments::open_typed(call, first)?;
     let mut rows = call.rows()?;
     arguments.check_item_type(rows.column_type(0))?;
     let wish = Wish {
@@ -122,7 +122,7 @@ fn recommend_from(call: &Call, first: usize) -> Result<Datum> {
     let reader = arguments.reader(first + 5)?;
     let failed = |source| arguments.failure(source);
     let contexts = reader.contexts(&asked).map_err(failed)?;
-    let profile = user.map_or(Ok(Profile::default()), |user| reader.profile(&user)).map_err(failed)?;
+    let profile = reader.profile(user.as_ref()).map_err(failed)?;
     push(&mut rows, &shown(&arguments, &reader, &profile, &contexts, &USER_WEIGHTS, &wish)?)?;
     Ok(rows.finish(call))
 }
@@ -132,8 +132,6 @@ fn recommend_same(call: &Call) -> Result<Datum> {
 }
 
 fn recommend_typed(call: &Call) -> Result<Datum> {
-    let arguments = Arguments::open(call, 3)?;
-    arguments.type_only(1)?;
     recommend_from(call, 2)
 }
 
@@ -161,7 +159,7 @@ fn recommend_session(call: &Call) -> Result<Datum> {
 
 /// recommend_batch(users, [item_type,] n, recommender, context, include_seen, as_of); `first` is the place of n.
 fn batch_from(call: &Call, first: usize) -> Result<Datum> {
-    let arguments = Arguments::open(call, first + 1)?;
+    let arguments = Arguments::open_typed(call, first)?;
     let mut rows = call.rows()?;
     let (user_type, item_type) = (rows.column_type(0), rows.column_type(1));
     arguments.check_item_type(item_type)?;
@@ -178,7 +176,7 @@ fn batch_from(call: &Call, first: usize) -> Result<Datum> {
     let contexts = reader.contexts(&asked).map_err(failed)?;
     for user in users {
         interrupt::check();
-        let profile = reader.profile(&user).map_err(failed)?;
+        let profile = reader.profile(Some(&user)).map_err(failed)?;
         let user = user.to_datum(user_type)?;
         for (place, row) in shown(&arguments, &reader, &profile, &contexts, &USER_WEIGHTS, &wish)?.iter().enumerate() {
             let item = row.item.to_datum(item_type)?;
@@ -193,8 +191,6 @@ fn batch_same(call: &Call) -> Result<Datum> {
 }
 
 fn batch_typed(call: &Call) -> Result<Datum> {
-    let arguments = Arguments::open(call, 3)?;
-    arguments.type_only(1)?;
     batch_from(call, 2)
 }
 
@@ -210,7 +206,7 @@ fn rank_items(call: &Call) -> Result<Datum> {
     let reader = arguments.reader(4)?;
     let failed = |source| arguments.failure(source);
     let contexts = reader.contexts(&asked).map_err(failed)?;
-    let profile = user.map_or(Ok(Profile::default()), |user| reader.profile(&user)).map_err(failed)?;
+    let profile = reader.profile(user.as_ref()).map_err(failed)?;
     let first_unknown = UNKNOWN_ITEM - items.len() as ItemId;
     let numbers: Vec<ItemId> = reader
         .items(&items)
@@ -239,7 +235,7 @@ fn explain(call: &Call) -> Result<Datum> {
     let reader = arguments.reader(4)?;
     let failed = |source| arguments.failure(source);
     let contexts = reader.contexts(&asked).map_err(failed)?;
-    let profile = user.map_or(Ok(Profile::default()), |user| reader.profile(&user)).map_err(failed)?;
+    let profile = reader.profile(user.as_ref()).map_err(failed)?;
     let number = reader.items(std::slice::from_ref(&item)).map_err(failed)?.pop().flatten().unwrap_or(UNKNOWN_ITEM);
     let query = query(&reader, &profile, &contexts, &USER_WEIGHTS);
     let explanation = reader.with_store(|store| recommend::explain(store, &query, number)).map_err(failed)?;

@@ -33,6 +33,16 @@ impl<'a> Arguments<'a> {
         Ok(Self { call, recommender })
     }
 
+    /// [`Arguments::open`] for a function whose user comes first and whose n, at place `first`, is followed by the recommender. Where an item_type
+    /// stands between user and n, it has to be NULL.
+    pub fn open_typed(call: &'a Call, first: usize) -> Result<Self> {
+        let arguments = Self::open(call, first + 1)?;
+        if first > 1 {
+            arguments.type_only(1)?;
+        }
+        Ok(arguments)
+    }
+
     /// Opens the recommender as of argument `place`; NULL is now.
     pub fn reader(&self, place: usize) -> Result<Reader<'_>> {
         let as_of = self.time(place)?;

@@ -107,6 +107,7 @@ fn kind(call: &Call) -> Result<pg_sys::Datum, PackedError> {
         Kind::Neighbors => "neighbors",
         Kind::Visits => "visits",
         Kind::Session => "session",
+        Kind::Edges => "edges",
     };
     Ok(varlena::from_bytes(name.as_bytes()))
 }

@@ -8,6 +8,7 @@ pub mod decay;
 pub mod error;
 pub mod event;
 pub mod fold;
+pub mod graph;
 pub mod packed;
 pub mod recommend;
 pub mod store;

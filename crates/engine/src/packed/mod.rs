@@ -5,11 +5,13 @@
 //! Weights are forward-decayed relative to the header's landmark, which moves only when exponents grow large, so that
 //! no rounding piles up by rewriting.
 
+mod edges;
 mod history;
 mod neighbors;
 mod session;
 mod visits;
 
+pub use edges::{EdgeDelta, EdgeEntry, Edges, EdgesHeader, EdgesView, MAX_CONTEXTS, NewestOf, RowDelta, STATIC};
 pub use history::{History, HistoryEdge, HistoryHeader, HistoryView, OpenSession};
 pub use neighbors::{NeighborEdge, Neighbors, NeighborsHeader, NeighborsView, PairDelta};
 pub use session::{Session, SessionHeader, SessionView};
@@ -38,6 +40,8 @@ pub enum Kind {
     Visits = 3,
     /// A session's items: [`Session`].
     Session = 4,
+    /// A graph node's edges: [`Edges`].
+    Edges = 5,
 }
 
 /// The kind of a packed row, after checking that all of it parses.
@@ -48,6 +52,7 @@ pub fn validate(bytes: &[u8]) -> Result<Kind> {
         2 => NeighborsView::parse(bytes).map(|_| Kind::Neighbors),
         3 => VisitsView::parse(bytes).map(|_| Kind::Visits),
         4 => SessionView::parse(bytes).map(|_| Kind::Session),
+        5 => EdgesView::parse(bytes).map(|_| Kind::Edges),
         other => Err(Error::Corrupt(format!("unknown kind {other}"))),
     }
 }

@@ -1,0 +1,209 @@
+//! What one question sees of a graph: some relations, some contexts, one time.
+
+use super::{Direction, Graph, Node, NodeId, Relation, Schema};
+use crate::decay::HalfLife;
+use crate::error::Result;
+use crate::packed::{EdgeEntry, EdgesView};
+use crate::{ContextId, Micros};
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::cmp::Ordering;
+
+/// Which edges count.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Only this direction; `None` is both.
+    pub direction: Option<Direction>,
+    /// Only these edge types; `None` is all.
+    pub edge_types: Option<Vec<u32>>,
+    /// By source: only these contexts; `None` is all. A source beyond the end is not filtered.
+    pub contexts: Vec<Option<FxHashSet<ContextId>>>,
+}
+
+/// An edge as a question sees it: all contexts, and all sources of one edge type, in one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Edge {
+    /// The neighbour.
+    pub to: Node,
+    /// The edge type.
+    pub edge_type: u32,
+    /// The decayed weight; a walk follows it only where it is positive.
+    pub weight: f64,
+    /// The number of events.
+    pub count: u64,
+    /// The newest event; `None` for an edge without time.
+    pub last_at: Option<Micros>,
+}
+
+impl Edge {
+    /// Orders edges heaviest first, then newest first, then by the neighbour's number, then by type.
+    pub fn order(&self, other: &Edge) -> Ordering {
+        let heavier = other.weight.total_cmp(&self.weight);
+        heavier.then(other.last_at.cmp(&self.last_at)).then(self.to.id.cmp(&other.to.id)).then(self.edge_type.cmp(&other.edge_type))
+    }
+}
+
+/// What a node is adjacent to.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Adjacent {
+    /// The edges, in no order.
+    pub edges: Vec<Edge>,
+    /// The decayed weight of all the node's events, those beyond the cut too; with a filter by context, of the edges that are left.
+    pub total: f64,
+}
+
+impl Adjacent {
+    /// The `n` heaviest edges of positive weight, by [`Edge::order`].
+    pub fn heaviest(&mut self, n: usize) -> &[Edge] {
+        self.edges.retain(|edge| edge.weight > 0.0);
+        if n < self.edges.len() {
+            self.edges.select_nth_unstable_by(n, Edge::order);
+            self.edges.truncate(n);
+        }
+        self.edges.sort_unstable_by(Edge::order);
+        &self.edges
+    }
+}
+
+/// One question's view of a graph.
+pub struct Lens<'a> {
+    graph: &'a dyn Graph,
+    schema: &'a Schema,
+    half_life: HalfLife,
+    /// The time of the question.
+    pub now: Micros,
+    /// Edges whose newest event is older do not count.
+    since: Micros,
+    relations: Vec<Relation>,
+    contexts: Vec<Option<FxHashSet<ContextId>>>,
+    interrupt: &'a dyn Fn() -> Result<()>,
+}
+
+impl<'a> Lens<'a> {
+    /// Looks at `graph` as of `now`, at edges not older than `since`. `interrupt` stops a question by its error.
+    pub fn new(
+        graph: &'a dyn Graph,
+        schema: &'a Schema,
+        half_life: HalfLife,
+        (now, since): (Micros, Micros),
+        filter: Filter,
+        interrupt: &'a dyn Fn() -> Result<()>,
+    ) -> Self {
+        let directions = match filter.direction {
+            Some(direction) => vec![direction],
+            None => vec![Direction::Out, Direction::In],
+        };
+        let wanted = |source: &usize| filter.edge_types.as_ref().is_none_or(|types| types.contains(&schema.sources[*source].edge_type));
+        let relations = (0..schema.sources.len())
+            .filter(wanted)
+            .flat_map(|source| directions.iter().map(move |&direction| Relation { source, direction }))
+            .collect();
+        Self { graph, schema, half_life, now, since, relations, contexts: filter.contexts, interrupt }
+    }
+
+    /// Stops the question where its caller wants it.
+    pub fn check(&self) -> Result<()> {
+        (self.interrupt)()
+    }
+
+    /// The half-life that weights decay by.
+    pub fn half_life(&self) -> HalfLife {
+        self.half_life
+    }
+
+    /// What one node is adjacent to.
+    pub fn adjacent(&self, node: Node) -> Result<Adjacent> {
+        Ok(self.adjacents(&[node])?.remove(&node).unwrap_or_default())
+    }
+
+    /// What nodes are adjacent to; those without edges are left out.
+    pub fn adjacents(&self, nodes: &[Node]) -> Result<FxHashMap<Node, Adjacent>> {
+        let mut found: FxHashMap<Node, Adjacent> = FxHashMap::default();
+        let mut wanted: Vec<NodeId> = Vec::with_capacity(nodes.len());
+        for &relation in &self.relations {
+            let (node_type, neighbor_type) = self.schema.ends(relation);
+            wanted.clear();
+            wanted.extend(nodes.iter().filter(|node| node.node_type == node_type).map(|node| node.id));
+            if wanted.is_empty() {
+                continue;
+            }
+            wanted.sort_unstable();
+            wanted.dedup();
+            self.check()?;
+            self.graph.edges(relation, &wanted, &mut |id, view| {
+                let adjacent = found.entry(Node { id, node_type }).or_default();
+                self.collect(relation, neighbor_type, &view, adjacent)
+            })?;
+        }
+        Ok(found)
+    }
+
+    /// Adds a row's edges.
+    fn collect(&self, relation: Relation, neighbor_type: u32, view: &EdgesView<'_>, adjacent: &mut Adjacent) -> Result<()> {
+        let loss = view.loss(self.now, self.half_life);
+        let contexts = self.contexts.get(relation.source).and_then(Option::as_ref);
+        let before = adjacent.edges.len();
+        let edge_type = self.schema.sources[relation.source].edge_type;
+        let mut sum = 0.0;
+        for (place, group) in view.entries.chunk_by(|a, b| a.node == b.node).enumerate() {
+            if place % 8192 == 8191 {
+                self.check()?;
+            }
+            // Newest neighbours first: behind the first one that is too old all are.
+            if !view.is_static() && group[0].last_at.get() < self.since {
+                break;
+            }
+            let seen = |entry: &&EdgeEntry| contexts.is_none_or(|contexts| contexts.contains(&entry.context.get()));
+            let Some(mut edge) = merged(group.iter().filter(seen), Node { id: group[0].node.get(), node_type: neighbor_type }, edge_type)
+            else {
+                continue;
+            };
+            if contexts.is_some() && edge.last_at.is_some_and(|at| at < self.since) {
+                continue;
+            }
+            edge.weight *= loss;
+            sum += edge.weight;
+            adjacent.edges.push(edge);
+        }
+        adjacent.total += if contexts.is_some() { sum } else { view.header.total.get() * loss };
+        if before > 0 && self.may_repeat(relation, neighbor_type) {
+            merge_repeated(&mut adjacent.edges);
+        }
+        Ok(())
+    }
+
+    /// Whether another relation can lead to the same neighbours by the same edge type.
+    fn may_repeat(&self, relation: Relation, neighbor_type: u32) -> bool {
+        let edge_type = self.schema.sources[relation.source].edge_type;
+        self.relations.iter().any(|other| {
+            *other != relation && self.schema.sources[other.source].edge_type == edge_type && self.schema.ends(*other).1 == neighbor_type
+        })
+    }
+}
+
+/// One neighbour's entries as one edge, its weight not decayed yet.
+fn merged<'e>(entries: impl Iterator<Item = &'e EdgeEntry>, to: Node, edge_type: u32) -> Option<Edge> {
+    let mut edge: Option<Edge> = None;
+    for entry in entries {
+        let (weight, count, at) = (entry.weight.get(), u64::from(entry.count.get()), entry.last_at.get());
+        let last_at = (at != crate::packed::STATIC).then_some(at);
+        edge = Some(match edge {
+            None => Edge { to, edge_type, weight, count, last_at },
+            Some(sum) => Edge { weight: sum.weight + weight, count: sum.count + count, last_at: sum.last_at.max(last_at), ..sum },
+        });
+    }
+    edge
+}
+
+/// Adds up edges of the same neighbour and type.
+fn merge_repeated(edges: &mut Vec<Edge>) {
+    edges.sort_unstable_by_key(|edge| (edge.to, edge.edge_type));
+    edges.dedup_by(|next, first| {
+        let same = next.to == first.to && next.edge_type == first.edge_type;
+        if same {
+            first.weight += next.weight;
+            first.count += next.count;
+            first.last_at = first.last_at.max(next.last_at);
+        }
+        same
+    });
+}

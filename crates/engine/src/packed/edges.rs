@@ -1,0 +1,342 @@
+//! The edges of one graph node in one relation: one entry for each neighbour and context.
+
+use super::{Kind, Landmark, VERSION, entries_of, header_of, to_bytes};
+use crate::decay::HalfLife;
+use crate::error::{Error, Result};
+use crate::graph::NodeId;
+use crate::{ContextId, Micros, NO_CONTEXT};
+use rustc_hash::FxHashMap;
+use zerocopy::byteorder::little_endian::{F64, I64, U32, U64};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+/// The time of edges that have none.
+pub const STATIC: Micros = i64::MIN;
+
+/// The most contexts that are told apart for one neighbour. Older ones are added to what has no context: totals stay, but no
+/// filter finds them.
+pub const MAX_CONTEXTS: usize = 16;
+
+/// How many half-lives a weight may lie after its row's landmark: f64 holds 2^1023, and as much is left for what is older.
+const MAX_EXPONENT: f64 = 500.0;
+
+/// Neighbours were dropped at some time, so that the row does not know all of them.
+const CUT: u8 = 1;
+/// The row's edges have no time and do not decay.
+const IS_STATIC: u8 = 2;
+
+/// The head of an edge row.
+#[derive(Debug, Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub struct EdgesHeader {
+    version: u8,
+    kind: u8,
+    flags: u8,
+    reserved: u8,
+    /// How many different neighbours the entries are of.
+    pub neighbors: U32,
+    landmark: I64,
+    /// All events of the node in this relation, those of cut neighbours too.
+    pub events: U64,
+    /// Forward-decayed sum of all their weights, relative to the landmark.
+    pub total: F64,
+}
+
+/// What one node has to do with another in one context.
+#[derive(Debug, Clone, Copy, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub struct EdgeEntry {
+    /// The neighbour.
+    pub node: U32,
+    /// The context, or [`NO_CONTEXT`].
+    pub context: U32,
+    /// The newest event; [`STATIC`] for an edge without time.
+    pub last_at: I64,
+    /// The number of events.
+    pub count: U32,
+    /// Forward-decayed sum of the weights, relative to the row's landmark.
+    pub weight: F64,
+}
+
+/// An edge row, read in place. The entries of a neighbour stand together, newest first; neighbours stand newest first, in a static row
+/// heaviest first.
+#[derive(Debug, Clone, Copy)]
+pub struct EdgesView<'a> {
+    /// The header.
+    pub header: &'a EdgesHeader,
+    /// The entries.
+    pub entries: &'a [EdgeEntry],
+}
+
+impl<'a> EdgesView<'a> {
+    /// Reads a row; [`Error::Corrupt`] unless all of it is well-formed.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self> {
+        let (header, rest) = header_of::<EdgesHeader>(bytes, Kind::Edges)?;
+        let entries = entries_of::<EdgeEntry>(rest)?;
+        let neighbors = header.neighbors.get() as usize;
+        if neighbors > entries.len() {
+            return Err(Error::Corrupt(format!("{neighbors} neighbors in {} edges", entries.len())));
+        }
+        if let Some(entry) = entries.iter().find(|entry| !entry.weight.get().is_finite()) {
+            return Err(Error::Corrupt(format!("an edge of weight {}", entry.weight.get())));
+        }
+        Ok(Self { header, entries })
+    }
+
+    /// The factor that turns stored weights into those at `now`.
+    pub fn loss(&self, now: Micros, half_life: HalfLife) -> f64 {
+        if self.is_static() { 1.0 } else { Landmark { at: self.header.landmark.get(), half_life }.loss(now) }
+    }
+
+    /// True when the row's edges do not decay.
+    pub fn is_static(&self) -> bool {
+        self.header.flags & IS_STATIC != 0
+    }
+
+    /// True when the row does not know all of its node's neighbours.
+    pub fn is_cut(&self) -> bool {
+        self.header.flags & CUT != 0
+    }
+}
+
+/// What a batch of events adds to one entry; weights are relative to the batch's landmark and may be negative.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EdgeDelta {
+    /// Events that came less those that went.
+    pub count: i64,
+    /// Their weight.
+    pub weight: f64,
+    /// The newest event that came.
+    pub came_at: Option<Micros>,
+    /// The newest event that went.
+    pub went_at: Option<Micros>,
+}
+
+/// What a batch of events adds to one row.
+#[derive(Debug, Clone, Default)]
+pub struct RowDelta {
+    /// Events that came less those that went.
+    pub events: i64,
+    /// Their weight, relative to the batch's landmark.
+    pub total: f64,
+    /// By neighbour and context.
+    pub entries: FxHashMap<(NodeId, ContextId), EdgeDelta>,
+}
+
+impl RowDelta {
+    /// Adds an event of `gain`, its weight relative to the batch's landmark; takes one away when `came` is false.
+    pub fn add(&mut self, node: NodeId, context: ContextId, at: Micros, gain: f64, came: bool) {
+        let (count, gain) = if came { (1, gain) } else { (-1, -gain) };
+        self.events += count;
+        self.total += gain;
+        let none = EdgeDelta { count: 0, weight: 0.0, came_at: None, went_at: None };
+        let entry = self.entries.entry((node, context)).or_insert(none);
+        entry.count += count;
+        entry.weight += gain;
+        let newest = if came { &mut entry.came_at } else { &mut entry.went_at };
+        *newest = (*newest).max(Some(at));
+    }
+}
+
+/// Tells when the newest event of a neighbour in a context was, as the events stand now; `None` where there is none left.
+pub type NewestOf<'a> = dyn FnMut(NodeId, ContextId) -> Result<Option<Micros>> + 'a;
+
+/// An edge row in the making.
+#[derive(Debug, Clone)]
+pub struct Edges {
+    header: EdgesHeader,
+    landmark: Landmark,
+    entries: Vec<EdgeEntry>,
+}
+
+impl Edges {
+    /// An empty row whose weights are relative to `landmark`; `is_static` where its edges have no time.
+    pub fn new(landmark: Landmark, is_static: bool) -> Self {
+        let header = EdgesHeader {
+            version: VERSION,
+            kind: Kind::Edges as u8,
+            flags: if is_static { IS_STATIC } else { 0 },
+            reserved: 0,
+            neighbors: 0.into(),
+            landmark: landmark.at.into(),
+            events: 0.into(),
+            total: 0.0.into(),
+        };
+        Self { header, landmark, entries: Vec::new() }
+    }
+
+    /// A copy of a stored row.
+    pub fn from_view(view: &EdgesView<'_>, half_life: HalfLife) -> Self {
+        let landmark = Landmark { at: view.header.landmark.get(), half_life };
+        Self { header: *view.header, landmark, entries: view.entries.to_vec() }
+    }
+
+    /// The row as it is read.
+    pub fn view(&self) -> EdgesView<'_> {
+        EdgesView { header: &self.header, entries: &self.entries }
+    }
+
+    /// The row of a node whose events are all in `delta`, with weights relative to `landmark`.
+    pub fn of(delta: &RowDelta, landmark: Landmark, is_static: bool, max_edges: usize) -> Self {
+        let mut row = Self::new(landmark, is_static);
+        row.header.events = (delta.events.max(0) as u64).into();
+        row.header.total = delta.total.into();
+        row.append_new(delta, 1.0);
+        row.arrange(max_edges);
+        row
+    }
+
+    /// True when the node has no event in this relation.
+    pub fn is_empty(&self) -> bool {
+        self.header.events.get() == 0
+    }
+
+    /// True when neighbours beyond the row may exist that would have a place in it now: some were cut, and others have gone since.
+    pub fn lacks_neighbors(&self, max_edges: usize) -> bool {
+        self.view().is_cut() && (self.header.neighbors.get() as usize) < max_edges
+    }
+
+    /// Adds a batch whose weights are relative to `landmark`, and keeps the `max_edges` newest neighbours (heaviest in a static row).
+    ///
+    /// `newest_of` is asked where the newest event of an entry went and older ones are left.
+    pub fn merge(&mut self, delta: &RowDelta, landmark: Landmark, max_edges: usize, newest_of: &mut NewestOf<'_>) -> Result<()> {
+        let factor = self.factor(landmark);
+        let events = self.header.events.get() as i64 + delta.events;
+        self.header.events = (events.max(0) as u64).into();
+        self.header.total = (self.header.total.get() + delta.total * factor).into();
+        if events <= 0 {
+            self.header.total = 0.0.into();
+            self.header.flags &= !CUT;
+            self.header.neighbors = 0.into();
+            self.entries.clear();
+            return Ok(());
+        }
+        let mut met = 0;
+        let mut failure = Ok(());
+        self.entries.retain_mut(|entry| {
+            let Some(change) = delta.entries.get(&(entry.node.get(), entry.context.get())) else { return true };
+            met += 1;
+            apply(entry, change, factor, newest_of).unwrap_or_else(|error| {
+                failure = Err(error);
+                true
+            })
+        });
+        failure?;
+        if met < delta.entries.len() {
+            self.append_new(delta, factor);
+        }
+        self.arrange(max_edges);
+        Ok(())
+    }
+
+    /// The factor from weights relative to `landmark` to this row's own; moves the row's landmark where it must.
+    fn factor(&mut self, landmark: Landmark) -> f64 {
+        if self.view().is_static() {
+            return 1.0;
+        }
+        if self.is_empty() {
+            self.landmark.at = landmark.at;
+            self.header.landmark = landmark.at.into();
+        } else if self.landmark.half_life.between(self.landmark.at, landmark.at) > MAX_EXPONENT {
+            let loss = self.landmark.loss(landmark.at);
+            self.header.total = (self.header.total.get() * loss).into();
+            for entry in &mut self.entries {
+                entry.weight = (entry.weight.get() * loss).into();
+            }
+            self.landmark.at = landmark.at;
+            self.header.landmark = landmark.at.into();
+        }
+        self.landmark.gain(landmark.at)
+    }
+
+    /// Entries for what came and was not there. What went without having been there was cut: only totals knew it.
+    fn append_new(&mut self, delta: &RowDelta, factor: f64) {
+        let known: rustc_hash::FxHashSet<(u32, u32)> = self.entries.iter().map(|entry| (entry.node.get(), entry.context.get())).collect();
+        for (&(node, context), change) in &delta.entries {
+            if change.count <= 0 || known.contains(&(node, context)) {
+                continue;
+            }
+            self.entries.push(EdgeEntry {
+                node: node.into(),
+                context: context.into(),
+                last_at: change.came_at.unwrap_or(STATIC).into(),
+                count: u32::try_from(change.count).unwrap_or(u32::MAX).into(),
+                weight: (change.weight * factor).into(),
+            });
+        }
+    }
+
+    /// Orders and cuts the entries, and counts the neighbours.
+    fn arrange(&mut self, max_edges: usize) {
+        let is_static = self.view().is_static();
+        let mut ranks: FxHashMap<u32, (i64, f64, u32)> = FxHashMap::default();
+        for entry in &self.entries {
+            let rank = ranks.entry(entry.node.get()).or_insert((i64::MIN, 0.0, 0));
+            *rank = (rank.0.max(entry.last_at.get()), rank.1 + entry.weight.get(), rank.2 + 1);
+        }
+        let rank = |entry: &EdgeEntry| ranks[&entry.node.get()];
+        self.entries.sort_unstable_by(|a, b| {
+            let ((a_at, a_weight, _), (b_at, b_weight, _)) = (rank(a), rank(b));
+            let neighbors = if is_static { b_weight.total_cmp(&a_weight) } else { b_at.cmp(&a_at) };
+            let within = b.last_at.get().cmp(&a.last_at.get()).then(a.context.get().cmp(&b.context.get()));
+            neighbors.then(a.node.get().cmp(&b.node.get())).then(within)
+        });
+        if ranks.len() > max_edges {
+            let (mut place, mut kept) = (0, 0);
+            while kept < max_edges {
+                place += ranks[&self.entries[place].node.get()].2 as usize;
+                kept += 1;
+            }
+            self.entries.truncate(place);
+            self.header.flags |= CUT;
+        }
+        self.header.neighbors = (ranks.len().min(max_edges) as u32).into();
+        if ranks.values().any(|rank| rank.2 as usize > MAX_CONTEXTS) {
+            self.merge_old_contexts();
+        }
+    }
+
+    /// Adds the entries of a neighbour beyond [`MAX_CONTEXTS`] to its entry without context.
+    fn merge_old_contexts(&mut self) {
+        let mut merged: Vec<EdgeEntry> = Vec::with_capacity(self.entries.len());
+        for group in self.entries.chunk_by(|a, b| a.node == b.node) {
+            if group.len() <= MAX_CONTEXTS {
+                merged.extend_from_slice(group);
+                continue;
+            }
+            let nothing = EdgeEntry { context: NO_CONTEXT.into(), last_at: STATIC.into(), count: 0.into(), weight: 0.0.into(), ..group[0] };
+            let (own, others): (Vec<&EdgeEntry>, Vec<&EdgeEntry>) = group.iter().partition(|entry| entry.context.get() == NO_CONTEXT);
+            let (kept, old) = others.split_at(MAX_CONTEXTS - 1);
+            let rest = own.into_iter().chain(old.iter().copied()).fold(nothing, |sum, entry| EdgeEntry {
+                last_at: sum.last_at.get().max(entry.last_at.get()).into(),
+                count: sum.count.get().saturating_add(entry.count.get()).into(),
+                weight: (sum.weight.get() + entry.weight.get()).into(),
+                ..sum
+            });
+            let before = merged.len();
+            merged.extend(kept.iter().copied().chain([&rest]));
+            merged[before..].sort_unstable_by_key(|entry| (std::cmp::Reverse(entry.last_at.get()), entry.context.get()));
+        }
+        self.entries = merged;
+    }
+
+    /// The row as bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        to_bytes(&self.header, &self.entries)
+    }
+}
+
+/// Changes an entry; false when nothing of it is left.
+fn apply(entry: &mut EdgeEntry, change: &EdgeDelta, factor: f64, newest_of: &mut NewestOf<'_>) -> Result<bool> {
+    let count = i64::from(entry.count.get()) + change.count;
+    if count <= 0 {
+        return Ok(false);
+    }
+    let came = change.came_at.unwrap_or(STATIC);
+    let stays = change.went_at.is_none_or(|went| went < entry.last_at.get()) || came >= entry.last_at.get();
+    let last_at = if stays { Some(entry.last_at.get().max(came)) } else { newest_of(entry.node.get(), entry.context.get())? };
+    let Some(last_at) = last_at else { return Ok(false) };
+    entry.last_at = last_at.into();
+    entry.count = u32::try_from(count).unwrap_or(u32::MAX).into();
+    entry.weight = (entry.weight.get() + change.weight * factor).into();
+    Ok(true)
+}

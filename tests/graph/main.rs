@@ -1,2 +1,4 @@
 //! Temporal graphs: packed rows, and each question against a naive answer from raw events.
+mod neighbors;
 mod packed_edges;
+mod world;

@@ -119,8 +119,9 @@ impl<'a> Lens<'a> {
     pub fn adjacents(&self, nodes: &[Node]) -> Result<FxHashMap<Node, Adjacent>> {
         let mut found: FxHashMap<Node, Adjacent> = FxHashMap::default();
         let mut wanted: Vec<NodeId> = Vec::with_capacity(nodes.len());
+        let mut places = Places::default();
         for &relation in &self.relations {
-            let (node_type, neighbor_type) = self.schema.ends(relation);
+            let (node_type, _) = self.schema.ends(relation);
             wanted.clear();
             wanted.extend(nodes.iter().filter(|node| node.node_type == node_type).map(|node| node.id));
             if wanted.is_empty() {
@@ -131,18 +132,24 @@ impl<'a> Lens<'a> {
             self.check()?;
             self.graph.edges(relation, &wanted, &mut |id, view| {
                 let adjacent = found.entry(Node { id, node_type }).or_default();
-                self.collect(relation, neighbor_type, &view, adjacent)
+                self.collect(relation, &view, adjacent, &mut places)
             })?;
         }
         Ok(found)
     }
 
-    /// Adds a row's edges.
-    fn collect(&self, relation: Relation, neighbor_type: u32, view: &EdgesView<'_>, adjacent: &mut Adjacent) -> Result<()> {
+    /// Adds a row's edges; `places` is scratch.
+    fn collect(&self, relation: Relation, view: &EdgesView<'_>, adjacent: &mut Adjacent, places: &mut Places) -> Result<()> {
         let loss = view.loss(self.now, self.half_life);
         let contexts = self.contexts.get(relation.source).and_then(Option::as_ref);
-        let before = adjacent.edges.len();
         let edge_type = self.schema.sources[relation.source].edge_type;
+        let (_, neighbor_type) = self.schema.ends(relation);
+        let repeats = !adjacent.edges.is_empty() && self.may_repeat(relation);
+        places.clear();
+        if repeats {
+            places.extend(adjacent.edges.iter().enumerate().map(|(place, edge)| ((edge.to.id, edge.edge_type), place)));
+        }
+        adjacent.edges.reserve(view.header.neighbors.get() as usize);
         let mut sum = 0.0;
         for (place, group) in view.entries.chunk_by(|a, b| a.node == b.node).enumerate() {
             if place % 8192 == 8191 {
@@ -162,23 +169,28 @@ impl<'a> Lens<'a> {
             }
             edge.weight *= loss;
             sum += edge.weight;
-            adjacent.edges.push(edge);
+            match places.get(&(edge.to.id, edge_type)).filter(|_| repeats) {
+                Some(&place) => add(&mut adjacent.edges[place], &edge),
+                None => adjacent.edges.push(edge),
+            }
         }
         adjacent.total += if contexts.is_some() { sum } else { view.header.total.get() * loss };
-        if before > 0 && self.may_repeat(relation, neighbor_type) {
-            merge_repeated(&mut adjacent.edges);
-        }
         Ok(())
     }
 
-    /// Whether another relation can lead to the same neighbours by the same edge type.
-    fn may_repeat(&self, relation: Relation, neighbor_type: u32) -> bool {
+    /// Whether another relation can lead from the same nodes to the same neighbours by the same edge type.
+    fn may_repeat(&self, relation: Relation) -> bool {
         let edge_type = self.schema.sources[relation.source].edge_type;
         self.relations.iter().any(|other| {
-            *other != relation && self.schema.sources[other.source].edge_type == edge_type && self.schema.ends(*other).1 == neighbor_type
+            *other != relation
+                && self.schema.sources[other.source].edge_type == edge_type
+                && self.schema.ends(*other) == self.schema.ends(relation)
         })
     }
 }
+
+/// Where the edge to a node by an edge type stands.
+type Places = FxHashMap<(NodeId, u32), usize>;
 
 /// One neighbour's entries as one edge, its weight not decayed yet.
 fn merged<'e>(entries: impl Iterator<Item = &'e EdgeEntry>, to: Node, edge_type: u32) -> Option<Edge> {
@@ -194,16 +206,9 @@ fn merged<'e>(entries: impl Iterator<Item = &'e EdgeEntry>, to: Node, edge_type:
     edge
 }
 
-/// Adds up edges of the same neighbour and type.
-fn merge_repeated(edges: &mut Vec<Edge>) {
-    edges.sort_unstable_by_key(|edge| (edge.to, edge.edge_type));
-    edges.dedup_by(|next, first| {
-        let same = next.to == first.to && next.edge_type == first.edge_type;
-        if same {
-            first.weight += next.weight;
-            first.count += next.count;
-            first.last_at = first.last_at.max(next.last_at);
-        }
-        same
-    });
+/// Adds an edge of another relation to the same neighbour and of the same type.
+fn add(sum: &mut Edge, edge: &Edge) {
+    sum.weight += edge.weight;
+    sum.count += edge.count;
+    sum.last_at = sum.last_at.max(edge.last_at);
 }

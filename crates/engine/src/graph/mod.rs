@@ -7,8 +7,10 @@
 pub mod fold;
 pub mod lens;
 pub mod memory;
+mod neighbors;
 
 pub use lens::{Adjacent, Edge, Filter, Lens};
+pub use neighbors::neighbors;
 
 use crate::error::Result;
 use crate::packed::EdgesView;

@@ -5,10 +5,12 @@
 //! which picks relations, contexts and the time, merges what belongs together and decays it.
 
 pub mod fold;
+mod k_hop;
 pub mod lens;
 pub mod memory;
 mod neighbors;
 
+pub use k_hop::{Reached, k_hop};
 pub use lens::{Adjacent, Edge, Filter, Lens};
 pub use neighbors::neighbors;
 

@@ -2,4 +2,5 @@
 mod k_hop;
 mod neighbors;
 mod packed_edges;
+mod paths;
 mod world;

@@ -9,10 +9,12 @@ mod k_hop;
 pub mod lens;
 pub mod memory;
 mod neighbors;
+mod paths;
 
 pub use k_hop::{Reached, k_hop};
 pub use lens::{Adjacent, Edge, Filter, Lens};
 pub use neighbors::neighbors;
+pub use paths::{Path, paths};
 
 use crate::error::Result;
 use crate::packed::EdgesView;

@@ -3,4 +3,5 @@ mod k_hop;
 mod neighbors;
 mod packed_edges;
 mod paths;
+mod similarity;
 mod world;

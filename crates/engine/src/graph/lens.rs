@@ -118,8 +118,27 @@ impl<'a> Lens<'a> {
     /// What nodes are adjacent to; those without edges are left out.
     pub fn adjacents(&self, nodes: &[Node]) -> Result<FxHashMap<Node, Adjacent>> {
         let mut found: FxHashMap<Node, Adjacent> = FxHashMap::default();
-        let mut wanted: Vec<NodeId> = Vec::with_capacity(nodes.len());
         let mut places = Places::default();
+        self.rows(nodes, &mut |relation, node, view| self.collect(relation, &view, found.entry(node).or_default(), &mut places))?;
+        Ok(found)
+    }
+
+    /// The [`Adjacent::total`] of nodes, without their edges where no filter by context wants them; nodes without edges are left out.
+    pub fn totals(&self, nodes: &[Node]) -> Result<FxHashMap<Node, f64>> {
+        if self.contexts.iter().any(Option::is_some) {
+            return Ok(self.adjacents(nodes)?.into_iter().map(|(node, adjacent)| (node, adjacent.total)).collect());
+        }
+        let mut found: FxHashMap<Node, f64> = FxHashMap::default();
+        self.rows(nodes, &mut |_, node, view| {
+            *found.entry(node).or_default() += view.header.total.get() * view.loss(self.now, self.half_life);
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// Reads the rows of nodes in all relations, one relation after the other.
+    fn rows(&self, nodes: &[Node], each: &mut dyn FnMut(Relation, Node, EdgesView<'_>) -> Result<()>) -> Result<()> {
+        let mut wanted: Vec<NodeId> = Vec::with_capacity(nodes.len());
         for &relation in &self.relations {
             let (node_type, _) = self.schema.ends(relation);
             wanted.clear();
@@ -130,12 +149,9 @@ impl<'a> Lens<'a> {
             wanted.sort_unstable();
             wanted.dedup();
             self.check()?;
-            self.graph.edges(relation, &wanted, &mut |id, view| {
-                let adjacent = found.entry(Node { id, node_type }).or_default();
-                self.collect(relation, &view, adjacent, &mut places)
-            })?;
+            self.graph.edges(relation, &wanted, &mut |id, view| each(relation, Node { id, node_type }, view))?;
         }
-        Ok(found)
+        Ok(())
     }
 
     /// Adds a row's edges; `places` is scratch.

@@ -10,11 +10,13 @@ pub mod lens;
 pub mod memory;
 mod neighbors;
 mod paths;
+mod similarity;
 
 pub use k_hop::{Reached, k_hop};
 pub use lens::{Adjacent, Edge, Filter, Lens};
 pub use neighbors::neighbors;
 pub use paths::{Path, paths};
+pub use similarity::{Common, adamic_adar, common_neighbors};
 
 use crate::error::Result;
 use crate::packed::EdgesView;

@@ -2,6 +2,7 @@
 mod k_hop;
 mod neighbors;
 mod packed_edges;
+mod pagerank;
 mod paths;
 mod similarity;
 mod world;

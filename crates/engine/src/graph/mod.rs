@@ -9,12 +9,14 @@ mod k_hop;
 pub mod lens;
 pub mod memory;
 mod neighbors;
+mod pagerank;
 mod paths;
 mod similarity;
 
 pub use k_hop::{Reached, k_hop};
 pub use lens::{Adjacent, Edge, Filter, Lens};
 pub use neighbors::neighbors;
+pub use pagerank::{Ranks, personalized_pagerank};
 pub use paths::{Path, paths};
 pub use similarity::{Common, adamic_adar, common_neighbors};
 

@@ -4,5 +4,6 @@ mod neighbors;
 mod packed_edges;
 mod pagerank;
 mod paths;
+mod random_walk;
 mod similarity;
 mod world;

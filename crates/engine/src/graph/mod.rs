@@ -11,6 +11,7 @@ pub mod memory;
 mod neighbors;
 mod pagerank;
 mod paths;
+mod random_walk;
 mod similarity;
 
 pub use k_hop::{Reached, k_hop};
@@ -18,6 +19,7 @@ pub use lens::{Adjacent, Edge, Filter, Lens};
 pub use neighbors::neighbors;
 pub use pagerank::{Ranks, personalized_pagerank};
 pub use paths::{Path, paths};
+pub use random_walk::{Visited, WALKERS, Walk, random_walk};
 pub use similarity::{Common, adamic_adar, common_neighbors};
 
 use crate::error::Result;

@@ -4,6 +4,7 @@ mod neighbors;
 mod packed_edges;
 mod pagerank;
 mod paths;
+mod prune;
 mod random_walk;
 mod similarity;
 mod world;

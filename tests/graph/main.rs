@@ -1,4 +1,5 @@
 //! Temporal graphs: packed rows, and each question against a naive answer from raw events.
+mod embedding;
 mod k_hop;
 mod neighbors;
 mod packed_edges;

@@ -4,6 +4,7 @@
 //! packed edges ([`crate::packed::Edges`]): those that go out and those that come in. Functions see them through a [`Lens`],
 //! which picks relations, contexts and the time, merges what belongs together and decays it.
 
+mod embedding;
 pub mod fold;
 mod k_hop;
 pub mod lens;
@@ -16,6 +17,7 @@ mod random_walk;
 mod similarity;
 mod subgraph;
 
+pub use embedding::{Aggregation, IdentityOf, node_embedding};
 pub use k_hop::{Reached, k_hop};
 pub use lens::{Adjacent, Edge, Filter, Lens};
 pub use neighbors::neighbors;

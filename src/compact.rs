@@ -10,6 +10,7 @@ use engine::{Micros, UserId};
 use pgrx::{PgSqlErrorCode, pg_sys};
 
 use crate::batch::Batch;
+use crate::bulk::WriteError;
 use crate::catalog::{CatalogError, Recommender, catalog_owner};
 use crate::delta::{Met, scan};
 use crate::numbers::rules;
@@ -20,7 +21,6 @@ use crate::pg::spi::{self, Arg, SpiError};
 use crate::pg::{clock, guc, owner, snapshot};
 use crate::progress::{Phase, Progress};
 use crate::totals::{self, State};
-use crate::bulk::WriteError;
 use crate::write::{Writer, timestamp_datum};
 
 /// How many delta rows one transaction moves, unless told otherwise: bounds its memory to some 100 MB.

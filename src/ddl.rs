@@ -14,7 +14,7 @@ use crate::pg::relation::{self, quote_ident};
 use crate::pg::snapshot;
 use crate::pg::spi::{self, Arg, SpiError};
 use crate::track::{self, TrackError};
-use crate::{sql_function, state};
+use crate::{graph, sql_function, state};
 
 sql_function!(recommend_ddl_end, pg_finfo_recommend_ddl_end, ddl_end);
 sql_function!(recommend_sql_drop, pg_finfo_recommend_sql_drop, sql_drop);
@@ -22,12 +22,14 @@ sql_function!(recommend_sql_drop, pg_finfo_recommend_sql_drop, sql_drop);
 /// Why DDL of others is refused, or what failed while following it.
 #[derive(Debug, thiserror::Error)]
 pub enum DdlError {
-    #[error("cannot drop {object} because recommender \"{recommender}\" needs it")]
-    Needed { object: String, recommender: String, hint: String },
+    #[error("cannot drop {object} because {kind} \"{name}\" needs it")]
+    Needed { object: String, kind: &'static str, name: String, hint: String },
     #[error(transparent)]
     Catalog(#[from] CatalogError),
     #[error(transparent)]
     Define(#[from] DefineError),
+    #[error(transparent)]
+    Graph(#[from] graph::define::DefineError),
     #[error(transparent)]
     Definition(#[from] DefinitionError),
     #[error(transparent)]
@@ -44,6 +46,7 @@ impl DdlError {
             Self::Needed { .. } => None,
             Self::Catalog(error) => Some(error),
             Self::Define(error) => Some(error),
+            Self::Graph(error) => Some(error),
             Self::Definition(error) => Some(error),
             Self::Track(error) => Some(error),
             Self::Call(error) => Some(error),
@@ -189,6 +192,27 @@ fn need_rebuild(id: i32) -> Result<(), SpiError> {
     Ok(())
 }
 
+fn is_known(id: i32) -> Result<bool, DdlError> {
+    match catalog::feed(id) {
+        Ok(_) => Ok(true),
+        Err(CatalogError::UnknownId(_)) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn is_recommender(id: i32) -> Result<bool, CatalogError> {
+    catalog::as_owner(|| match catalog::definition(id) {
+        Ok(_) => Ok(true),
+        Err(CatalogError::UnknownId(_)) => Ok(false),
+        Err(error) => Err(error),
+    })?
+}
+
+/// A feed whose view is gone.
+fn forget(id: i32) -> Result<(), DdlError> {
+    if is_recommender(id)? { Ok(define::forget(id)?) } else { Ok(graph::define::forget_source(id)?) }
+}
+
 fn sql_drop(call: &Call) -> Result<pg_sys::Datum, DdlError> {
     event_trigger(call, "recommend.follow_drop")?;
     if idle()? {
@@ -202,9 +226,15 @@ fn sql_drop(call: &Call) -> Result<pg_sys::Datum, DdlError> {
         })
     })??;
     for (id, recommender, what, object) in losses {
-        let needed = |hint: String| Err(DdlError::Needed { object, recommender: recommender.clone(), hint });
+        // Gone with a recommender that came before it in this list.
+        if what == "view" && !is_known(id)? {
+            continue;
+        }
+        let is_recommender = what != "nodes" && is_recommender(id)?;
+        let kind = if is_recommender { "recommender" } else { "graph" };
+        let needed = |hint: String| Err(DdlError::Needed { object, kind, name: recommender.clone(), hint });
         match what.as_str() {
-            "view" => define::forget(id)?,
+            "view" => forget(id)?,
             "partition" => {
                 catalog::as_owner(|| {
                     need_rebuild(id)?;
@@ -218,7 +248,8 @@ fn sql_drop(call: &Call) -> Result<pg_sys::Datum, DdlError> {
             "eligible" => {
                 return needed(format!("SELECT alter_recommender('{recommender}', eligible => '-') first."));
             }
-            _ => return needed(format!("SELECT drop_recommender('{recommender}') drops all that belongs to it.")),
+            _ if is_recommender => return needed(format!("SELECT drop_recommender('{recommender}') drops all that belongs to it.")),
+            _ => return needed(format!("SELECT drop_graph('{recommender}') drops all that belongs to it; drop_edges() drops one source.")),
         }
     }
     Ok(call.void())

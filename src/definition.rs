@@ -68,9 +68,12 @@ impl SqlError for DefinitionError {
             Self::UnknownColumn { .. } => PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN,
             Self::ColumnType { .. } => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
             Self::ForcedRowSecurity { .. } | Self::VirtualColumn { .. } | Self::Encoding => PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
-            Self::Weights { .. } | Self::WeightsWithoutColumn | Self::TwoWeights | Self::Interval { .. } | Self::MaxEdges(_) | Self::Nameless => {
-                PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE
-            }
+            Self::Weights { .. }
+            | Self::WeightsWithoutColumn
+            | Self::TwoWeights
+            | Self::Interval { .. }
+            | Self::MaxEdges(_)
+            | Self::Nameless => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
             Self::Duplicate(_) => PgSqlErrorCode::ERRCODE_DUPLICATE_OBJECT,
             Self::Key(error) => error.sqlstate(),
             Self::Spi(error) => error.sqlstate(),

@@ -12,16 +12,16 @@ use pgrx::datum::IntoDatum;
 use pgrx::{PgSqlErrorCode, pg_sys};
 
 use crate::catalog::{self, CatalogError};
+use crate::definition::{self, DefinitionError};
 use crate::feed::{Feed, Weight};
 use crate::key::{KeyType, MAX_TEXT_BYTES};
-use crate::definition::{self, DefinitionError};
 use crate::pg::error::SqlError;
 use crate::pg::function::{Call, CallError};
 use crate::pg::heap::{self, Columns};
 use crate::pg::label::{self, Label};
+use crate::pg::number::NumberType;
 use crate::pg::relation::{self, Relation};
 use crate::pg::spi::{self, Arg, SpiError};
-use crate::pg::number::NumberType;
 use crate::pg::varlena::{self, Bytes};
 use crate::pg::{invalidation, snapshot};
 use crate::{backlog, sql_function};

@@ -108,6 +108,8 @@ pub struct Graph {
     pub owner: pg_sys::Oid,
     /// The half-life of weights.
     pub half_life: HalfLife,
+    /// The recommender that it was made with.
+    pub recommender: Option<i32>,
     /// How far back edges count.
     pub time_window: Option<Micros>,
     /// How many neighbours a row keeps.
@@ -122,6 +124,13 @@ pub struct Graph {
     pub schema: Schema,
     /// The table of nodes, its primary key, and its index by type and key.
     pub nodes: (pg_sys::Oid, pg_sys::Oid, pg_sys::Oid),
+}
+
+impl Graph {
+    /// The name of the type of a source's edges.
+    pub fn edge_type(&self, place: usize) -> &str {
+        &self.edge_types[self.schema.sources[place].edge_type as usize]
+    }
 }
 
 #[derive(Default)]
@@ -232,10 +241,16 @@ fn fresh_cache() -> u64 {
 fn load(id: i32) -> Result<Graph, GraphError> {
     let read_graph = |row: &spi::Row| {
         let half_life = row.datum(3).map(interval::micros).unwrap_or_default();
-        Ok::<_, SpiError>((row.value::<String>(2)?, half_life, row.datum(4).map(interval::micros), row.value::<i32>(5)?))
+        Ok::<_, SpiError>((
+            row.value::<String>(2)?,
+            half_life,
+            row.datum(4).map(interval::micros),
+            row.value::<i32>(5)?,
+            row.get::<i32>(6)?,
+        ))
     };
     let row = snapshot::with_latest(|| spi::read_prepared(include_str!("../../sql/graph_row.sql"), &[Arg::of(id)], read_graph))?.pop();
-    let (name, half_life, time_window, max_edges) = row.ok_or(GraphError::UnknownId(id))?;
+    let (name, half_life, time_window, max_edges, recommender) = row.ok_or(GraphError::UnknownId(id))?;
     let damaged = |missing: String| GraphError::Damaged { name: name.clone(), missing };
     let definitions = source_definitions(id)?;
     let sql = "SELECT name, key_type FROM recommend.node_types WHERE graph = $1 ORDER BY id";
@@ -262,6 +277,7 @@ fn load(id: i32) -> Result<Graph, GraphError> {
         id,
         owner: relation::owner(nodes.0).ok_or_else(|| damaged("its nodes".into()))?,
         half_life: HalfLife::from_micros(half_life.max(1)).unwrap_or(HalfLife::SHORTEST),
+        recommender,
         time_window,
         max_edges: max_edges.unsigned_abs() as usize,
         node_types,

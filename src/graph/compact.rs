@@ -90,30 +90,39 @@ pub fn lock(graph: i32, wait: bool) -> Result<bool> {
     Ok(!found?.is_empty())
 }
 
+/// What a call of [`compact`] did.
+pub struct Compacted {
+    /// In all.
+    pub outcome: Outcome,
+    /// How many delta rows of each source were moved.
+    pub moved: Vec<u64>,
+}
+
 /// Moves up to `limit` delta rows of each source of a graph into packed edges.
-pub fn compact(id: i32, limit: u64, pace: Pace) -> Result<Outcome> {
+pub fn compact(id: i32, limit: u64, pace: Pace) -> Result<Compacted> {
     if !lock(id, pace == Pace::Now)? {
-        return Ok(Outcome::Busy);
+        return Ok(Compacted { outcome: Outcome::Busy, moved: Vec::new() });
     }
     let graph = graphs::by_id(id)?;
     snapshot::with_current(|| {
         let mut state = GraphState::read(&graph)?;
         let rested = state.last_compaction.is_none_or(|last| clock::now().saturating_sub(last) >= REST);
-        let (mut moved, mut waiting) = (0, false);
+        let (mut moved, mut waiting) = (vec![0; graph.sources.len()], false);
         for (place, source) in graph.sources.iter().enumerate() {
             let compaction = Compaction::new(&graph, place, source, horizon());
             if state.sources[place].needs_rebuild {
-                moved += compaction.rebuild(&mut state)?.max(1);
+                moved[place] = compaction.rebuild(&mut state)?;
                 continue;
             }
             let batch = compaction.read(&state.sources[place], limit)?;
             if pace == Pace::WhenDue && !rested && (batch.done.len() as u64) < guc::compact_after() {
                 waiting |= !batch.done.is_empty();
             } else if !batch.done.is_empty() || state.sources[place].is_void() {
-                moved += compaction.write(&mut state, batch)?;
+                moved[place] = compaction.write(&mut state, batch)?;
             }
         }
-        Ok(if moved == 0 && waiting { Outcome::NotDue } else { Outcome::Moved(moved) })
+        let total = moved.iter().sum();
+        Ok(Compacted { outcome: if total == 0 && waiting { Outcome::NotDue } else { Outcome::Moved(total) }, moved })
     })
 }
 
@@ -223,26 +232,32 @@ impl<'a> Compaction<'a> {
     fn read(&self, state: &SourceState, limit: u64) -> Result<Batch> {
         let mut batch = Batch::default();
         let mut future: Vec<DeltaEdge> = Vec::new();
-        let met = scan(self.source, state.epoch, self.horizon, |_| false, |met| match met {
-            Met::Edge(row) => {
-                if (batch.events.len() as u64) < limit {
-                    batch.done.push(row.version);
-                    batch.events.push(row);
-                } else {
-                    batch.partial = true;
+        let met = scan(
+            self.source,
+            state.epoch,
+            self.horizon,
+            |_| false,
+            |met| match met {
+                Met::Edge(row) => {
+                    if (batch.events.len() as u64) < limit {
+                        batch.done.push(row.version);
+                        batch.events.push(row);
+                    } else {
+                        batch.partial = true;
+                    }
                 }
-            }
-            Met::Skipped(version, count) => {
-                batch.done.push(version);
-                batch.skipped += count;
-            }
-            Met::Gone(version) => batch.done.push(version),
-            Met::Future(row) => match future.iter().position(|other| other.came != row.came && other.edge == row.edge) {
-                // It came and went before its time came: nobody would take it out else.
-                Some(place) => batch.done.extend([future.swap_remove(place).version, row.version]),
-                None => future.push(row),
+                Met::Skipped(version, count) => {
+                    batch.done.push(version);
+                    batch.skipped += count;
+                }
+                Met::Gone(version) => batch.done.push(version),
+                Met::Future(row) => match future.iter().position(|other| other.came != row.came && other.edge == row.edge) {
+                    // It came and went before its time came: nobody would take it out else.
+                    Some(place) => batch.done.extend([future.swap_remove(place).version, row.version]),
+                    None => future.push(row),
+                },
             },
-        });
+        );
         met.map_err(|source| self.failure(source))?;
         Ok(batch)
     }
@@ -405,24 +420,28 @@ impl<'a> Compaction<'a> {
     fn rebuild(&self, state: &mut GraphState) -> Result<u64> {
         let own = state.sources[self.place];
         let (mut done, mut skipped) = (Vec::new(), 0);
-        let met = scan(self.source, own.epoch, self.horizon, |_| false, |met| match met {
-            Met::Edge(row) => done.push(row.version),
-            Met::Skipped(version, count) => {
-                skipped += count;
-                done.push(version);
-            }
-            Met::Gone(version) => done.push(version),
-            Met::Future(_) => {}
-        });
+        let met = scan(
+            self.source,
+            own.epoch,
+            self.horizon,
+            |_| false,
+            |met| match met {
+                Met::Edge(row) => done.push(row.version),
+                Met::Skipped(version, count) => {
+                    skipped += count;
+                    done.push(version);
+                }
+                Met::Gone(version) => done.push(version),
+                Met::Future(_) => {}
+            },
+        );
         met.map_err(|source| self.failure(source))?;
         let rows = owner::as_user(catalog_owner()?, || totals::estimated_events(self.source.id))?;
         let mut progress = Progress::start(self.source.id, Phase::ReadingEvents, rows as u64);
         let mut numbers = Numbers::starting(state.next_node, 0);
         self.load_nodes(&mut numbers).map_err(|source| self.failure(source))?;
-        let sql = format!(
-            "SELECT user_key, item_key, at, weight, context FROM recommend.events_{} WHERE $1 >= at OR at IS NULL",
-            self.source.id
-        );
+        let sql =
+            format!("SELECT user_key, item_key, at, weight, context FROM recommend.events_{} WHERE $1 >= at OR at IS NULL", self.source.id);
         let args = [Arg::datum(Some(pg_sys::Datum::from(self.horizon)), pg_sys::TIMESTAMPTZOID)];
         let events = self.events(&sql, &args, &mut numbers, &Nothing, |count| progress.advance(count));
         let mut events = events.map_err(|source| self.failure(source))?;
@@ -506,9 +525,4 @@ impl Keys {
             contexts: numbers.contexts.iter().map(|(values, id)| (*id, values.clone())).collect(),
         }
     }
-}
-
-/// The newest event of a graph's packed edges.
-pub fn newest_packed(state: &GraphState) -> Option<Micros> {
-    state.sources.iter().filter(|source| !source.is_void()).filter_map(|source| source.newest_at).max()
 }

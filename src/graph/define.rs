@@ -158,9 +158,8 @@ fn insert(name: &str, args: &[Arg], role: pg_sys::Oid) -> Result<i32> {
 }
 
 fn refuse_taken(name: &str) -> Result<()> {
-    let taken = snapshot::with_latest(|| {
-        spi::read("SELECT 1 FROM recommend.graphs WHERE name = $1", &[Arg::of(name)], |_| Ok::<_, SpiError>(()))
-    })?;
+    let taken =
+        snapshot::with_latest(|| spi::read("SELECT 1 FROM recommend.graphs WHERE name = $1", &[Arg::of(name)], |_| Ok::<_, SpiError>(())))?;
     if taken.is_empty() { Ok(()) } else { Err(DefineError::Duplicate(name.to_owned())) }
 }
 
@@ -301,9 +300,11 @@ fn drop_edges(call: &Call) -> Result<pg_sys::Datum> {
         .map(|(_, source)| source.id)
         .collect();
     if chosen.is_empty() {
-        let existing = graph.sources.iter().enumerate().map(|(place, source)| {
-            format!("{} ({})", relation::qualified_name(source.table).unwrap_or_default(), name(place))
-        });
+        let existing = graph
+            .sources
+            .iter()
+            .enumerate()
+            .map(|(place, source)| format!("{} ({})", relation::qualified_name(source.table).unwrap_or_default(), name(place)));
         let table = relation::qualified_name(table).unwrap_or_default();
         return Err(DefineError::UnknownEdges { graph: graph.name.clone(), table, existing: existing.collect() });
     }
@@ -357,7 +358,13 @@ pub fn forget_source(id: i32) -> Result<()> {
 pub fn follow_recommender(definition: &Definition, before: Option<&Definition>) -> Result<Option<(i32, i32)>> {
     let role = relation::owner(definition.events).ok_or(CatalogError::UnknownId(definition.id))?;
     let Some(before) = before else {
-        let args = [Arg::of(definition.name.clone()), Arg::of(None::<String>), Arg::of(None::<String>), Arg::of(None::<i32>), Arg::of(definition.id)];
+        let args = [
+            Arg::of(definition.name.clone()),
+            Arg::of(None::<String>),
+            Arg::of(None::<String>),
+            Arg::of(None::<i32>),
+            Arg::of(definition.id),
+        ];
         let graph = insert(&definition.name, &args, role)?;
         copy_rules(graph, definition.id)?;
         return Ok(Some((graph, insert_events(graph, definition)?)));

@@ -178,7 +178,13 @@ impl EngineGraph for LiveGraph<'_> {
 }
 
 /// When the newest event of an edge in a context was, as the table shows it.
-pub fn newest(source: &EdgeSource, from: &TypedKey, to: &TypedKey, context: Option<ContextValues>, until: Micros) -> Result<Option<Micros>> {
+pub fn newest(
+    source: &EdgeSource,
+    from: &TypedKey,
+    to: &TypedKey,
+    context: Option<ContextValues>,
+    until: Micros,
+) -> Result<Option<Micros>> {
     let sql = format!(
         "SELECT max(at) FROM recommend.events_{} \
           WHERE user_key = $1 AND item_key = $2 AND context IS NOT DISTINCT FROM $3 AND at <= $4",

@@ -5,10 +5,22 @@
 //! which picks relations, contexts and the time, merges what belongs together and decays it.
 
 pub mod fold;
+mod k_hop;
 pub mod lens;
 pub mod memory;
+mod neighbors;
+mod pagerank;
+mod paths;
+mod random_walk;
+mod similarity;
 
+pub use k_hop::{Reached, k_hop};
 pub use lens::{Adjacent, Edge, Filter, Lens};
+pub use neighbors::neighbors;
+pub use pagerank::{Ranks, personalized_pagerank};
+pub use paths::{Path, paths};
+pub use random_walk::{Visited, WALKERS, Walk, random_walk};
+pub use similarity::{Common, adamic_adar, common_neighbors};
 
 use crate::error::Result;
 use crate::packed::EdgesView;

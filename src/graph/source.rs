@@ -118,6 +118,8 @@ pub struct EdgeSource {
     pub owner: pg_sys::Oid,
     /// What is tracked of the table.
     pub feed: Feed,
+    /// The numbers of the columns that are read.
+    pub columns: Vec<i16>,
     /// The key types of both ends.
     pub keys: (KeyType, KeyType),
     /// The delta.
@@ -146,6 +148,7 @@ impl EdgeSource {
             table: definition.table,
             owner: relation::owner(definition.table).ok_or("a table of its edges")?,
             feed: definition.feed(),
+            columns: definition.feed().columns().iter().filter_map(|column| relation::column_number(definition.table, column)).collect(),
             keys: (key(&definition.from_column)?, key(&definition.to_column)?),
             delta: state(format!("delta_{id}"))?,
             contexts: indexed("contexts", "key")?,

@@ -1,5 +1,6 @@
 //! Temporal graphs: packed rows, and each question against a naive answer from raw events.
 mod embedding;
+mod fastrp;
 mod k_hop;
 mod neighbors;
 mod packed_edges;

@@ -4,7 +4,9 @@
 //! packed edges ([`crate::packed::Edges`]): those that go out and those that come in. Functions see them through a [`Lens`],
 //! which picks relations, contexts and the time, merges what belongs together and decays it.
 
+mod csr;
 mod embedding;
+mod fastrp;
 pub mod fold;
 mod k_hop;
 pub mod lens;
@@ -17,7 +19,9 @@ mod random_walk;
 mod similarity;
 mod subgraph;
 
+pub use csr::Csr;
 pub use embedding::{Aggregation, IdentityOf, node_embedding};
+pub use fastrp::{Projection, fast_rp};
 pub use k_hop::{Reached, k_hop};
 pub use lens::{Adjacent, Edge, Filter, Lens};
 pub use neighbors::neighbors;

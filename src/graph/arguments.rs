@@ -44,6 +44,9 @@ pub enum QuestionError {
         /// What it has.
         existing: Vec<String>,
     },
+    /// A graph without edges.
+    #[error("graph \"{0}\" has no edges yet")]
+    Empty(String),
     /// An edge type that the graph does not have.
     #[error("graph \"{graph}\" has no edge type \"{name}\"")]
     EdgeType {
@@ -123,6 +126,7 @@ impl SqlError for QuestionError {
     fn sqlstate(&self) -> PgSqlErrorCode {
         match self {
             Self::Denied { .. } | Self::RowSecurity { .. } => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+            Self::Empty(_) => PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Self::NodeType { .. } | Self::EdgeType { .. } => PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
             Self::ContextColumn { .. } | Self::Direction(_) | Self::Range { .. } => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
             Self::KeyType { .. } | Self::ResultType { .. } => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
@@ -141,12 +145,16 @@ impl SqlError for QuestionError {
         };
         Some(match self {
             Self::Denied { table, graph } => {
-                format!("Graph \"{graph}\" is made from {table}: GRANT SELECT on its tracked columns, or wrap the call in a SECURITY DEFINER function.")
+                format!(
+                    "Graph \"{graph}\" is made from {table}: GRANT SELECT on its tracked columns, or wrap the call in a SECURITY DEFINER function."
+                )
             }
             Self::RowSecurity { .. } => {
-                "The graph is made from all rows: wrap the call in a SECURITY DEFINER function of a role that the policies do not apply to.".into()
+                "The graph is made from all rows: wrap the call in a SECURITY DEFINER function of a role that the policies do not apply to."
+                    .into()
             }
             Self::NodeType { existing, .. } => list("nodes", existing),
+            Self::Empty(graph) => format!("Name a table of edges: SELECT add_edges('{graph}', ...)."),
             Self::EdgeType { existing, .. } => list("edges", existing),
             Self::ContextColumn { existing, .. } => list("context columns", existing),
             Self::Direction(_) => "Say 'out' for edges that start at the node, 'in' for those that end there, or 'both'.".into(),
@@ -306,8 +314,7 @@ impl<'a> Arguments<'a> {
 
     fn typed(&self, datum: pg_sys::Datum, given: pg_sys::Oid, node_type: u32) -> Result<TypedKey> {
         let Some(kind) = self.graph.node_types.get(node_type as usize) else {
-            let (graph, name) = (self.graph.name.clone(), String::new());
-            return Err(QuestionError::NodeType { graph, name, existing: Vec::new() });
+            return Err(QuestionError::Empty(self.graph.name.clone()));
         };
         let key = match (KeyType::of(given)?, kind.key) {
             (KeyType::Text, KeyType::Text) => Key::read(datum, KeyType::Text)?,

@@ -7,6 +7,7 @@ pub mod define;
 pub mod delta;
 pub mod events;
 pub mod nodes;
+pub mod questions;
 pub mod reader;
 pub mod rows;
 pub mod source;

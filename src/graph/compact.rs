@@ -439,7 +439,8 @@ impl<'a> Compaction<'a> {
         let rows = owner::as_user(catalog_owner()?, || totals::estimated_events(self.source.id))?;
         let mut progress = Progress::start(self.source.id, Phase::ReadingEvents, rows as u64);
         let mut numbers = Numbers::starting(state.next_node, 0);
-        self.load_nodes(&mut numbers).map_err(|source| self.failure(source))?;
+        let known = nodes::all(self.graph).map_err(|source| self.failure(source))?;
+        numbers.nodes.extend(known.into_iter().map(|(node, key)| (key, node.id)));
         let sql =
             format!("SELECT user_key, item_key, at, weight, context FROM recommend.events_{} WHERE $1 >= at OR at IS NULL", self.source.id);
         let args = [Arg::datum(Some(pg_sys::Datum::from(self.horizon)), pg_sys::TIMESTAMPTZOID)];
@@ -474,25 +475,6 @@ impl<'a> Compaction<'a> {
             if rows.len() < ROWS { Ok(()) } else { write::edges(self.source, direction, rows.drain(..)) }
         })?;
         Ok(write::edges(self.source, direction, rows.into_iter())?)
-    }
-
-    /// The numbers of all stored nodes.
-    fn load_nodes(&self, numbers: &mut Numbers) -> engine::Result<()> {
-        let sql = format!("SELECT node, node_type, key FROM recommend.nodes_{}", self.graph.id);
-        let mut failure = Ok(());
-        let mut add = |row: &spi::Row| -> engine::Result<()> {
-            let (Some(id), Some(node_type), Some(key)) = (row.datum(1), row.datum(2), row.datum(3)) else { return Ok(()) };
-            numbers.nodes.insert(nodes::typed_key(self.graph, node_type, key)?, totals::number(id));
-            Ok(())
-        };
-        let each = |row: &spi::Row| {
-            if failure.is_ok() {
-                failure = add(row);
-            }
-            Ok::<_, SpiError>(())
-        };
-        owner::as_user(self.graph.owner, || spi::stream(&sql, &[], 1000, each)).map_err(store_error)?;
-        failure
     }
 }
 

@@ -87,11 +87,6 @@ impl<'a> Reader<'a> {
         Ok(Self { graph, now, half_life, since, filter, source: Some(source) })
     }
 
-    /// The graph.
-    pub fn graph(&self) -> &'a Graph {
-        self.graph
-    }
-
     /// Asks the engine.
     pub fn ask<T>(&self, question: impl FnOnce(&Lens<'_>) -> Result<T>) -> Result<T> {
         let graph: &dyn EngineGraph = match &self.source {
@@ -114,6 +109,15 @@ impl<'a> Reader<'a> {
             None => None,
         };
         Ok(id.map(|id| Node { id, node_type: key.0 }))
+    }
+
+    /// All nodes of the graph with their keys, in the order of their numbers.
+    pub fn all_nodes(&self) -> Result<Vec<(Node, TypedKey)>> {
+        let mut all = nodes::all(self.graph)?;
+        if let Some(Source::Live(live)) = &self.source {
+            all.extend(live.delta.new_nodes().iter().map(|(id, key)| (Node { id, node_type: key.0 }, key.clone())));
+        }
+        Ok(all)
     }
 
     /// The keys of nodes that this reader gave.

@@ -104,15 +104,16 @@ pub fn compact(id: i32, limit: u64, pace: Pace) -> Result<Compacted> {
         return Ok(Compacted { outcome: Outcome::Busy, moved: Vec::new() });
     }
     let graph = graphs::by_id(id)?;
-    snapshot::with_current(|| {
-        let mut state = GraphState::read(&graph)?;
-        let rested = state.last_compaction.is_none_or(|last| clock::now().saturating_sub(last) >= REST);
-        let (mut moved, mut waiting) = (vec![0; graph.sources.len()], false);
-        for (place, source) in graph.sources.iter().enumerate() {
-            let compaction = Compaction::new(&graph, place, source, horizon());
+    let mut state = snapshot::with_current(|| GraphState::read(&graph))?;
+    let rested = state.last_compaction.is_none_or(|last| clock::now().saturating_sub(last) >= REST);
+    let (mut moved, mut waiting) = (vec![0; graph.sources.len()], false);
+    for (place, source) in graph.sources.iter().enumerate() {
+        let compaction = Compaction::new(&graph, place, source, horizon());
+        // A snapshot for each source: it shows the nodes that the one before has written.
+        snapshot::with_current(|| {
             if state.sources[place].needs_rebuild {
                 moved[place] = compaction.rebuild(&mut state)?;
-                continue;
+                return Ok::<_, CompactError>(());
             }
             let batch = compaction.read(&state.sources[place], limit)?;
             if pace == Pace::WhenDue && !rested && (batch.done.len() as u64) < guc::compact_after() {
@@ -120,24 +121,23 @@ pub fn compact(id: i32, limit: u64, pace: Pace) -> Result<Compacted> {
             } else if !batch.done.is_empty() || state.sources[place].is_void() {
                 moved[place] = compaction.write(&mut state, batch)?;
             }
-        }
-        let total = moved.iter().sum();
-        Ok(Compacted { outcome: if total == 0 && waiting { Outcome::NotDue } else { Outcome::Moved(total) }, moved })
-    })
+            Ok(())
+        })?;
+    }
+    let total = moved.iter().sum();
+    Ok(Compacted { outcome: if total == 0 && waiting { Outcome::NotDue } else { Outcome::Moved(total) }, moved })
 }
 
 /// Makes all packed edges of a graph's sources anew, or those of one of them. Gives the number of events.
 pub fn rebuild(id: i32, only: Option<i32>) -> Result<u64> {
     lock(id, true)?;
     let graph = graphs::by_id(id)?;
-    snapshot::with_current(|| {
-        let mut state = GraphState::read(&graph)?;
-        let mut events = 0;
-        for (place, source) in graph.sources.iter().enumerate().filter(|(_, source)| only.is_none_or(|only| source.id == only)) {
-            events += Compaction::new(&graph, place, source, horizon()).rebuild(&mut state)?;
-        }
-        Ok(events)
-    })
+    let mut state = snapshot::with_current(|| GraphState::read(&graph))?;
+    let mut events = 0;
+    for (place, source) in graph.sources.iter().enumerate().filter(|(_, source)| only.is_none_or(|only| source.id == only)) {
+        events += snapshot::with_current(|| Compaction::new(&graph, place, source, horizon()).rebuild(&mut state))?;
+    }
+    Ok(events)
 }
 
 /// Delta rows on their way into packed edges.

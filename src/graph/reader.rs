@@ -2,6 +2,7 @@
 
 use engine::decay::HalfLife;
 use engine::graph::{Filter, Graph as EngineGraph, Lens, Node, NodeId};
+use engine::packed::Landmark;
 use engine::{ContextId, Micros, Result};
 use rustc_hash::FxHashSet;
 
@@ -77,7 +78,8 @@ impl<'a> Reader<'a> {
             delta.keep(graph.id);
             let matching = |asked: &Option<Asked>| asked.as_ref().map(|_| FxHashSet::from_iter([MATCHING]));
             filter.contexts = ask.contexts.iter().map(matching).collect();
-            Source::Events(EventGraph::new(graph, if past { now } else { horizon }, half_life, ask.contexts))
+            let landmark = Landmark { at: now, half_life };
+            Source::Events(EventGraph::new(graph, if past { now } else { horizon }, landmark, ask.contexts))
         } else {
             let live = LiveGraph { graph, state, delta, horizon };
             filter.contexts = live_contexts(&live, &ask.contexts)?;

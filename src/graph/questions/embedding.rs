@@ -1,6 +1,6 @@
 //! Nodes as vectors: node_embedding for one of them, embed_graph for all.
 
-use engine::graph::{Aggregation, Csr, Lens, Node, NodeId, Projection, fast_rp, node_embedding};
+use engine::graph::{Adjacent, Aggregation, Csr, Lens, Node, NodeId, Projection, fast_rp, node_embedding};
 use pgrx::pg_sys::{self, Datum};
 use rustc_hash::FxHashMap;
 
@@ -102,18 +102,20 @@ fn layer_weights(arguments: &Arguments<'_>) -> Result<Vec<f32>> {
 /// All edges of the graph in compressed rows, by the places of `nodes`.
 fn compressed(lens: &Lens<'_>, nodes: &[(Node, TypedKey)], progress: &mut Progress) -> engine::Result<Csr> {
     let places: FxHashMap<NodeId, usize> = nodes.iter().enumerate().map(|(place, (node, _))| (node.id, place)).collect();
-    let mut csr = Csr::new(nodes.len());
-    for chunk in nodes.chunks(CHUNK) {
+    let mut rows = |chunk: &[(Node, TypedKey)]| -> engine::Result<Vec<(usize, Vec<(usize, f64)>)>> {
         let wanted: Vec<Node> = chunk.iter().map(|(node, _)| *node).collect();
-        let mut found = lens.adjacents(&wanted)?;
-        for node in wanted {
-            let Some(adjacent) = found.remove(&node) else { continue };
-            let edges = adjacent.edges.iter().filter_map(|edge| Some((*places.get(&edge.to.id)?, edge.weight)));
-            csr.set(places[&node.id], edges)?;
-        }
+        let found = lens.adjacents(&wanted)?;
         progress.advance(chunk.len() as u64);
-    }
-    Ok(csr)
+        let edges = |adjacent: &Adjacent| adjacent.edges.iter().filter_map(|edge| Some((*places.get(&edge.to.id)?, edge.weight))).collect();
+        Ok(found.iter().map(|(node, adjacent)| (places[&node.id], edges(adjacent))).collect())
+    };
+    Csr::build(
+        nodes.len(),
+        nodes.chunks(CHUNK).flat_map(|chunk| match rows(chunk) {
+            Ok(rows) => rows.into_iter().map(Ok).collect(),
+            Err(error) => vec![Err(error)],
+        }),
+    )
 }
 
 /// The table that takes the embeddings.

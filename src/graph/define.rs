@@ -204,8 +204,8 @@ fn insert_source(graph: &Graph, table: pg_sys::Oid, ends: &Ends<'_>, edge_type: 
         let table = relation::qualified_name(table).unwrap_or_default();
         return Err(DefineError::DuplicateEdges { graph: graph.name.clone(), table, edge_type: edge_type.to_owned() });
     }
-    let from_type = node_type(graph.id, table, ends.from)?;
-    let to_type = node_type(graph.id, table, ends.to)?;
+    let from_type = node_type(graph.id, table, ends.from, None)?;
+    let to_type = node_type(graph.id, table, ends.to, Some(from_type))?;
     let [time, weight, event, weights, context] = options;
     let args = [
         Arg::of(graph.id),
@@ -232,8 +232,8 @@ fn insert_source(graph: &Graph, table: pg_sys::Oid, ends: &Ends<'_>, edge_type: 
     Ok(id)
 }
 
-/// The number of a node type; a new one is made with the type of the column's keys.
-fn node_type(graph: i32, table: pg_sys::Oid, (column, name): (&str, &str)) -> Result<i16> {
+/// The number of a node type; a new one is made with the type of the column's keys, and one that no source has, `taken` apart, changes to it.
+fn node_type(graph: i32, table: pg_sys::Oid, (column, name): (&str, &str), taken: Option<i16>) -> Result<i16> {
     let key = {
         let table = Relation::open(table, pg_sys::AccessShareLock as i32);
         definition::check_key(&table, column)?
@@ -246,7 +246,7 @@ fn node_type(graph: i32, table: pg_sys::Oid, (column, name): (&str, &str)) -> Re
         if let Some(expected) = expected {
             let sql = "SELECT 1 FROM recommend.edge_sources WHERE graph = $1 AND $2 IN (from_type, to_type)";
             let used = snapshot::with_latest(|| spi::read(sql, &[Arg::of(graph), Arg::of(id)], |_| Ok::<_, SpiError>(())))?;
-            if !used.is_empty() {
+            if !used.is_empty() || taken == Some(id) {
                 let (name, column) = (name.to_owned(), column.to_owned());
                 return Err(DefineError::KeyType { name, expected: expected.sql(), column, found: key.sql() });
             }

@@ -310,7 +310,10 @@ impl<'a> Compaction<'a> {
             needs_rebuild: rebuild,
             ..own
         };
-        write::state(self.graph, self.source, state, &state.sources[self.place])?;
+        let mut changed: Vec<NodeId> = changes.rows(Direction::Out).keys().chain(changes.rows(Direction::In).keys()).copied().collect();
+        changed.sort_unstable();
+        changed.dedup();
+        write::state(self.graph, self.place, state, Some(changed).filter(|_| !is_void))?;
         drop(progress);
         Ok(batch.done.len() as u64)
     }
@@ -465,7 +468,7 @@ impl<'a> Compaction<'a> {
             needs_rebuild: false,
             ..own
         };
-        write::state(self.graph, self.source, state, &state.sources[self.place])?;
+        write::state(self.graph, self.place, state, None)?;
         Ok(events.len() as u64)
     }
 

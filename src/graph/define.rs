@@ -358,7 +358,9 @@ pub fn forget(id: i32) -> Result<()> {
         forget_source(definition.id)?;
     }
     catalog::as_owner(|| {
-        for (table, column) in [("graphs", "id"), ("node_types", "graph"), ("graph_state", "graph")] {
+        for (table, column) in
+            [("graphs", "id"), ("node_types", "graph"), ("graph_state", "graph"), ("graph_changes", "graph"), ("hot_subgraphs", "graph")]
+        {
             spi::write(&format!("DELETE FROM recommend.{table} WHERE {column} = $1"), &[Arg::of(id)])?;
         }
         if relation::state_relation(&format!("nodes_{id}")).is_some() {

@@ -9,7 +9,7 @@ use rustc_hash::FxHashSet;
 use super::catalog::{Graph, GraphError};
 use super::delta::GraphDelta;
 use super::events::{Asked, EventGraph, MATCHING};
-use super::nodes::{self, FIRST_UNPACKED, TypedKey};
+use super::nodes::{self, FIRST_PAST, FIRST_UNPACKED, TypedKey};
 use super::rows::{GraphState, LiveGraph};
 use crate::numbers::{ContextValues, matching_contexts};
 use crate::pg::{clock, guc, interrupt};
@@ -137,7 +137,12 @@ impl<'a> Reader<'a> {
             Some(Source::Events(events)) => Some(events.number(key)?),
             None => None,
         };
-        Ok(id.map(|id| Node { id, node_type: key.0 }))
+        let node = id.map(|id| Node { id, node_type: key.0 });
+        match node {
+            // A key that is not stored is a node where it has an edge.
+            Some(node) if node.id >= FIRST_PAST && self.ask(|lens| lens.adjacent(node))?.edges.is_empty() => Ok(None),
+            node => Ok(node),
+        }
     }
 
     /// All nodes of the graph with their keys, in the order of their numbers.

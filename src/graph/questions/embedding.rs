@@ -5,7 +5,8 @@ use pgrx::pg_sys::{self, Datum};
 use rustc_hash::FxHashMap;
 
 use super::neighborhood::start;
-use crate::graph::arguments::{Arguments, Places, QuestionError, Result};
+use crate::graph::arguments::{Arguments, Places};
+use crate::graph::error::{QuestionError, Result};
 use crate::graph::nodes::TypedKey;
 use crate::graph::reader::Reader;
 use crate::key::KeyType;

@@ -61,8 +61,7 @@ enum Source<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Opens `graph`. At or after the transaction's time all that is visible counts, and the time is the later of `as_of` and the newest
-    /// event. Before the newest visible event, and with another half-life, the answer comes from the events themselves.
+    /// Opens `graph`. At or after the transaction's time all that is visible counts. Before the newest visible event, and with another half-life, the answer comes from the events themselves.
     pub fn open(graph: &'a Graph, ask: Ask) -> std::result::Result<Self, OpenError> {
         let state = GraphState::read(graph)?;
         let horizon = ask.as_of.max(clock::now()).saturating_add(guc::clock_skew_us());
@@ -70,7 +69,7 @@ impl<'a> Reader<'a> {
         let packed = state.sources.iter().filter(|source| !source.is_void()).filter_map(|source| source.newest_at);
         let newest = packed.chain((0..graph.sources.len()).filter_map(|place| delta.newest(place))).max();
         let past = ask.as_of < clock::transaction_start() && newest.is_some_and(|newest| ask.as_of < newest);
-        let now = if past { ask.as_of } else { newest.unwrap_or(ask.as_of).max(ask.as_of) };
+        let now = ask.as_of;
         let half_life = ask.half_life.unwrap_or(graph.half_life);
         let window = ask.time_window.or(graph.time_window);
         let mut filter = ask.filter;

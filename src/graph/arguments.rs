@@ -112,12 +112,8 @@ impl<'a> Arguments<'a> {
     }
 
     /// The nodes of an array; NULL elements are left out.
-    #[allow(unsafe_code)]
     pub fn nodes(&self, place: usize, node_type: u32) -> Result<Vec<TypedKey>> {
-        let element = array::element_type(self.call.arg_type(place));
-        let Some(datum) = self.call.datum(place) else { return Ok(Vec::new()) };
-        // SAFETY: the argument is an array of `element`s, as its type says.
-        let elements = unsafe { array::elements(datum, element) };
+        let (element, elements) = self.call.elements(place);
         elements.into_iter().flatten().map(|datum| self.typed(datum, element, node_type)).collect()
     }
 

@@ -9,6 +9,7 @@ use std::ffi::{CStr, c_int};
 use pgrx::datum::{FromDatum, IntoDatum};
 use pgrx::{PgSqlErrorCode, pg_sys};
 
+use super::array;
 use super::error::SqlError;
 
 /// Declare `symbol` to Postgres as a version-1 function whose body is a
@@ -124,6 +125,14 @@ impl Call {
             let text = CStr::from_ptr(pg_sys::OidOutputFunctionCall(output, datum));
             Some(text.to_string_lossy().into_owned())
         }
+    }
+
+    /// The elements of an array argument, none for NULL, with their type; `InvalidOid` where the argument is no array.
+    pub fn elements(&self, index: usize) -> (pg_sys::Oid, Vec<Option<pg_sys::Datum>>) {
+        let element = array::element_type(self.arg_type(index));
+        // SAFETY: the argument is an array of such elements, as its type says.
+        let elements = |datum| unsafe { array::elements(datum, element) };
+        (element, self.datum(index).filter(|_| element != pg_sys::InvalidOid).map(elements).unwrap_or_default())
     }
 
     /// The type of an argument as the call passes it: what a polymorphic argument stands for.

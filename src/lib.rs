@@ -10,6 +10,7 @@ mod ddl;
 mod define;
 mod definition;
 mod delta;
+mod interest;
 mod key;
 mod maintain;
 mod numbers;
@@ -37,6 +38,7 @@ pgrx::extension_sql_file!("../sql/track.sql", name = "track", requires = ["catal
 pgrx::extension_sql_file!("../sql/define.sql", name = "define", requires = ["catalog", "packed"]);
 pgrx::extension_sql_file!("../sql/status.sql", name = "status", requires = ["catalog"]);
 pgrx::extension_sql_file!("../sql/serve.sql", name = "serve", requires = ["packed"]);
+pgrx::extension_sql_file!("../sql/interest.sql", name = "interest", requires = ["catalog"]);
 pgrx::extension_sql_file!("../sql/maintain.sql", name = "maintain", requires = ["catalog"]);
 
 /// Called once per process, when the library is loaded.

@@ -2,8 +2,8 @@
 //! refused.
 use pg_recommend_engine::Micros;
 use pg_recommend_engine::interest::{
-    Decayed, Grid, InterestError, InterestMut, InterestView, MAX_DIMENSIONS, MIN_TIME, END_TIME, Running, direction, drift, ewma_add, ewma_begin, ewma_bytes,
-    ewma_vector, interest_bytes, similarity,
+    Decayed, END_TIME, Grid, InterestError, InterestMut, InterestView, MAX_DIMENSIONS, MIN_TIME, Running, direction, drift, ewma_add,
+    ewma_begin, ewma_bytes, ewma_vector, interest_bytes, similarity,
 };
 use proptest::prelude::*;
 

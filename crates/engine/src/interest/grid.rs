@@ -117,7 +117,8 @@ fn exp2_of_fraction(x: f64) -> f64 {
     let base = SIXTEENTHS[step.min(16)];
     // e^y - 1 by its series: |y| <= ln 2 / 32, so that the first term left out is below 2^-59.
     let y = (x - step as f64 / 16.0) * std::f64::consts::LN_2;
-    let series = y * (1.0 + y * (1.0 / 2.0 + y * (1.0 / 6.0 + y * (1.0 / 24.0 + y * (1.0 / 120.0 + y * (1.0 / 720.0 + y * (1.0 / 5040.0)))))));
+    let series =
+        y * (1.0 + y * (1.0 / 2.0 + y * (1.0 / 6.0 + y * (1.0 / 24.0 + y * (1.0 / 120.0 + y * (1.0 / 720.0 + y * (1.0 / 5040.0)))))));
     base + base * series
 }
 

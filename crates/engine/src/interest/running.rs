@@ -186,9 +186,7 @@ impl Running {
         let sum = |[high, low]: [F64; 2]| Sum { high: high.get(), low: low.get() };
         let decayed = match row.half_life.get() {
             0 => None,
-            half_life => {
-                Some(Decayed { grid: Grid::new(half_life)?, scale: row.scale.get(), count: sum(row.count), sum: sum(row.sum) })
-            }
+            half_life => Some(Decayed { grid: Grid::new(half_life)?, scale: row.scale.get(), count: sum(row.count), sum: sum(row.sum) }),
         };
         let latest = (row.as_of_rows.get() > 0).then(|| (row.as_of.get(), row.as_of_rows.get()));
         Ok(Self {

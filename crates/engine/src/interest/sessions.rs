@@ -4,10 +4,11 @@ use crate::Micros;
 
 /// The sessions of one sequence of events.
 #[derive(Debug, Clone, Copy, Default)]
-#[repr(C)]
 pub struct Sessions {
-    number: i64,
-    last_at: Micros,
+    /// The number of the current session; 0 before the first event.
+    pub number: i64,
+    /// The event before.
+    pub last_at: Micros,
 }
 
 impl Sessions {

@@ -27,9 +27,9 @@ pub enum InterestError {
         /// What it is.
         value: &'static str,
     },
-    /// A negative pause.
-    #[error("gap must not be negative: {0}")]
-    Gap(String),
+    /// A negative pause, in microseconds.
+    #[error("gap must not be negative: {}", math::Length(*.0))]
+    Gap(i64),
     /// Text that is no value of the type.
     #[error("invalid input syntax for type {type_name}: \"{text}\"")]
     Syntax {

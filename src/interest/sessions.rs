@@ -15,7 +15,7 @@ fn session_number(call: &Call) -> Result<pg_sys::Datum> {
     let Some(at) = window.argument(0) else { return Ok(call.null()) };
     let gap = interval::micros(window.argument(1).ok_or(CallError::Null("gap"))?);
     if gap < 0 {
-        return Err(InterestError::Gap(format!("{gap} microseconds")));
+        return Err(InterestError::Gap(gap));
     }
     let [number, last_at] = window.memory::<2>();
     let mut sessions = Sessions { number: *number, last_at: *last_at };

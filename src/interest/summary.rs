@@ -2,7 +2,6 @@
 
 use engine::interest::{Decayed, Grid, InterestError as MathError, Sum, VERSION};
 use pgrx::pg_sys;
-use serde_json::json;
 
 use super::io::{self, Stored};
 use super::text::Fields;
@@ -23,10 +22,14 @@ impl Stored for Summary {
 
     fn to_text(bytes: &[u8]) -> std::result::Result<String, MathError> {
         let Decayed { grid, scale, count, sum } = Decayed::parse(bytes)?;
-        Ok(json!({
-            "version": VERSION, "half_life_us": grid.half_life(), "scale": scale, "count": [count.high, count.low], "sum": [sum.high, sum.low],
-        })
-        .to_string())
+        Ok(format!(
+            r#"{{"version":{VERSION},"half_life_us":{},"scale":{scale},"count":[{:?},{:?}],"sum":[{:?},{:?}]}}"#,
+            grid.half_life(),
+            count.high,
+            count.low,
+            sum.high,
+            sum.low
+        ))
     }
 
     fn from_text(fields: &mut Fields) -> std::result::Result<Vec<u8>, String> {

@@ -4,7 +4,6 @@ use engine::interest::{
     InterestError as MathError, InterestFields, InterestMut, InterestView, VERSION, direction, drift, interest_bytes, similarity,
 };
 use pgrx::pg_sys;
-use serde_json::json;
 
 use super::io::{self, Stored};
 use super::text::Fields;
@@ -25,12 +24,10 @@ impl Stored for Interest {
     }
 
     fn to_text(bytes: &[u8]) -> std::result::Result<String, MathError> {
-        let fields = InterestView::parse(bytes)?.fields();
-        Ok(json!({
-            "version": VERSION, "half_life_us": fields.half_life, "first_us": fields.first_at, "last_us": fields.last_at,
-            "count": fields.count, "strength": fields.strength, "sum": fields.vector,
-        })
-        .to_string())
+        let InterestFields { half_life, first_at, last_at, count, strength, vector } = InterestView::parse(bytes)?.fields();
+        Ok(format!(
+            r#"{{"version":{VERSION},"half_life_us":{half_life},"first_us":{first_at},"last_us":{last_at},"count":{count},"strength":{strength:?},"sum":{vector:?}}}"#
+        ))
     }
 
     fn from_text(fields: &mut Fields) -> std::result::Result<Vec<u8>, String> {

@@ -22,7 +22,7 @@ pub enum InterestError {
     #[error("a vector must have 1 to {MAX_DIMENSIONS} dimensions, not {0}")]
     DimensionCount(usize),
     /// NaN or infinity.
-    #[error("{what} must be finite: {value}")]
+    #[error("{what} must be finite: {}", Infinite(*.value))]
     NotFinite {
         /// What is not finite.
         what: &'static str,
@@ -51,8 +51,23 @@ pub enum InterestError {
     Corrupt(String),
 }
 
+/// NaN or infinity, written as Postgres writes them.
+struct Infinite(f64);
+
+impl fmt::Display for Infinite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_nan() {
+            "NaN"
+        } else if self.0 < 0.0 {
+            "-Infinity"
+        } else {
+            "Infinity"
+        })
+    }
+}
+
 /// A length of time in microseconds, written as Postgres writes an interval.
-struct Length(i64);
+pub struct Length(pub i64);
 
 impl fmt::Display for Length {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

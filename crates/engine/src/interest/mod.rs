@@ -17,7 +17,7 @@ mod vector;
 
 pub use decayed::{Decayed, SUMMARY_BYTES};
 pub use direction::{direction, drift, similarity};
-pub use error::{InterestError, Result};
+pub use error::{InterestError, Length, Result};
 pub use ewma::{ewma_add, ewma_begin, ewma_bytes, ewma_vector};
 pub use grid::{Grid, MAX_HALF_LIFE, Place};
 pub use running::{AsOf, RUNNING_BYTES, Running};

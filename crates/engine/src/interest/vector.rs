@@ -78,10 +78,10 @@ impl<'a> InterestView<'a> {
         }
         let strength = view.header.strength.get();
         if !(0.0..=MAX_STRENGTH).contains(&strength) {
-            return corrupt(format!("strength {strength}"));
+            return corrupt(format!("strength {strength:e}"));
         }
         match view.vector().find(|value| value.is_nan() || value.abs() > f64::MAX / 4.0) {
-            Some(value) => corrupt(format!("vector element {value}")),
+            Some(value) => corrupt(format!("vector element {value:e}")),
             None => Ok(view),
         }
     }

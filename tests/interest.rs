@@ -316,3 +316,35 @@ fn doubles_lose_nothing_that_shows() {
     assert!(double < 1e-12, "{double}");
     assert!(single > 1e-7, "{single}");
 }
+
+/// Why a window's frame is not moved by subtraction of doubles: what a large value leaves behind when it goes.
+#[test]
+fn moving_frames_forget_what_has_left() {
+    let (mut state, mut plain, mut restarts) = (Running::EMPTY, 0.0f64, 0);
+    let (mut worst, mut worst_plain) = (0.0f64, 0.0f64);
+    let event = |place: i64| -> Event {
+        let value = if place % 50 == 0 { 1e9 } else { 0.5 + (place * 7919 % 1000) as f64 / 1000.0 };
+        (value, NOW + place * HOUR / 60)
+    };
+    for end in 0..20_000 {
+        let (value, at) = event(end);
+        state.add(value, at, grid(), None).expect("adds");
+        plain += value * left(at, NOW, grid());
+        if end >= 20 {
+            let (value, at) = event(end - 20);
+            plain -= value * left(at, NOW, grid());
+            if !state.take(value, at, grid(), None).expect("takes") {
+                restarts += 1;
+                state = Running::EMPTY;
+                (end - 19..=end).map(event).for_each(|(value, at)| state.add(value, at, grid(), None).expect("adds"));
+            }
+        }
+        let frame: Vec<Event> = ((end - 19).max(0)..=end).map(event).collect();
+        let fresh = decayed(&frame).sum_at(NOW).expect("in range");
+        worst = worst.max((state.decayed.expect("events").sum_at(NOW).expect("in range") / fresh - 1.0).abs());
+        worst_plain = worst_plain.max((plain / fresh - 1.0).abs());
+    }
+    println!("relative error of a moving frame: {worst:.1e} with {restarts} restarts, {worst_plain:.1e} by subtraction of doubles");
+    assert!(worst <= 2.0 * f64::EPSILON && restarts < 200, "{worst} {restarts}");
+    assert!(worst_plain > 1e-8, "{worst_plain}");
+}

@@ -265,6 +265,7 @@ SELECT count(*) FROM received_interest JOIN profiles USING (i);
 SELECT count(*) FROM received_summary JOIN daily USING (s);
 SELECT DISTINCT through('received_interest', substr(recommend.interest_send(i), 1, n), :'file') FROM profiles, unnest('{0,1,4,43,44,51,53}'::int[]) n WHERE u = 1;
 SELECT DISTINCT through('received_summary', substr(recommend.decayed_summary_send(s), 1, n), :'file') FROM daily, unnest('{0,1,51}'::int[]) n WHERE u = 1;
+-- Set at byte 19, the first event is long ago, which it may be.
 SELECT n, through('received_interest', set_byte(recommend.interest_send(i), n, 255), :'file') FROM profiles, unnest('{0,1,3,11,19,27,35,43}'::int[]) n WHERE u = 1;
 SELECT DISTINCT through('received_summary', set_byte(recommend.decayed_summary_send(s), n, 255), :'file') FROM daily, unnest('{0,1,3,11,19,27,35}'::int[]) n WHERE u = 1;
 SELECT o FROM (SELECT DISTINCT through('received_interest', decode('01000000' || repeat(md5(n::text), n), 'hex'), :'file') AS o FROM generate_series(1, 20) n) t ORDER BY 1;

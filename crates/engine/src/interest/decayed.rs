@@ -53,10 +53,17 @@ impl Decayed {
         by
     }
 
+    /// What an event at `place` counts at the exponent of the sums, which must not lie below it.
+    #[inline]
+    pub fn weight(&self, place: Place) -> f64 {
+        shifted(place.gain, place.whole.saturating_sub(self.scale))
+    }
+
     /// Adds an event of a finite value; [`InterestError::OutOfRange`] where the sum leaves the range of a double.
+    #[inline]
     pub fn add(&mut self, value: f64, place: Place) -> Result<()> {
         self.raise(place.whole);
-        let weight = shifted(place.gain, place.whole.saturating_sub(self.scale));
+        let weight = self.weight(place);
         self.count.add(weight);
         self.sum.add(value * weight);
         self.check()
@@ -72,6 +79,7 @@ impl Decayed {
         self.check()
     }
 
+    #[inline]
     fn check(&self) -> Result<()> {
         if self.count.is_sound() && self.sum.is_sound() { Ok(()) } else { Err(InterestError::OutOfRange) }
     }

@@ -85,6 +85,7 @@ impl Running {
         Running { decayed: None, as_of: AsOf { latest: None }, rows: 0, magnitude: 0.0, churn: 0.0, count_churn: 0.0 };
 
     /// The sums at the exponent that an event at `place` needs.
+    #[inline]
     fn raised(&mut self, grid: Grid, place: Place) -> Result<&mut Decayed> {
         let decayed = self.decayed.get_or_insert_with(|| Decayed::new(grid, place));
         decayed.grid.check_same(grid)?;
@@ -97,11 +98,12 @@ impl Running {
 
     /// Adds an event of a finite value. Errors: another half-life than that of the events before; a sum that leaves the
     /// range of a double.
+    #[inline]
     pub fn add(&mut self, value: f64, at: Micros, grid: Grid, as_of: Option<Micros>) -> Result<()> {
         let place = grid.place(at);
         let decayed = self.raised(grid, place)?;
         decayed.add(value, place)?;
-        let (count, weight) = (decayed.count.high, shifted(place.gain, place.whole.saturating_sub(decayed.scale)));
+        let (count, weight) = (decayed.count.high, decayed.weight(place));
         self.magnitude += (value * weight).abs();
         self.churn += self.magnitude;
         self.count_churn += count;
@@ -122,7 +124,7 @@ impl Running {
         self.churn += self.magnitude;
         let decayed = self.raised(grid, place)?;
         let before = decayed.count.high;
-        let weight = shifted(place.gain, place.whole.saturating_sub(decayed.scale));
+        let weight = decayed.weight(place);
         decayed.count.add(-weight);
         decayed.sum.add(-(value * weight));
         let left = decayed.count.high;
@@ -154,6 +156,7 @@ impl Running {
     }
 
     /// As bytes.
+    #[inline]
     pub fn to_bytes(&self) -> [u8; RUNNING_BYTES] {
         let empty = Sum::default();
         let (half_life, scale, count, sum) =
@@ -178,6 +181,7 @@ impl Running {
 
     /// From the bytes that [`Running::to_bytes`] gives. A state is written by aggregates alone: what is checked is what
     /// the arithmetic needs.
+    #[inline]
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         let row = Row::read_from_bytes(bytes)
             .ok()

@@ -4,12 +4,14 @@
 //! its own catalogs: the latest committed, whatever the isolation level, and without writing, so also on a standby.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use pgrx::{PgSqlErrorCode, pg_sys};
 
 use crate::definition::{Definition, DefinitionError};
+use crate::feed::Feed;
+use crate::graph;
 use crate::key::KeyType;
 use crate::pg::error::SqlError;
 use crate::pg::relation::Relation;
@@ -133,9 +135,6 @@ pub struct Tables {
     pub context_items_score: pg_sys::Oid,
 }
 
-/// The state tables by their stems, in the order in which they are made.
-pub const STATE_TABLES: [&str; 8] = ["delta", "users", "items", "neighbors", "visits", "sessions", "contexts", "context_items"];
-
 /// A recommender.
 #[derive(Clone, Debug)]
 pub struct Recommender {
@@ -155,8 +154,6 @@ pub struct Recommender {
     pub time_column: String,
     /// The column of the event type.
     pub event_column: Option<String>,
-    /// The weights of event types by their text; types that are not listed are ignored. `None`: every event weighs 1.
-    pub event_weights: Option<BTreeMap<String, f32>>,
     /// The session rule.
     pub session: SessionRule,
     /// The context columns.
@@ -179,6 +176,7 @@ pub struct Recommender {
 struct Cache {
     generation: u64,
     names: Option<Vec<(i32, String)>>,
+    any_feed: Option<bool>,
     loaded: HashMap<i32, Rc<Recommender>>,
 }
 
@@ -260,6 +258,29 @@ pub fn definition(id: i32) -> Result<Definition, CatalogError> {
         .ok_or(CatalogError::UnknownId(id))
 }
 
+/// What feed `id` tracks, of whatever it is; the caller has put on the catalog owner's role.
+pub fn feed(id: i32) -> Result<Feed, CatalogError> {
+    let feed = || match definition(id) {
+        Err(CatalogError::UnknownId(_)) => graph::catalog::source_definition(id).map(|source| source.feed()),
+        definition => Ok(definition?.feed()),
+    };
+    as_owner(feed)?
+}
+
+/// Whether anything is tracked in this database.
+pub fn any_feed() -> Result<bool, CatalogError> {
+    fresh_cache();
+    if let Some(any) = CACHE.with_borrow(|cache| cache.any_feed) {
+        return Ok(any);
+    }
+    invalidation::watch(catalog_relation()?);
+    let sql = "SELECT EXISTS (SELECT FROM recommend.feeds)";
+    let any: Vec<bool> = as_owner(|| snapshot::with_latest(|| spi::read_prepared(sql, &[], |row| row.value::<bool>(1))))??;
+    let any = any.first().copied().unwrap_or(false);
+    CACHE.with_borrow_mut(|cache| cache.any_feed = Some(any));
+    Ok(any)
+}
+
 /// All recommenders, lowest id first: (id, name).
 pub fn names() -> Result<Vec<(i32, String)>, CatalogError> {
     fresh_cache();
@@ -317,7 +338,6 @@ impl Recommender {
             item,
             time_column: definition.time_column,
             event_column: definition.event_column,
-            event_weights: definition.event_weights,
             session: definition.session,
             context_columns: definition.context_columns,
             half_life_us: definition.half_life_us,

@@ -91,6 +91,19 @@ INSERT INTO wide SELECT interest(ARRAY(SELECT (g + d)::real FROM generate_series
 SELECT pg_column_size(i), interest_count(i), interest_last_at(i) FROM wide ORDER BY 3;
 SELECT interest_count(rollup(i)), pg_column_size(rollup(i)), interest_similarity(rollup(i), ARRAY(SELECT (100 + d)::real FROM generate_series(1, 2000) d)) > 0.999999
   FROM wide;
+CREATE TABLE stored AS SELECT n, ARRAY(SELECT (n + d)::real FROM generate_series(1, 5000) d) AS v FROM generate_series(1, 4) n;
+ALTER TABLE stored ALTER v SET STORAGE extended;
+INSERT INTO stored SELECT 5, array_fill(1::real, ARRAY[5000]);
+SELECT n % 2 AS odd, interest_count(i), round(interest_similarity(i, array_fill(1::real, ARRAY[5000]))::numeric, 3) AS similarity
+  FROM (SELECT n % 2 AS n, interest(v, '2020-01-01', '1 day') AS i FROM stored GROUP BY GROUPING SETS ((n % 2), ())) s ORDER BY 1;
+DO $$
+DECLARE v real[] := '{0,3}'; i interest;
+BEGIN
+    v[1] := 4;
+    i := (SELECT interest(v, at, '1 day') FROM generate_series('2020-01-01', '2020-01-03', interval '1 day') at);
+    i := i + i;
+    RAISE NOTICE '% %', interest_vector(i), interest_count(i);
+END $$;
 SELECT decayed_sum(1, at, '1 second', '2020-01-01') FROM generate_series('1900-01-01', '2020-01-01', interval '10 years') at;
 
 -- In parallel, by partial aggregates.
@@ -126,6 +139,7 @@ RESET enable_sort;
 SELECT at::date, interest_count(interest(v, at, '1 day') OVER w), interest_vector(interest(v, at, '1 day') OVER w),
        decayed_sum(price, at, '1 day', at) OVER w AS running, decayed_count(at, '1 day', at) OVER (ORDER BY at ROWS 1 PRECEDING) AS moving
   FROM views WHERE u = 1 WINDOW w AS (ORDER BY at) ORDER BY at;
+SELECT at::date, interest_count(i), interest_vector(i) FROM (SELECT at, interest(v, at, '1 day') OVER (ORDER BY at ROWS 1 PRECEDING) AS i FROM views WHERE u = 1) w ORDER BY at;
 CREATE TABLE frames AS
     SELECT n, at, price, decayed_sum(price, at, '1 hour', at) OVER w AS sum, decayed_count(at, '1 hour', at) OVER w AS count,
            decayed_avg(price, at, '1 hour', at) OVER w AS avg, decayed_sum(price, at, '1 hour') OVER w IS NULL AS empty

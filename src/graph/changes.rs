@@ -40,7 +40,7 @@ pub fn unchanged(graph: i32, since: i64, now: i64, nodes: &[NodeId]) -> bool {
             if change.generation != generation {
                 continue;
             }
-            if !change.nodes.as_ref().is_some_and(|changed| !nodes.iter().any(|node| changed.contains(node))) {
+            if change.nodes.as_ref().is_none_or(|changed| nodes.iter().any(|node| changed.contains(node))) {
                 return false;
             }
             if change.previous == since {

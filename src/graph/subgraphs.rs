@@ -11,10 +11,11 @@ use engine::graph::{Budget, Filter, Node, Subgraph, prune};
 use pgrx::pg_sys;
 use serde::{Deserialize, Serialize};
 
-use super::arguments::{self, QuestionError};
+use super::arguments;
 use super::cache;
 use super::catalog::{self as graphs, Graph, GraphError};
 use super::changes;
+use super::error::QuestionError;
 use super::reader::{Ask, OpenError, Reader};
 use crate::catalog;
 use crate::key::Key;

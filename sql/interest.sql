@@ -65,6 +65,8 @@ COMMENT ON OPERATOR + (decayed_summary, decayed_summary) IS 'The events of both;
 
 CREATE OPERATOR CLASS decayed_summary_ops DEFAULT FOR TYPE decayed_summary USING hash AS
     OPERATOR 1 = (decayed_summary, decayed_summary), FUNCTION 1 recommend.decayed_summary_hash(decayed_summary), FUNCTION 2 recommend.decayed_summary_hash_extended(decayed_summary, bigint);
+COMMENT ON OPERATOR FAMILY decayed_summary_ops USING hash IS 'Equality of decayed_summary';
+
 COMMENT ON OPERATOR CLASS decayed_summary_ops USING hash IS 'Equality of decayed_summary, for DISTINCT, GROUP BY and hash joins; there is no order';
 
 CREATE FUNCTION recommend.decayed_summary_add(decayed_summary, float8, timestamptz, interval) RETURNS decayed_summary
@@ -249,6 +251,8 @@ COMMENT ON OPERATOR + (interest, interest) IS 'The events of both; they must dec
 
 CREATE OPERATOR CLASS interest_ops DEFAULT FOR TYPE interest USING hash AS
     OPERATOR 1 = (interest, interest), FUNCTION 1 recommend.interest_hash(interest), FUNCTION 2 recommend.interest_hash_extended(interest, bigint);
+COMMENT ON OPERATOR FAMILY interest_ops USING hash IS 'Equality of interest';
+
 COMMENT ON OPERATOR CLASS interest_ops USING hash IS 'Equality of interest, for DISTINCT, GROUP BY and hash joins; there is no order';
 
 CREATE FUNCTION recommend.interest_add(interest, real[], timestamptz, interval) RETURNS interest

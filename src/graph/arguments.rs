@@ -15,7 +15,7 @@ use super::reader::{Ask, OpenError, Reader};
 use crate::arguments::{self};
 use crate::key::{Key, KeyError, KeyType};
 use crate::pg::function::Call;
-use crate::pg::{array, privilege, relation};
+use crate::pg::{privilege, relation};
 
 /// The places of the arguments that questions have in common, where they have them.
 #[derive(Debug, Clone, Copy)]

@@ -1,6 +1,7 @@
 //! Everything that touches Postgres' own memory and functions. `unsafe` lives here and in the files that the
 //! lint list names, nowhere else.
 
+pub mod aggregate;
 pub mod array;
 pub mod clock;
 pub mod column;
@@ -26,4 +27,5 @@ pub mod spi;
 pub mod threads;
 pub mod transaction;
 pub mod varlena;
+pub mod window;
 pub mod worker;

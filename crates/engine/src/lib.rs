@@ -9,6 +9,7 @@ pub mod error;
 pub mod event;
 pub mod fold;
 pub mod graph;
+pub mod interest;
 pub mod packed;
 pub mod recommend;
 pub mod store;

@@ -38,6 +38,11 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
+/// Words at any place, which may lead somewhere.
+fn garbage() -> impl Strategy<Value = Vec<(prop::sample::Index, u64)>> {
+    prop::collection::vec((any::<prop::sample::Index>(), prop_oneof![0u64..12, any::<u64>()]), 0..40)
+}
+
 struct Entry {
     tag: u64,
     value: Vec<u8>,
@@ -142,10 +147,7 @@ proptest! {
     #[test]
     fn garbage_never_panics(
         words in 0usize..1500,
-        rounds in prop::collection::vec(
-            (prop::collection::vec((any::<prop::sample::Index>(), prop_oneof![0u64..12, any::<u64>()]), 0..40), prop::collection::vec(op(), 1..20)),
-            1..6,
-        ),
+        rounds in prop::collection::vec((garbage(), prop::collection::vec(op(), 1..20)), 1..6),
     ) {
         let words = region(words);
         let Some(arena) = Arena::new(&words) else {
@@ -215,6 +217,58 @@ fn a_clock_that_was_set_back_keeps_nothing_longer() {
     assert!(!arena.get(1, 850, &mut out));
     assert!(arena.get(1, 1099, &mut out));
     assert!(!arena.get(1, 1100, &mut out));
+}
+
+/// Every word of a small cache, changed to everything that may lead somewhere.
+#[test]
+fn no_single_word_leads_astray() {
+    let words = region(700);
+    let (arena, mut out) = (Arena::new(&words).expect("large enough"), Vec::new());
+    let bytes: Vec<u8> = (0..1300).map(|place| place as u8).collect();
+    for (key, length) in [(1, 1300), (2, 5), (3, 700)] {
+        assert!(arena.put(key, 1, &bytes[..length], 0, 10 + key as Micros));
+    }
+    let sound: Vec<u64> = words.iter().map(|word| word.load(Relaxed)).collect();
+    for place in 0..words.len() {
+        for wrong in (0..8).chain([u64::MAX]) {
+            let damaged = || {
+                words.iter().zip(&sound).for_each(|(word, &sound)| word.store(sound, Relaxed));
+                words[place].store(wrong, Relaxed);
+            };
+            for key in 0..5 {
+                damaged();
+                arena.get(key, 1, &mut out);
+                damaged();
+                arena.put(key, 1, &bytes, 1, 20);
+                damaged();
+                arena.put(key, 1, &bytes[..10], 11, 20);
+                assert!(arena.put(9, 1, b"value", 1, 20) && arena.get(9, 1, &mut out) && out == b"value");
+            }
+            damaged();
+            arena.hottest(1, 2, 1);
+            damaged();
+            arena.remove_tagged(1);
+            assert!(arena.put(9, 1, b"value", 1, 20) && arena.get(9, 1, &mut out) && out == b"value");
+        }
+    }
+}
+
+#[test]
+fn what_a_reader_finds_broken_is_empty_from_then_on() {
+    let words = region(2000);
+    let (arena, mut out) = (Arena::new(&words).expect("large enough"), Vec::new());
+    assert!(arena.put(1, 0, &[9; 2500], 0, 1));
+    let broken = words.iter().filter(|word| {
+        let sound = word.swap(u64::MAX, Relaxed);
+        let empty = !arena.get(1, 0, &mut out) && arena.stats().entries == 0;
+        word.store(sound, Relaxed);
+        if empty {
+            arena.put(1, 0, &[9; 2500], 0, 1);
+        }
+        empty
+    });
+    // Four of the header, the head of the key's chain, the length, and the links of three blocks.
+    assert_eq!(broken.count(), 8);
 }
 
 /// Readers among themselves, and one writer at a time, as the lock has it: what is read is always a whole value of its key.

@@ -1,6 +1,7 @@
 //! Temporal graphs: `create_graph`, `add_edges`, and the questions that SQL asks of them.
 
 pub mod arguments;
+pub mod cache;
 pub mod catalog;
 pub mod compact;
 pub mod define;

@@ -2,10 +2,11 @@
 //!
 //! The region is a slice of words. All of them are read and written relaxed: a lock of the caller keeps writers from readers and from each
 //! other. Readers, who may be many at a time, copy a value out and note that it was used; writers insert and evict. A value lies in a chain
-//! of blocks of 1 KiB, found by a key of 128 bits. When room is needed, the values that were used longest ago go. That order is kept in a heap
-//! whose keys may lag behind, because readers do not move entries: a key that lags is set right when it comes to the top.
+//! of blocks of 1 KiB, found by a key of 128 bits. When room is needed, the values that were used longest ago go. That order is kept in a
+//! heap whose keys may lag behind, because readers do not move entries: a key that lags is set right when it comes to the top.
 //!
-//! A region that was never written, that a writer left half-written, or that holds anything else, counts as empty; the next writer formats it.
+//! A region that was never written, that a writer left half-written, or that holds anything else, counts as empty; the next writer formats
+//! it.
 
 mod heap;
 mod region;
@@ -75,8 +76,8 @@ impl<'a> Arena<'a> {
         found
     }
 
-    /// Keeps `value` under `key` until `expires_at`, in place of what was there. `tag` names the group that it belongs to. Takes out what is
-    /// over at `now`, and evicts what was used longest ago while there is no room.
+    /// Keeps `value` under `key` until `expires_at`, in place of what was there. `tag` names the group that it belongs to. Takes out what
+    /// is over at `now`, and evicts what was used longest ago while there is no room.
     ///
     /// False when it is not kept: it is longer than a quarter of the region, or over already. A value that takes the place of another
     /// begins with half of the other's uses, so that what is asked for all the time stays known as such.
@@ -126,8 +127,8 @@ impl<'a> Arena<'a> {
         self.region.mark(true);
     }
 
-    /// Up to `n` values of a group that are not over at `now`, those with the most uses first and of equal ones those used last, each with its
-    /// number of uses. Does not count as a use.
+    /// Up to `n` values of a group that are not over at `now`, those with the most uses first and of equal ones those used last, each with
+    /// its number of uses. Does not count as a use.
     pub fn hottest(&self, tag: u64, n: usize, now: Micros) -> Vec<(Vec<u8>, u64)> {
         let hottest = self.read(|region| {
             let mut found = Vec::new();
@@ -178,8 +179,8 @@ impl<'a> Arena<'a> {
         done.ok()
     }
 
-    /// Formats the region if it is not well-formed. It does not count as well-formed while `work` is at it. False when that failed twice, as
-    /// it cannot in an empty region.
+    /// Formats the region if it is not well-formed. It does not count as well-formed while `work` is at it. False when that failed twice,
+    /// as it cannot in an empty region.
     fn write(&self, mut work: impl FnMut(&Region) -> Sound<()>) -> bool {
         if !self.region.is_formatted() {
             self.region.format();

@@ -51,6 +51,7 @@ pgrx::extension_sql_file!("../sql/maintain.sql", name = "maintain", requires = [
 #[pgrx::pg_guard]
 pub extern "C-unwind" fn _PG_init() {
     pg::guc::register();
+    graph::cache::register();
     pg::invalidation::register();
     pg::transaction::register(&backlog::ENDS);
     worker::register_launcher();

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use pgrx::{PgSqlErrorCode, pg_sys};
 
+use super::cache;
 use super::catalog::{self as graphs, Graph, GraphError};
 use super::compact::{self, CompactError};
 use crate::catalog::{self, CatalogError};
@@ -363,6 +364,7 @@ pub fn forget(id: i32) -> Result<()> {
             ddl::unwatched(|| spi::write(&format!("DROP TABLE recommend.nodes_{id}"), &[]))?;
         }
         spi::forget_plans(|sql| sql.contains(&format!("recommend.nodes_{id}")));
+        cache::forget(id);
         catalog::announce_change()?;
         Ok(())
     })?

@@ -22,6 +22,7 @@ pub mod planner;
 pub mod privilege;
 pub mod progress;
 pub mod relation;
+pub mod shmem;
 pub mod snapshot;
 pub mod spi;
 pub mod threads;

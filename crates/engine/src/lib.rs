@@ -4,6 +4,7 @@
 //! [`store::Store`]. The same code serves SQL queries, answers `as_of` questions over an in-memory store, and runs the
 //! accuracy protocols.
 
+pub mod cache;
 pub mod decay;
 pub mod error;
 pub mod event;

@@ -129,6 +129,11 @@ SELECT node, weight FROM neighbors('community', 1, edge_type => 'follows', direc
 SELECT node, round(weight::numeric, 3) AS weight
 FROM neighbors('community', 1, edge_type => 'follows', direction => 'out', as_of => '2026-11-01', half_life => '30 days');
 
+-- Privileges
+CREATE FUNCTION articles_near(person int) RETURNS TABLE (article text, weight float8)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS
+$$ SELECT node, weight FROM k_hop('community', person::text, target_type => 'article') $$;
+
 -- Nothing is left.
 SELECT drop_recommender('reading') \g /dev/null
 SELECT drop_graph('community') \g /dev/null

@@ -77,8 +77,8 @@ impl Kept {
 pub fn pruned(reader: &Reader<'_>, node: Node, request: &Request) -> engine::Result<Subgraph> {
     let budget = Budget { nodes: request.max_nodes, bytes: request.max_bytes };
     let fresh = || reader.ask(|lens| prune(lens, node, request.depth, budget));
-    // In a moving window an edge may go without an event.
-    let Some(live) = reader.live().filter(|_| !reader.has_window()) else { return fresh() };
+    // In a moving window an edge may go without an event; sums of edges with and without time do not decay as one.
+    let Some(live) = reader.live().filter(|_| !reader.has_window() && !mixes_kinds(reader.graph())) else { return fresh() };
     let (graph, generation) = (live.graph, live.state.generation);
     let text = serde_json::to_vec(request).unwrap_or_default();
     let key = key(reader, &text);
@@ -103,6 +103,15 @@ pub fn pruned(reader: &Reader<'_>, node: Node, request: &Request) -> engine::Res
         return Ok(kept.subgraph);
     }
     Ok(subgraph)
+}
+
+/// Whether edges of one type come from sources with time and from sources without.
+fn mixes_kinds(graph: &Graph) -> bool {
+    let kinds = |edge_type: u32| {
+        let of_type = graph.schema.sources.iter().zip(&graph.sources).filter(move |(kind, _)| kind.edge_type == edge_type);
+        of_type.map(|(_, source)| source.is_static())
+    };
+    (0..graph.edge_types.len() as u32).any(|edge_type| kinds(edge_type).any(|first| kinds(edge_type).any(|other| first != other)))
 }
 
 fn ids(nodes: &[Node]) -> Vec<u32> {

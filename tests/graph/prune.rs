@@ -1,29 +1,38 @@
 //! Pruned subgraphs, against a search that looks at every edge of every expanded node; their bytes.
 
 use crate::world::{HALF_LIFE, NOW, World, half_life, world};
-use pg_recommend_engine::graph::{Budget, Edge, Node, Subgraph, prune};
+use pg_recommend_engine::graph::{Budget, Edge, Kinds, Node, Subgraph, prune};
 use proptest::prelude::*;
 
 const NODE: usize = 8;
 const EDGE: usize = 40;
 const EXPANDED: usize = 4;
+const HEAD: usize = 56;
 
 /// A candidate: strength, when its node was expanded, the edge's place there, the hop that it makes, its node, the edge.
 type Candidate = (f64, usize, usize, usize, Node, Edge);
 
 fn naive(world: &World, start: Node, depth: usize, budget: Budget) -> Subgraph {
-    let mut answer = Subgraph { nodes: vec![start], edges: vec![], kept_share: 1.0, expanded: vec![], at: NOW };
-    let (mut candidates, mut size, mut kept, mut all): (Vec<Candidate>, _, _, _) = (Vec::new(), 32 + NODE, 0.0, 0.0);
+    let mut answer =
+        Subgraph { nodes: vec![start], edges: vec![], kept: Kinds::default(), all: Kinds::default(), expanded: vec![], at: NOW };
+    let (mut candidates, mut size, mut all): (Vec<Candidate>, _, _) = (Vec::new(), HEAD + NODE, Kinds::default());
     let mut expand = |node: Node, hop: usize, strength: f64, answer: &mut Subgraph, candidates: &mut Vec<Candidate>, size: &mut usize| {
         if hop >= depth || answer.expanded.contains(&node) || *size + EXPANDED > budget.bytes {
             return;
         }
         *size += EXPANDED;
-        let edges = world.positive(node);
-        let total = world.adjacent(node).1.max(edges.iter().map(|edge| edge.weight).sum());
-        all += total;
+        let mut edges = world.positive(node);
+        let (_, total, timeless) = world.adjacent(node);
+        let sum = |of: bool| {
+            edges.iter().filter(|edge| edge.last_at.is_some() == of).map(|edge| edge.weight).fold(0.0, |sum, weight| sum + weight)
+        };
+        let total = Kinds { decaying: (total - timeless).max(sum(true)), timeless: timeless.max(sum(false)) };
+        all.decaying += total.decaying;
+        all.timeless += total.timeless;
+        let share = |edge: &Edge| edge.weight / total.of(edge);
+        edges.sort_by(|a, b| share(b).total_cmp(&share(a)).then(b.last_at.is_some().cmp(&a.last_at.is_some())).then(a.order(b)));
         let when = answer.expanded.len();
-        let candidate = |(place, edge): (usize, Edge)| (strength * (edge.weight / total), when, place, hop + 1, node, edge);
+        let candidate = |(place, edge): (usize, Edge)| (strength * (edge.weight / total.of(&edge)), when, place, hop + 1, node, edge);
         candidates.extend(edges.into_iter().enumerate().map(candidate));
         answer.expanded.push(node);
     };
@@ -40,16 +49,14 @@ fn naive(world: &World, start: Node, depth: usize, budget: Budget) -> Subgraph {
             break;
         }
         size += more;
-        kept += edge.weight;
+        *answer.kept.of_mut(&edge) += edge.weight;
         answer.edges.push((hop, from, edge));
         if is_new {
             answer.nodes.push(edge.to);
         }
         expand(edge.to, hop, strength, &mut answer, &mut candidates, &mut size);
     }
-    if all > 0.0 {
-        answer.kept_share = kept / all;
-    }
+    answer.all = all;
     answer
 }
 
@@ -68,24 +75,28 @@ proptest! {
             prop_assert_eq!(&found, &naive(&world, start, depth, budget));
             prop_assert!(found.nodes.len() <= budget.nodes.max(1));
             let bytes = found.to_bytes().expect("packs");
-            prop_assert!(bytes.len() <= budget.bytes.max(32 + NODE));
+            prop_assert!(bytes.len() <= budget.bytes.max(HEAD + NODE));
             prop_assert_eq!(Subgraph::from_bytes(&bytes).expect("parses"), found);
         }
     }
 
     #[test]
-    fn kept_weights_decay_as_asked_later(mut world in world(true, 60)) {
-        let start = world.node(0);
-        // Mixed edges decay as a whole: only sources of one kind are asked.
+    fn what_is_kept_is_what_would_be_cut_later(mut world in world(true, 60), budget in budget(), depth in 1usize..4) {
+        let (start, later) = (world.node(0), NOW + 3 * HALF_LIFE);
+        // Mixed edges decay as a whole: only sources of one kind share an edge type.
         world.schema.sources.iter_mut().zip(0..).for_each(|(source, place)| source.edge_type = place);
         world.edge_types = None;
-        let everything = Budget { nodes: usize::MAX, bytes: usize::MAX };
-        let early = world.ask(|lens| prune(lens, start, 2, everything));
+        let early = world.ask(|lens| prune(lens, start, depth, budget));
         let mut read = Subgraph::from_bytes(&early.to_bytes().expect("packs")).expect("parses");
-        read.decay_to(NOW + 3 * HALF_LIFE, half_life());
-        prop_assert_eq!(read.at, NOW + 3 * HALF_LIFE);
-        for ((_, _, late), (_, _, early)) in read.edges.iter().zip(&early.edges) {
-            prop_assert_eq!(late.weight, if early.last_at.is_some() { early.weight / 8.0 } else { early.weight });
+        read.decay_to(later, half_life());
+        let late = world.ask_at(later, |lens| prune(lens, start, depth, budget));
+        prop_assert_eq!(read.at, late.at);
+        prop_assert_eq!((&read.nodes, &read.expanded), (&late.nodes, &late.expanded));
+        prop_assert_eq!(read.edges.len(), late.edges.len());
+        prop_assert!((read.kept_share() - late.kept_share()).abs() < 1e-9);
+        for ((read_hop, read_from, read), (hop, from, edge)) in read.edges.iter().zip(&late.edges) {
+            prop_assert_eq!((read_hop, read_from, read.to, read.edge_type), (hop, from, edge.to, edge.edge_type));
+            prop_assert!((read.weight - edge.weight).abs() <= 1e-9 * edge.weight);
         }
     }
 

@@ -78,9 +78,13 @@ impl World {
 
     /// Asks a question of the graph.
     pub fn ask<T>(&self, question: impl FnOnce(&Lens<'_>) -> pg_recommend_engine::Result<T>) -> T {
+        self.ask_at(NOW, question)
+    }
+
+    pub fn ask_at<T>(&self, now: Micros, question: impl FnOnce(&Lens<'_>) -> pg_recommend_engine::Result<T>) -> T {
         let graph = self.graph();
         let filter = Filter { direction: self.direction, edge_types: self.edge_types.clone(), contexts: self.contexts.clone() };
-        let lens = Lens::new(&graph, &self.schema, half_life(), (NOW, self.since), filter, &|| Ok(()));
+        let lens = Lens::new(&graph, &self.schema, half_life(), (now, self.since), filter, &|| Ok(()));
         question(&lens).expect("memory")
     }
 
@@ -93,10 +97,10 @@ impl World {
         (0..NODES.div_ceil(self.types) * self.types).map(|id| self.node(id)).collect()
     }
 
-    /// The node's edges as the question sees them, by [`Edge::order`], and its decayed strength.
-    pub fn adjacent(&self, node: Node) -> (Vec<Edge>, f64) {
+    /// The node's edges as the question sees them, by [`Edge::order`], its decayed strength, and the part of that without time.
+    pub fn adjacent(&self, node: Node) -> (Vec<Edge>, f64, f64) {
         let mut sums: BTreeMap<(Node, u32), Edge> = BTreeMap::new();
-        let mut total = 0.0;
+        let (mut total, mut timeless) = (0.0, 0.0);
         for (source, relation) in self.relations() {
             if self.schema.ends(relation).0 != node.node_type {
                 continue;
@@ -105,7 +109,9 @@ impl World {
             let mine: Vec<&EdgeEvent> = mine.collect();
             let contexts = self.contexts[relation.source].as_ref();
             if contexts.is_none() {
-                total += mine.iter().map(|event| weight(event)).sum::<f64>();
+                let sum = mine.iter().map(|event| weight(event)).sum::<f64>();
+                total += sum;
+                timeless += if mine.iter().any(|event| event.at == STATIC) { sum } else { 0.0 };
             }
             for to in self.kept(&mine, relation.direction) {
                 let of_pair = mine.iter().filter(|event| event.ends(relation.direction).1 == to);
@@ -122,11 +128,12 @@ impl World {
                 edge.count += seen.len() as u64;
                 edge.last_at = edge.last_at.max((newest != STATIC).then_some(newest));
                 total += if contexts.is_some() { gain } else { 0.0 };
+                timeless += if contexts.is_some() && newest == STATIC { gain } else { 0.0 };
             }
         }
         let mut edges: Vec<Edge> = sums.into_values().collect();
         edges.sort_by(Edge::order);
-        (edges, total)
+        (edges, total, timeless)
     }
 
     /// The node's positive edges, heaviest first.

@@ -55,7 +55,7 @@ fn push(rows: &mut RowSet, names: &Names<'_>, subgraph: &Subgraph) -> Result<()>
             float8(edge.weight),
             bigint(edge.count),
             time(edge.last_at),
-            float8(subgraph.kept_share),
+            float8(subgraph.kept_share()),
         ]);
     }
     Ok(())

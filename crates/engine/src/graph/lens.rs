@@ -49,6 +49,8 @@ pub struct Adjacent {
     pub edges: Vec<Edge>,
     /// The decayed weight of all the node's events, those beyond the cut too; with a filter by context, of the edges that are left.
     pub total: f64,
+    /// The part of it that has no time and does not decay.
+    pub timeless: f64,
 }
 
 impl Adjacent {
@@ -190,7 +192,9 @@ impl<'a> Lens<'a> {
                 None => adjacent.edges.push(edge),
             }
         }
-        adjacent.total += if contexts.is_some() { sum } else { view.header.total.get() * loss };
+        let total = if contexts.is_some() { sum } else { view.header.total.get() * loss };
+        adjacent.total += total;
+        adjacent.timeless += if view.is_static() { total } else { 0.0 };
         Ok(())
     }
 

@@ -30,7 +30,7 @@ pub use paths::{Path, paths};
 pub use prune::{Budget, prune};
 pub use random_walk::{Visited, WALKERS, Walk, random_walk};
 pub use similarity::{Common, adamic_adar, common_neighbors};
-pub use subgraph::Subgraph;
+pub use subgraph::{Kinds, Subgraph};
 
 use crate::error::Result;
 use crate::packed::EdgesView;

@@ -1,7 +1,7 @@
 //! The strongest part of a node's surroundings.
 
 use super::subgraph::packed_size;
-use super::{Adjacent, Edge, Lens, Node, NodeId, Subgraph};
+use super::{Adjacent, Edge, Kinds, Lens, Node, NodeId, Subgraph};
 use crate::error::Result;
 use rustc_hash::FxHashMap;
 use std::cmp::Ordering;
@@ -28,17 +28,25 @@ pub struct Budget {
 
 /// The strongest edges within `depth` hops of `start`, as many as the budget allows; the start is there in any case.
 ///
-/// The *share* of an edge is the part of its node's decayed weight that it has: of [`Adjacent::total`], or of the sum of the positive edges
-/// where negative events made that greater. The strength of a node is the product of the shares along the path by which it was
+/// The *share* of an edge is the part that it has of its node's decayed weight, edges that decay and edges without time apart: so it stays
+/// the same as time passes. The weight is that of [`Adjacent::total`], or the sum of the positive edges where negative events made that
+/// greater. The strength of a node is the product of the shares along the path by which it was
 /// expanded, the strength of an edge is its node's times its share. Only positive edges count. Always the strongest edge of
-/// all expanded nodes is taken next (then that of the node expanded first, then by [`Edge::order`]): it is kept if its end is in the
+/// all expanded nodes is taken next (then that of the node expanded first, then one that decays, then by [`Edge::order`]): it is kept if its end is in the
 /// subgraph or the budget has room for one more node, and its end is expanded if it was not yet and the edge makes less than `depth` hops.
 /// The first edge for which bytes are lacking ends the search.
 ///
 /// Reading in batches changes nothing of this: with a node that must be expanded, those are read that the strongest edges lead to. An
 /// error is the graph's own, or the interrupt's.
 pub fn prune(lens: &Lens<'_>, start: Node, depth: usize, budget: Budget) -> Result<Subgraph> {
-    let subgraph = Subgraph { nodes: vec![start], edges: Vec::new(), kept_share: 1.0, expanded: Vec::new(), at: lens.now };
+    let subgraph = Subgraph {
+        nodes: vec![start],
+        edges: Vec::new(),
+        kept: Kinds::default(),
+        all: Kinds::default(),
+        expanded: Vec::new(),
+        at: lens.now,
+    };
     let mut pruning = Pruning {
         subgraph,
         depth,
@@ -52,7 +60,6 @@ pub fn prune(lens: &Lens<'_>, start: Node, depth: usize, budget: Budget) -> Resu
     if depth > 0 && pruning.has_room(0, 0, 1) {
         pruning.expand(lens, start, 0, 1.0)?;
     }
-    let mut kept = 0.0;
     let mut taken = 0;
     while let Some(head) = pruning.take() {
         taken += 1;
@@ -69,7 +76,7 @@ pub fn prune(lens: &Lens<'_>, start: Node, depth: usize, budget: Budget) -> Resu
             break;
         }
         pruning.subgraph.edges.push((hop, from, edge));
-        kept += edge.weight;
+        *pruning.subgraph.kept.of_mut(&edge) += edge.weight;
         if is_new {
             pruning.subgraph.nodes.push(edge.to);
             pruning.met.insert(edge.to.id, false);
@@ -82,9 +89,9 @@ pub fn prune(lens: &Lens<'_>, start: Node, depth: usize, budget: Budget) -> Resu
             pruning.expand(lens, edge.to, hop, head.strength)?;
         }
     }
-    let all: f64 = pruning.open.iter().map(|open| open.total).sum();
-    if all > 0.0 {
-        pruning.subgraph.kept_share = (kept / all).min(1.0);
+    for open in &pruning.open {
+        pruning.subgraph.all.decaying += open.total.decaying;
+        pruning.subgraph.all.timeless += open.total.timeless;
     }
     Ok(pruning.subgraph)
 }
@@ -95,8 +102,8 @@ struct Open {
     hop: usize,
     strength: f64,
     /// What shares are parts of.
-    total: f64,
-    /// Its positive edges by [`Edge::order`].
+    total: Kinds,
+    /// Its positive edges, those of the greatest shares first.
     edges: Vec<Edge>,
 }
 
@@ -186,11 +193,21 @@ impl Pruning {
         self.subgraph.expanded.push(node);
         let mut adjacent = self.rows.remove(&node.id).unwrap_or_default();
         adjacent.heaviest(usize::MAX);
-        let positive: f64 = adjacent.edges.iter().map(|edge| edge.weight).sum();
+        let mut positive = Kinds::default();
+        adjacent.edges.iter().for_each(|edge| *positive.of_mut(edge) += edge.weight);
+        let total = Kinds {
+            decaying: (adjacent.total - adjacent.timeless).max(positive.decaying),
+            timeless: adjacent.timeless.max(positive.timeless),
+        };
+        if positive.decaying > 0.0 && positive.timeless > 0.0 {
+            let share = |edge: &Edge| edge.weight / total.of(edge);
+            let kind = |edge: &Edge| edge.last_at.is_none();
+            adjacent.edges.sort_by(|a, b| share(b).total_cmp(&share(a)).then(kind(a).cmp(&kind(b))).then(a.order(b)));
+        }
         if self.is_full() {
             adjacent.edges.retain(|edge| self.met.contains_key(&edge.to.id));
         }
-        self.open.push(Open { node, hop, strength, total: adjacent.total.max(positive), edges: adjacent.edges });
+        self.open.push(Open { node, hop, strength, total, edges: adjacent.edges });
         self.heads.extend(head_of(&self.open, self.open.len() - 1, 0));
         Ok(())
     }
@@ -227,5 +244,5 @@ impl Pruning {
 fn head_of(all: &[Open], open: usize, place: usize) -> Option<Head> {
     let from = &all[open];
     let edge = from.edges.get(place)?;
-    Some(Head { strength: from.strength * (edge.weight / from.total), open, place })
+    Some(Head { strength: from.strength * (edge.weight / from.total.of(edge)), open, place })
 }

@@ -19,12 +19,48 @@ pub struct Subgraph {
     pub nodes: Vec<Node>,
     /// The edges in the order in which they were kept: the hop that following it makes, the node where it starts, and the edge.
     pub edges: Vec<(usize, Node, Edge)>,
-    /// The part of the weight of the expanded nodes' edges that was kept, in 0..=1.
-    pub kept_share: f64,
+    /// The weight of the edges.
+    pub kept: Kinds,
+    /// The weight of all edges of the expanded nodes.
+    pub all: Kinds,
     /// The nodes whose edges were looked at, in that order.
     pub expanded: Vec<Node>,
     /// The time that the weights are decayed to.
     pub at: Micros,
+}
+
+/// Weights of edges that decay, and of edges without time.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Kinds {
+    /// Of those that decay.
+    pub decaying: f64,
+    /// Of those without time.
+    pub timeless: f64,
+}
+
+impl Kinds {
+    /// The weight of edges of the kind that `edge` is of.
+    pub fn of(&self, edge: &Edge) -> f64 {
+        if edge.last_at.is_some() { self.decaying } else { self.timeless }
+    }
+
+    /// The same, to be changed.
+    pub fn of_mut(&mut self, edge: &Edge) -> &mut f64 {
+        if edge.last_at.is_some() { &mut self.decaying } else { &mut self.timeless }
+    }
+
+    fn pack(&self) -> [F64; 2] {
+        [self.decaying.into(), self.timeless.into()]
+    }
+
+    fn unpack(packed: [F64; 2]) -> Result<Self> {
+        let [decaying, timeless] = packed.map(F64::get);
+        let is_sound = |weight: f64| weight.is_finite() && weight >= 0.0;
+        match is_sound(decaying) && is_sound(timeless) {
+            true => Ok(Self { decaying, timeless }),
+            false => Err(Error::Corrupt(format!("weights of {decaying} and {timeless}"))),
+        }
+    }
 }
 
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
@@ -36,7 +72,8 @@ struct Header {
     edges: U32,
     expanded: U32,
     at: I64,
-    kept_share: F64,
+    kept: [F64; 2],
+    all: [F64; 2],
 }
 
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
@@ -66,16 +103,24 @@ pub(super) fn packed_size(nodes: usize, edges: usize, expanded: usize) -> usize 
 
 impl Subgraph {
     /// Decays the weights to `now` instead, by the half-life that they were decayed by before. Edges without time stay as they are; one that
-    /// sums up sources with and without time decays as a whole. The kept share stays that of the cutting.
+    /// sums up sources with and without time decays as a whole.
     pub fn decay_to(&mut self, now: Micros, half_life: HalfLife) {
         let factor = (-half_life.between(self.at, now)).exp2();
         for (_, _, edge) in self.edges.iter_mut().filter(|(_, _, edge)| edge.last_at.is_some()) {
             edge.weight *= factor;
         }
+        self.kept.decaying *= factor;
+        self.all.decaying *= factor;
         self.at = now;
     }
 
-    /// The subgraph as bytes: a header of 32, 8 for each node, 40 for each edge and 4 for each expanded node, little-endian. The weights
+    /// The part of the weight of the expanded nodes' edges that was kept, in 0..=1; 1 where there was none.
+    pub fn kept_share(&self) -> f64 {
+        let all = self.all.decaying + self.all.timeless;
+        if all > 0.0 { ((self.kept.decaying + self.kept.timeless) / all).min(1.0) } else { 1.0 }
+    }
+
+    /// The subgraph as bytes: a header of 56, 8 for each node, 40 for each edge and 4 for each expanded node, little-endian. The weights
     /// are those at the time that is kept with them, so that [`Subgraph::decay_to`] makes them right at any other time.
     ///
     /// Ends of edges and expanded nodes that are not among the nodes are an [`Error::Corrupt`].
@@ -92,7 +137,8 @@ impl Subgraph {
             edges: (self.edges.len() as u32).into(),
             expanded: (self.expanded.len() as u32).into(),
             at: self.at.into(),
-            kept_share: self.kept_share.into(),
+            kept: self.kept.pack(),
+            all: self.all.pack(),
         };
         let mut bytes = Vec::with_capacity(packed_size(self.nodes.len(), self.edges.len(), self.expanded.len()));
         bytes.extend_from_slice(header.as_bytes());
@@ -143,12 +189,9 @@ impl Subgraph {
             let read = Edge { to: node(edge.to)?, edge_type: edge.edge_type.get(), weight, count: edge.count.get(), last_at };
             Ok((edge.hop.get() as usize, node(edge.from)?, read))
         };
-        let kept_share = header.kept_share.get();
-        if !(0.0..=1.0).contains(&kept_share) {
-            return Err(Error::Corrupt(format!("a kept share of {kept_share}")));
-        }
         let edges = packed_edges.iter().map(edge).collect::<Result<_>>()?;
         let expanded = expanded.iter().map(|place| node(*place)).collect::<Result<_>>()?;
-        Ok(Self { edges, expanded, nodes, kept_share, at: header.at.get() })
+        let (kept, all) = (Kinds::unpack(header.kept)?, Kinds::unpack(header.all)?);
+        Ok(Self { edges, expanded, nodes, kept, all, at: header.at.get() })
     }
 }

@@ -173,10 +173,14 @@ impl<'a> Region<'a> {
         let (mut block, mut payload, mut rest) = (self.block(first)?, FIRST_PAYLOAD, value);
         loop {
             let (now, later) = rest.split_at(rest.len().min((BLOCK_WORDS - payload) * 8));
-            for (word, bytes) in block[payload..].iter().zip(now.chunks(8)) {
-                let mut whole = [0; 8];
-                whole[..bytes.len()].copy_from_slice(bytes);
-                word.store(u64::from_ne_bytes(whole), Relaxed);
+            let (full, part) = now.as_chunks();
+            for (word, bytes) in block[payload..].iter().zip(full) {
+                word.store(u64::from_ne_bytes(*bytes), Relaxed);
+            }
+            if !part.is_empty() {
+                let mut last = [0; 8];
+                last[..part.len()].copy_from_slice(part);
+                block[payload + full.len()].store(u64::from_ne_bytes(last), Relaxed);
             }
             if later.is_empty() {
                 block[NEXT].store(0, Relaxed);
@@ -192,14 +196,14 @@ impl<'a> Region<'a> {
     pub fn load(&self, first: usize, out: &mut Vec<u8>) -> Sound<()> {
         let mut left = self.length(first)?;
         let (mut block, mut payload) = (self.block(first)?, FIRST_PAYLOAD);
-        out.reserve(left.next_multiple_of(8));
+        out.reserve(left);
+        let mut bytes = [[0; 8]; BLOCK_WORDS];
         loop {
             let here = left.min((BLOCK_WORDS - payload) * 8);
-            for word in &block[payload..payload + here.div_ceil(8)] {
-                out.extend_from_slice(&word.load(Relaxed).to_ne_bytes());
+            for (bytes, word) in bytes.iter_mut().zip(&block[payload..payload + here.div_ceil(8)]) {
+                *bytes = word.load(Relaxed).to_ne_bytes();
             }
-            // A last word that is not full.
-            out.truncate(out.len() - (here.next_multiple_of(8) - here));
+            out.extend_from_slice(&bytes.as_flattened()[..here]);
             left -= here;
             if left == 0 {
                 return Ok(());

@@ -5,191 +5,17 @@ use std::rc::Rc;
 use engine::Micros;
 use engine::decay::HalfLife;
 use engine::graph::{Direction, Filter};
-use pgrx::{PgSqlErrorCode, pg_sys};
+use pgrx::pg_sys;
 
-use super::catalog::{self as graphs, Graph, GraphError};
+use super::catalog::{self as graphs, Graph};
+use super::error::{QuestionError, Result};
 use super::events::Asked;
 use super::nodes::TypedKey;
 use super::reader::{Ask, OpenError, Reader};
-use crate::arguments::{self, ArgumentError};
+use crate::arguments::{self};
 use crate::key::{Key, KeyError, KeyType};
-use crate::pg::error::SqlError;
-use crate::pg::function::{Call, CallError};
-use crate::pg::spi::SpiError;
-use crate::pg::{array, privilege, relation};
-
-/// What can go wrong in a question.
-#[derive(Debug, thiserror::Error)]
-pub enum QuestionError {
-    /// The caller may not read a table of the graph.
-    #[error("permission denied for table {table}")]
-    Denied {
-        /// The table.
-        table: String,
-        /// The graph.
-        graph: String,
-    },
-    /// A table shows the caller some of its rows only.
-    #[error("row level security of table {table} applies to the current user")]
-    RowSecurity {
-        /// The table.
-        table: String,
-    },
-    /// A node type that the graph does not have.
-    #[error("graph \"{graph}\" has no node type \"{name}\"")]
-    NodeType {
-        /// The graph.
-        graph: String,
-        /// What was asked for.
-        name: String,
-        /// What it has.
-        existing: Vec<String>,
-    },
-    /// A graph without edges.
-    #[error("graph \"{0}\" has no edges yet")]
-    Empty(String),
-    /// An edge type that the graph does not have.
-    #[error("graph \"{graph}\" has no edge type \"{name}\"")]
-    EdgeType {
-        /// The graph.
-        graph: String,
-        /// What was asked for.
-        name: String,
-        /// What it has.
-        existing: Vec<String>,
-    },
-    /// A context column that no table of the graph has.
-    #[error("graph \"{graph}\" has no context column \"{name}\"")]
-    ContextColumn {
-        /// The graph.
-        graph: String,
-        /// What was asked for.
-        name: String,
-        /// What it has.
-        existing: Vec<String>,
-    },
-    /// No direction.
-    #[error("invalid direction: \"{0}\"")]
-    Direction(String),
-    /// A node of another type of keys than the node type's.
-    #[error("nodes of type \"{name}\" have keys of type {expected}, not {given}")]
-    KeyType {
-        /// The node type.
-        name: String,
-        /// Its keys' type.
-        expected: &'static str,
-        /// The argument's.
-        given: String,
-    },
-    /// A node in an answer whose key does not fit the type of the argument.
-    #[error("a node of type \"{name}\" has a key of type {found}, which a result of type {expected} cannot hold")]
-    ResultType {
-        /// The node type.
-        name: String,
-        /// Its keys' type.
-        found: &'static str,
-        /// The result column's type.
-        expected: String,
-    },
-    /// A number that is out of range.
-    #[error("{argument} must be {allowed}, but is {given}")]
-    Range {
-        /// The argument.
-        argument: &'static str,
-        /// What it may be.
-        allowed: String,
-        /// What it is.
-        given: String,
-    },
-    /// A table that cannot take embeddings.
-    #[error("table {0} cannot take embeddings")]
-    IntoTable(String),
-    /// A statement.
-    #[error(transparent)]
-    Spi(#[from] SpiError),
-    /// The engine, or the rows under it.
-    #[error("could not read graph \"{graph}\": {source}")]
-    Engine {
-        /// The graph.
-        graph: String,
-        /// What happened.
-        source: engine::Error,
-    },
-    /// The graph.
-    #[error(transparent)]
-    Graph(#[from] GraphError),
-    /// An argument.
-    #[error(transparent)]
-    Argument(#[from] ArgumentError),
-    /// A key.
-    #[error(transparent)]
-    Key(#[from] KeyError),
-    /// The call itself.
-    #[error(transparent)]
-    Call(#[from] CallError),
-}
-
-impl SqlError for QuestionError {
-    fn sqlstate(&self) -> PgSqlErrorCode {
-        match self {
-            Self::Denied { .. } | Self::RowSecurity { .. } => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
-            Self::Empty(_) => PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-            Self::NodeType { .. } | Self::EdgeType { .. } => PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
-            Self::ContextColumn { .. } | Self::Direction(_) | Self::Range { .. } => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
-            Self::KeyType { .. } | Self::ResultType { .. } | Self::IntoTable(_) => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
-            Self::Engine { .. } => PgSqlErrorCode::ERRCODE_DATA_CORRUPTED,
-            Self::Spi(error) => error.sqlstate(),
-            Self::Graph(error) => error.sqlstate(),
-            Self::Argument(error) => error.sqlstate(),
-            Self::Key(error) => error.sqlstate(),
-            Self::Call(error) => error.sqlstate(),
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        let list = |what: &str, existing: &[String]| match existing {
-            [] => format!("It has no {what} at all."),
-            existing => format!("It has: {}.", existing.join(", ")),
-        };
-        Some(match self {
-            Self::Denied { table, graph } => {
-                format!(
-                    "Graph \"{graph}\" is made from {table}: GRANT SELECT on its tracked columns, or wrap the call in a SECURITY DEFINER function."
-                )
-            }
-            Self::RowSecurity { .. } => {
-                "The graph is made from all rows: wrap the call in a SECURITY DEFINER function of a role that the policies do not apply to."
-                    .into()
-            }
-            Self::NodeType { existing, .. } => list("nodes", existing),
-            Self::Empty(graph) => format!("Name a table of edges: SELECT add_edges('{graph}', ...)."),
-            Self::EdgeType { existing, .. } => list("edges", existing),
-            Self::ContextColumn { existing, .. } => list("context columns", existing),
-            Self::Direction(_) => "Say 'out' for edges that start at the node, 'in' for those that end there, or 'both'.".into(),
-            Self::KeyType { expected, .. } => format!("Cast the node: ...::{expected}, or give it as text; or name its node_type."),
-            Self::ResultType { .. } => "Give the node as text (...::text): all keys come back as text then.".into(),
-            Self::IntoTable(_) => "It needs columns node_type text, node of type text or of the keys', and embedding real[].".into(),
-            Self::Spi(error) => return error.hint(),
-            Self::Range { .. } => "Leave it out for the default.".into(),
-            Self::Engine { graph, .. } => format!("Make its edges anew: SELECT rebuild_graph('{graph}')."),
-            Self::Graph(error) => return error.hint(),
-            Self::Argument(error) => return error.hint(),
-            Self::Key(error) => return error.hint(),
-            Self::Call(error) => return error.hint(),
-        })
-    }
-
-    fn detail(&self) -> Option<String> {
-        match self {
-            Self::Graph(error) => error.detail(),
-            Self::Spi(error) => error.detail(),
-            _ => None,
-        }
-    }
-}
-
-/// The module's result.
-pub type Result<T> = std::result::Result<T, QuestionError>;
+use crate::pg::function::Call;
+use crate::pg::{privilege, relation};
 
 /// The places of the arguments that questions have in common, where they have them.
 #[derive(Debug, Clone, Copy)]
@@ -219,9 +45,9 @@ impl<'a> Arguments<'a> {
 
     /// Opens the graph for the question that the arguments at `places` ask, after a check of the caller's privileges.
     pub fn reader(&self, places: &Places) -> Result<Reader<'_>> {
-        let edge_types = self.edge_types(places.direction + 1)?;
+        let edge_types = self.edge_type_names(places.direction + 1).map(|names| edge_types(&self.graph, &names)).transpose()?;
         let filter = Filter { direction: self.direction(places.direction)?, edge_types, contexts: Vec::new() };
-        let contexts = self.contexts(places.direction + 2)?;
+        let contexts = contexts(&self.graph, &arguments::context(self.call, places.direction + 2)?)?;
         self.open_reader(places.as_of, places.half_life, filter, contexts)
     }
 
@@ -250,43 +76,15 @@ impl<'a> Arguments<'a> {
     }
 
     fn direction(&self, place: usize) -> Result<Option<Direction>> {
-        match self.call.arg::<String>(place).as_deref() {
-            None | Some("both") => Ok(None),
-            Some("out") => Ok(Some(Direction::Out)),
-            Some("in") => Ok(Some(Direction::In)),
-            Some(other) => Err(QuestionError::Direction(other.to_owned())),
-        }
+        direction(self.call.arg::<String>(place).as_deref())
     }
 
-    /// One edge type, or an array of them.
-    fn edge_types(&self, place: usize) -> Result<Option<Vec<u32>>> {
-        let names = match self.call.arg_type(place) {
+    /// The names of the edge types that are asked for: one, or an array.
+    pub fn edge_type_names(&self, place: usize) -> Option<Vec<String>> {
+        match self.call.arg_type(place) {
             pg_sys::TEXTARRAYOID => self.call.arg::<Vec<Option<String>>>(place).map(|names| names.into_iter().flatten().collect()),
             _ => self.call.arg::<String>(place).map(|name| vec![name]),
-        };
-        let known = &self.graph.edge_types;
-        let number = |name: String| match known.iter().position(|other| *other == name) {
-            Some(number) => Ok(number as u32),
-            None => Err(QuestionError::EdgeType { graph: self.graph.name.clone(), name, existing: known.clone() }),
-        };
-        names.map(|names: Vec<String>| names.into_iter().map(number).collect()).transpose()
-    }
-
-    /// The values of context columns that are asked for, by source. A source without one of the columns is not filtered.
-    fn contexts(&self, place: usize) -> Result<Vec<Option<Asked>>> {
-        let asked = arguments::context(self.call, place)?;
-        let sources = &self.graph.sources;
-        if let Some((name, _)) = asked.iter().find(|(name, _)| !sources.iter().any(|source| source.feed.context.contains(name))) {
-            let mut existing: Vec<String> = sources.iter().flat_map(|source| source.feed.context.iter().cloned()).collect();
-            existing.sort();
-            existing.dedup();
-            return Err(QuestionError::ContextColumn { graph: self.graph.name.clone(), name: name.clone(), existing });
         }
-        let of_source = |columns: &Vec<String>| {
-            let places = asked.iter().map(|(name, value)| Some((columns.iter().position(|column| column == name)?, value.clone())));
-            places.collect::<Option<Asked>>().filter(|asked| !asked.is_empty())
-        };
-        Ok(sources.iter().map(|source| of_source(&source.feed.context)).collect())
     }
 
     /// A node type by its name; the graph's first one for NULL.
@@ -314,12 +112,8 @@ impl<'a> Arguments<'a> {
     }
 
     /// The nodes of an array; NULL elements are left out.
-    #[allow(unsafe_code)]
     pub fn nodes(&self, place: usize, node_type: u32) -> Result<Vec<TypedKey>> {
-        let element = array::element_type(self.call.arg_type(place));
-        let Some(datum) = self.call.datum(place) else { return Ok(Vec::new()) };
-        // SAFETY: the argument is an array of `element`s, as its type says.
-        let elements = unsafe { array::elements(datum, element) };
+        let (element, elements) = self.call.elements(place);
         elements.into_iter().flatten().map(|datum| self.typed(datum, element, node_type)).collect()
     }
 
@@ -399,4 +193,40 @@ impl<'a> Arguments<'a> {
     pub fn failure(&self, source: engine::Error) -> QuestionError {
         QuestionError::Engine { graph: self.graph.name.clone(), source }
     }
+}
+
+/// A direction by its name; `None` is both.
+pub fn direction(name: Option<&str>) -> Result<Option<Direction>> {
+    match name {
+        None | Some("both") => Ok(None),
+        Some("out") => Ok(Some(Direction::Out)),
+        Some("in") => Ok(Some(Direction::In)),
+        Some(other) => Err(QuestionError::Direction(other.to_owned())),
+    }
+}
+
+/// The numbers of edge types.
+pub fn edge_types(graph: &Graph, names: &[String]) -> Result<Vec<u32>> {
+    let known = &graph.edge_types;
+    let number = |name: &String| match known.iter().position(|other| other == name) {
+        Some(number) => Ok(number as u32),
+        None => Err(QuestionError::EdgeType { graph: graph.name.clone(), name: name.clone(), existing: known.clone() }),
+    };
+    names.iter().map(number).collect()
+}
+
+/// The values of context columns that are asked for, by source. A source without one of the columns is not filtered.
+pub fn contexts(graph: &Graph, asked: &[(String, String)]) -> Result<Vec<Option<Asked>>> {
+    let sources = &graph.sources;
+    if let Some((name, _)) = asked.iter().find(|(name, _)| !sources.iter().any(|source| source.feed.context.contains(name))) {
+        let mut existing: Vec<String> = sources.iter().flat_map(|source| source.feed.context.iter().cloned()).collect();
+        existing.sort();
+        existing.dedup();
+        return Err(QuestionError::ContextColumn { graph: graph.name.clone(), name: name.clone(), existing });
+    }
+    let of_source = |columns: &Vec<String>| {
+        let places = asked.iter().map(|(name, value)| Some((columns.iter().position(|column| column == name)?, value.clone())));
+        places.collect::<Option<Asked>>().filter(|asked| !asked.is_empty())
+    };
+    Ok(sources.iter().map(|source| of_source(&source.feed.context)).collect())
 }

@@ -1,7 +1,7 @@
 //! One graph, opened for one question.
 
 use engine::decay::HalfLife;
-use engine::graph::{Filter, Graph as EngineGraph, Lens, Node, NodeId};
+use engine::graph::{Direction, Filter, Graph as EngineGraph, Lens, Node, NodeId};
 use engine::packed::Landmark;
 use engine::{ContextId, Micros, Result};
 use rustc_hash::FxHashSet;
@@ -9,7 +9,7 @@ use rustc_hash::FxHashSet;
 use super::catalog::{Graph, GraphError};
 use super::delta::GraphDelta;
 use super::events::{Asked, EventGraph, MATCHING};
-use super::nodes::{self, TypedKey};
+use super::nodes::{self, FIRST_PAST, FIRST_UNPACKED, TypedKey};
 use super::rows::{GraphState, LiveGraph};
 use crate::numbers::{ContextValues, matching_contexts};
 use crate::pg::{clock, guc, interrupt};
@@ -52,7 +52,6 @@ pub struct Reader<'a> {
     source: Option<Source<'a>>,
 }
 
-#[expect(clippy::large_enum_variant, reason = "one on the stack of a call")]
 enum Source<'a> {
     /// Packed edges and the deltas.
     Live(LiveGraph<'a>),
@@ -88,6 +87,34 @@ impl<'a> Reader<'a> {
         Ok(Self { graph, now, half_life, since, filter, source: Some(source) })
     }
 
+    /// The graph.
+    pub fn graph(&self) -> &'a Graph {
+        self.graph
+    }
+
+    /// The packed edges and the deltas, where the question is answered from these.
+    pub fn live(&self) -> Option<&LiveGraph<'a>> {
+        match &self.source {
+            Some(Source::Live(live)) => Some(live),
+            _ => None,
+        }
+    }
+
+    /// Whether edges go as time passes.
+    pub fn has_window(&self) -> bool {
+        self.since != i64::MIN
+    }
+
+    /// Whether the deltas change the edges of one of `nodes`, or it is in a delta only.
+    pub fn is_unpacked(&self, nodes: &[Node]) -> bool {
+        let Some(live) = self.live() else { return true };
+        let deltas: Vec<_> = (0..self.graph.sources.len()).filter_map(|place| live.delta.changes(place)).collect();
+        let touched = |id| {
+            deltas.iter().any(|changes| changes.rows(Direction::Out).contains_key(&id) || changes.rows(Direction::In).contains_key(&id))
+        };
+        nodes.iter().any(|node| node.id >= FIRST_UNPACKED || touched(node.id))
+    }
+
     /// Asks the engine.
     pub fn ask<T>(&self, question: impl FnOnce(&Lens<'_>) -> Result<T>) -> Result<T> {
         let graph: &dyn EngineGraph = match &self.source {
@@ -109,7 +136,12 @@ impl<'a> Reader<'a> {
             Some(Source::Events(events)) => Some(events.number(key)?),
             None => None,
         };
-        Ok(id.map(|id| Node { id, node_type: key.0 }))
+        let node = id.map(|id| Node { id, node_type: key.0 });
+        match node {
+            // A key that is not stored is a node where it has an edge.
+            Some(node) if node.id >= FIRST_PAST && self.ask(|lens| lens.adjacent(node))?.edges.is_empty() => Ok(None),
+            node => Ok(node),
+        }
     }
 
     /// All nodes of the graph with their keys, in the order of their numbers.

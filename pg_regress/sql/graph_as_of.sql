@@ -143,6 +143,12 @@ SELECT recommend.maintain('g') > 0;
 FETCH 1 FROM c;
 SELECT count(*) FROM neighbors('g', 2, edge_type => 'follows') WHERE node = 40;
 ROLLBACK;
+-- After TRUNCATE contexts are new, though called as those before.
+TRUNCATE follows;
+INSERT INTO follows VALUES (1, 2, '2020-01-02', 1, 'ios'), (1, 3, '2020-01-03', 1, 'web'), (1, 4, '2020-01-03', 1, 'new');
+SELECT d, edges > 0 AS any_edges, different FROM unnest('{ios,web,new,tv}'::text[]) d, compare('2020-02-01', NULL, d);
+SELECT recommend.maintain('g') > 0;
+SELECT d, edges > 0 AS any_edges, different FROM unnest('{ios,web,new,tv}'::text[]) d, compare('2020-02-01', NULL, d);
 SELECT drop_graph('g'), drop_graph('then');
 SET client_min_messages = warning;
 DROP SCHEMA graph_as_of CASCADE;

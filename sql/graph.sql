@@ -126,7 +126,7 @@ RETURNS TABLE (hop int, from_node anyelement, from_type text, to_node anyelement
                count bigint, last_at timestamptz, kept_share float8)
 LANGUAGE c STABLE PARALLEL SAFE COST 10000 ROWS 1000 AS 'MODULE_PATHNAME', 'graph_prune_subgraph';
 COMMENT ON FUNCTION prune_subgraph(text, anyelement, text, int, int, int, text, text[], jsonb, timestamptz, interval, interval) IS
-    'The strongest edges within depth hops of a node, up to max_nodes nodes and max_bytes bytes in packed form. kept_share is the part of the decayed weight of all nodes whose edges were looked at that the edges kept have';
+    'The strongest edges within depth hops of a node, by the part that they have of their nodes'' decayed weights, edges without time apart, up to max_nodes nodes and max_bytes bytes in packed form. kept_share is the part of the decayed weight of all nodes whose edges were looked at that the edges kept have';
 
 CREATE FUNCTION node_embedding(
     graph text, node anyelement, node_type text DEFAULT NULL, dims int DEFAULT 128, layers int DEFAULT 2, fan_out int DEFAULT 32,

@@ -158,14 +158,17 @@ pub fn held(name: &str) -> Result<Rc<Graph>, GraphError> {
 
 /// The graph of that name.
 pub fn by_name(name: &str) -> Result<Rc<Graph>, GraphError> {
-    let existing = names()?;
-    let Some((id, _)) = existing.iter().find(|(_, other)| other == name) else {
-        return Err(GraphError::Unknown { name: name.to_owned(), existing: existing.into_iter().map(|(_, other)| other).collect() });
-    };
-    match by_id(*id) {
-        // Dropped while its relations were looked up.
-        Err(GraphError::Damaged { .. } | GraphError::UnknownId(_)) if !names()?.iter().any(|(other, _)| other == id) => by_name(name),
-        found => found,
+    loop {
+        let generation = fresh_cache();
+        let existing = names()?;
+        let Some((id, _)) = existing.iter().find(|(_, other)| other == name) else {
+            return Err(GraphError::Unknown { name: name.to_owned(), existing: existing.into_iter().map(|(_, other)| other).collect() });
+        };
+        match by_id(*id) {
+            // Dropped or changed while its relations were looked up.
+            Err(GraphError::Damaged { .. } | GraphError::UnknownId(_)) if fresh_cache() != generation => {}
+            found => return found,
+        }
     }
 }
 

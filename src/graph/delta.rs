@@ -218,20 +218,22 @@ impl GraphDelta {
             if met_again < before {
                 return Ok(false);
             }
-            if !new.is_empty() && !self.add(graph, place, new, states[place].newest_at)? {
+            if !new.is_empty() && !self.add(graph, place, new, &states[place])? {
                 return Ok(false);
             }
         }
         Ok(true)
     }
 
-    fn add(&mut self, graph: &Graph, place: usize, new: Vec<Met>, stored_newest: Option<Micros>) -> Result<bool> {
-        let (refresh, source) = (self.refreshes, &graph.sources[place]);
+    fn add(&mut self, graph: &Graph, place: usize, new: Vec<Met>, state: &SourceState) -> Result<bool> {
+        let refresh = self.refreshes;
+        // Contexts that TRUNCATE has made void have no numbers any more.
+        let contexts = (!state.is_void()).then_some(graph.sources[place].contexts);
         let times = new.iter().filter_map(|met| if let Met::Edge(row) = met { Some(row.edge.at) } else { None });
         let newest = times.filter(|at| *at != STATIC).max();
         let kept = &mut self.sources[place];
         kept.newest = kept.newest.max(newest);
-        let landmark = Landmark { at: newest.max(stored_newest).unwrap_or(0), half_life: graph.half_life };
+        let landmark = Landmark { at: newest.max(state.newest_at).unwrap_or(0), half_life: graph.half_life };
         let reaches = |changes: &EdgeChanges| newest.is_none_or(|newest| changes.landmark().reaches(newest));
         if !kept.changes.as_ref().is_none_or(reaches) {
             return Ok(false);
@@ -240,7 +242,7 @@ impl GraphDelta {
         for met in new {
             let (version, at) = match met {
                 Met::Edge(row) => {
-                    changes.add(&self.event(graph, source, place, &row.edge)?, row.came);
+                    changes.add(&self.event(graph, contexts, place, &row.edge)?, row.came);
                     (row.version, row.edge.at)
                 }
                 Met::Skipped(version, _) | Met::Gone(version) => (version, STATIC),
@@ -253,7 +255,7 @@ impl GraphDelta {
     }
 
     /// An event in terms of numbers; new nodes and contexts get theirs.
-    fn event(&mut self, graph: &Graph, source: &EdgeSource, place: usize, edge: &KeyedEdge) -> Result<EdgeEvent> {
+    fn event(&mut self, graph: &Graph, contexts: Option<(pg_sys::Oid, pg_sys::Oid)>, place: usize, edge: &KeyedEdge) -> Result<EdgeEvent> {
         let mut ids = [0; 2];
         for (id, key) in ids.iter_mut().zip(edge.ends(graph, place)) {
             *id = match self.new_nodes.number(&key) {
@@ -267,7 +269,7 @@ impl GraphDelta {
             Some(values) => match kept.contexts.get(values) {
                 Some(context) => *context,
                 None => {
-                    let context = stored_context(source.contexts, values).unwrap_or_else(|| {
+                    let context = contexts.and_then(|contexts| stored_context(contexts, values)).unwrap_or_else(|| {
                         kept.new_contexts.push(values.clone());
                         FIRST_CONTEXT + kept.new_contexts.len() as ContextId - 1
                     });

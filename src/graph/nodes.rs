@@ -16,7 +16,7 @@ use crate::key::{Key, KeyType};
 use crate::numbers::store_error;
 use crate::pg::fetch::{Equality, INTEGER, Scan};
 use crate::pg::spi::{self, SpiError};
-use crate::pg::{owner, varlena};
+use crate::pg::{interrupt, owner, varlena};
 use crate::rows::equality;
 use crate::totals::{number, number_datum};
 
@@ -77,6 +77,7 @@ pub fn stored_numbers<'k>(graph: &Graph, keys: impl Iterator<Item = &'k TypedKey
         if kept.is_some() {
             return Ok(kept);
         }
+        interrupt::check();
         let scan = scan.get_or_insert_with(|| Scan::open(graph.nodes.0, graph.nodes.2, &[smallint, equality(KeyType::Text)]));
         let text = varlena::from_bytes(key.1.to_string().as_bytes());
         let found = scan.get(&[pg_sys::Datum::from(key.0 as i16), text]).and_then(|row| row.datum(1)).map(number);
@@ -94,6 +95,7 @@ pub fn stored_keys(graph: &Graph, ids: &[NodeId]) -> Result<Vec<Option<TypedKey>
     let mut keys = KEPT.with_borrow(|all| all.get(&graph.nodes.0).map(kept)).unwrap_or_else(|| vec![None; ids.len()]);
     let mut scan = None;
     for (key, &id) in keys.iter_mut().zip(ids).filter(|(key, id)| key.is_none() && **id < FIRST_UNPACKED) {
+        interrupt::check();
         let scan = scan.get_or_insert_with(|| Scan::open(graph.nodes.0, graph.nodes.1, &[INTEGER]));
         let Some(row) = scan.get(&[number_datum(id)]) else { continue };
         let (Some(node_type), Some(found)) = (row.datum(2), row.datum(3)) else { continue };

@@ -13,7 +13,7 @@ use super::source::EdgeSource;
 use crate::numbers::{ContextValues, store_error};
 use crate::pg::fetch::{INTEGER, Scan};
 use crate::pg::spi::{self, Arg, SpiError};
-use crate::pg::{owner, relation};
+use crate::pg::{interrupt, owner, relation};
 use crate::rows::bytes;
 use crate::totals::{int4, int8, number, number_datum};
 
@@ -156,7 +156,10 @@ impl EngineGraph for LiveGraph<'_> {
         let (table, index) = tables(source, relation.direction);
         let mut stored = (!self.state.sources[relation.source].is_void()).then(|| Scan::open(table, index, &[INTEGER]));
         let changed = self.delta.changes(relation.source).map(|changes| changes.rows(relation.direction));
-        for &node in nodes {
+        for (count, &node) in nodes.iter().enumerate() {
+            if count % 64 == 63 {
+                interrupt::check();
+            }
             let row = stored.as_mut().filter(|_| node < nodes::FIRST_UNPACKED).and_then(|scan| scan.get(&[number_datum(node)]));
             let row = row.and_then(|row| row.datum(2)).map(bytes);
             match changed.and_then(|rows| rows.get(&node)) {

@@ -295,6 +295,7 @@ impl RowSet {
     /// Append a row: one datum per column, `None` for NULL, each of its column's type. Values are copied.
     pub fn push(&mut self, row: &[Option<pg_sys::Datum>]) {
         assert_eq!(row.len(), self.width(), "a row has as many values as its set has columns");
+        super::interrupt::check();
         self.values.clear();
         self.nulls.clear();
         for value in row {

@@ -5,7 +5,7 @@ use crate::decay::HalfLife;
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
 use crate::{ContextId, Micros, NO_CONTEXT};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::cmp::Ordering;
 use zerocopy::byteorder::little_endian::{F64, I64, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -245,19 +245,20 @@ impl Edges {
             self.entries.clear();
             return Ok(());
         }
-        let mut met = 0;
+        let mut met = FxHashSet::default();
         let mut failure = Ok(());
         self.entries.retain_mut(|entry| {
-            let Some(change) = delta.entries.get(&(entry.node.get(), entry.context.get())) else { return true };
-            met += 1;
+            let key = (entry.node.get(), entry.context.get());
+            let Some(change) = delta.entries.get(&key) else { return true };
+            met.insert(key);
             apply(entry, change, factor, newest_of).unwrap_or_else(|error| {
                 failure = Err(error);
                 true
             })
         });
         failure?;
-        if met < delta.entries.len() {
-            self.append_new(delta, factor, newest_of)?;
+        if met.len() < delta.entries.len() {
+            self.append_new(delta, &met, factor, newest_of)?;
         }
         self.arrange(max_edges);
         Ok(())
@@ -283,9 +284,14 @@ impl Edges {
         self.landmark.gain(landmark.at)
     }
 
-    /// Entries for what came and was not there. What went without having been there was cut: only totals knew it.
-    fn append_new(&mut self, delta: &RowDelta, factor: f64, newest_of: &mut NewestOf<'_>) -> Result<()> {
-        let known: rustc_hash::FxHashSet<(u32, u32)> = self.entries.iter().map(|entry| (entry.node.get(), entry.context.get())).collect();
+    /// Entries for what came and was not `known`. What went without having been there was cut: only totals knew it.
+    fn append_new(
+        &mut self,
+        delta: &RowDelta,
+        known: &FxHashSet<(NodeId, ContextId)>,
+        factor: f64,
+        newest_of: &mut NewestOf<'_>,
+    ) -> Result<()> {
         for (&key, change) in &delta.entries {
             if known.contains(&key) {
                 continue;
@@ -333,6 +339,9 @@ impl Edges {
     /// Orders and cuts the entries, and counts the neighbours.
     fn arrange(&mut self, max_edges: usize) {
         let is_static = self.view().is_static();
+        if self.entries.iter().all(|entry| entry.context.get() == NO_CONTEXT) {
+            return self.arrange_plain(is_static, max_edges);
+        }
         let mut ranks: FxHashMap<u32, (i64, f64, u32)> = FxHashMap::default();
         for entry in &self.entries {
             let rank = ranks.entry(entry.node.get()).or_insert((i64::MIN, 0.0, 0));
@@ -358,6 +367,19 @@ impl Edges {
         if ranks.values().any(|rank| rank.2 as usize > MAX_CONTEXTS) {
             self.merge_old_contexts();
         }
+    }
+
+    /// [`Edges::arrange`] where each entry is a neighbour of its own. A stable sort is fast on what is mostly in order.
+    fn arrange_plain(&mut self, is_static: bool, max_edges: usize) {
+        self.entries.sort_by(|a, b| {
+            let neighbors = if is_static { b.weight.get().total_cmp(&a.weight.get()) } else { b.last_at.get().cmp(&a.last_at.get()) };
+            neighbors.then(a.node.get().cmp(&b.node.get()))
+        });
+        if self.entries.len() > max_edges {
+            self.entries.truncate(max_edges);
+            self.header.flags |= CUT;
+        }
+        self.header.neighbors = (self.entries.len() as u32).into();
     }
 
     /// Merges the oldest entries of a neighbour, so that [`MAX_CONTEXTS`] are left.

@@ -7,13 +7,16 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 ifdef PG_CONFIG
 export PG_CONFIG
 endif
+ifdef PEERS
+export PEERS
+endif
 
 ENGINE := -p pg_recommend_engine
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup build install installcheck package test test-unit test-install test-regress test-isolation \
-	test-cluster test-majors demo bench bench-recommend bench-write bench-engine accuracy fmt lint clean
+	test-cluster test-majors demo bench bench-recommend bench-write bench-graph bench-engine accuracy fmt lint clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
@@ -67,6 +70,9 @@ bench-recommend: test-install ## Bench recommend() against SELECT 1 and plain SQ
 
 bench-write: test-install ## Bench tracked INSERT and COPY, the compactor, and the bytes per event
 	@scripts/bench-write
+
+bench-graph: ## Bench graph functions beside SQL by hand, Apache AGE and Ladybug (root; without the last two: PEERS=no)
+	@scripts/bench-graph $(EVENTS)
 
 accuracy: test-install ## Print the accuracy on two public logs, from the engine and through SQL
 	cargo bench $(ENGINE) --bench accuracy

@@ -199,7 +199,7 @@ class Rivals:
             yield self.by_ladybug(queries.ladybug_walk(1), walked)
 
     def k_hop(self, hops):
-        ours = f"SELECT * FROM k_hop('peer', $1::int, 'user', {hops}, as_of => '{self.newest}', n => 100)"
+        ours = f"SELECT * FROM k_hop('peer', $1::int, 'user', {hops}, as_of => '{self.newest}', n => 100, max_nodes => 2147483647)"
         yield self.by_sql(OURS, ours, lambda answer: [((signed(*row[:2]), int(row[2])), float(row[3])) for row in answer.rows()])
         yield self.by_sql(RECURSIVE, queries.recursive_walk(hops), weighed)
         yield self.by_sql(UNROLLED, queries.unrolled_walk(hops), weighed)

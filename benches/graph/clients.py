@@ -19,7 +19,6 @@ class Postgres:
     """One connection, to the database `name`; PGHOST, PGPORT and PGUSER say where."""
 
     def __init__(self, name):
-        # The libpq of the server's own installation where there is none beside.
         self.pq = ctypes.CDLL(ctypes.util.find_library("pq") or "libpq.so.5")
         for function in ("PQconnectdb", "PQexec", "PQprepare", "PQexecPrepared"):
             getattr(self.pq, function).restype = ctypes.c_void_p

@@ -115,15 +115,9 @@ def ladybug_walk(hops):
     return [cypher_walk(hop, "EXISTS { MATCH (u)-[:STEP]->(j) }") for hop in range(1, hops + 1)]
 
 RECURSIVE_SUBGRAPH = f"""
-WITH RECURSIVE w (hop, node, next, weight, count, last_at) AS (
+WITH RECURSIVE w (hop, origin, node, weight, count, last_at) AS (
     SELECT 0, NULL::int, $1::int, NULL::float8, NULL::bigint, NULL::timestamptz
     UNION
-    SELECT w.hop + 1, w.next, e.node, e.weight, e.count, e.last_at FROM w, LATERAL (
-        (SELECT -item_id AS node, weight, count, last_at FROM edges
-         WHERE w.next > 0 AND user_id = w.next ORDER BY last_at DESC LIMIT 128)
-        UNION ALL
-        (SELECT user_id, weight, count, last_at FROM edges
-         WHERE w.next < 0 AND item_id = -w.next ORDER BY last_at DESC LIMIT 128)
-    ) AS e WHERE w.hop < 3
+    SELECT w.hop + 1, w.node, e.* FROM w, {NEWEST.replace("weight FROM", "weight, count, last_at FROM")} WHERE w.hop < 3
 )
-SELECT * FROM w WHERE hop > 0"""
+SELECT min(hop), origin, node, weight, count, last_at FROM w WHERE hop > 0 GROUP BY origin, node, weight, count, last_at"""

@@ -70,6 +70,14 @@ UNION ALL
 SELECT ARRAY[$1::int, h.via, h.node, $2::int], h.weight * l.weight FROM hop_2 AS h JOIN last AS l USING (node)
 ORDER BY weight DESC LIMIT 100"""
 
+RECURSIVE_SUBGRAPH = f"""
+WITH RECURSIVE w (hop, origin, node, weight, count, last_at) AS (
+    SELECT 0, NULL::int, $1::int, NULL::float8, NULL::bigint, NULL::timestamptz
+    UNION
+    SELECT w.hop + 1, w.node, e.* FROM w, {NEWEST.replace("weight FROM", "weight, count, last_at FROM")} WHERE w.hop < 3
+)
+SELECT min(hop), origin, node, weight, count, last_at FROM w WHERE hop > 0 GROUP BY origin, node, weight, count, last_at"""
+
 
 def cypher_walk(hop, exists):
     """The nodes of exactly this hop, in Cypher; `exists` says how the dialect asks for one more step."""
@@ -113,11 +121,3 @@ def age_paths():
 def ladybug_walk(hops):
     """One query a hop: the dialect cannot sort a union."""
     return [cypher_walk(hop, "EXISTS { MATCH (u)-[:STEP]->(j) }") for hop in range(1, hops + 1)]
-
-RECURSIVE_SUBGRAPH = f"""
-WITH RECURSIVE w (hop, origin, node, weight, count, last_at) AS (
-    SELECT 0, NULL::int, $1::int, NULL::float8, NULL::bigint, NULL::timestamptz
-    UNION
-    SELECT w.hop + 1, w.node, e.* FROM w, {NEWEST.replace("weight FROM", "weight, count, last_at FROM")} WHERE w.hop < 3
-)
-SELECT min(hop), origin, node, weight, count, last_at FROM w WHERE hop > 0 GROUP BY origin, node, weight, count, last_at"""

@@ -32,11 +32,11 @@ COMMENT ON COLUMN recommend.recommenders.id IS 'The N in the names of the state 
 COMMENT ON COLUMN recommend.recommenders.fusion_weights IS 'Weights of the ranking features where they differ from the defaults';
 
 CREATE TABLE recommend.epochs (
-    recommender int PRIMARY KEY,
+    feed int PRIMARY KEY,
     epoch int NOT NULL
 );
 COMMENT ON TABLE recommend.epochs IS
-    'Raised by TRUNCATE of the event table: events of an older epoch are gone';
+    'Raised by TRUNCATE of a tracked table: events of an older epoch are gone';
 
 CREATE SEQUENCE recommend.generation;
 COMMENT ON SEQUENCE recommend.generation IS
@@ -61,12 +61,12 @@ COMMENT ON TABLE recommend.state IS
     'What the packed rows of a recommender hold in total; its row is the lock of the compactor';
 
 CREATE TABLE recommend.partitions (
-    recommender int NOT NULL,
+    feed int NOT NULL,
     leaf regclass NOT NULL,
-    PRIMARY KEY (recommender, leaf)
+    PRIMARY KEY (feed, leaf)
 );
 COMMENT ON TABLE recommend.partitions IS
-    'The leaf partitions of partitioned event tables as last seen: attaching and detaching changes them';
+    'The leaf partitions of partitioned tables that are tracked, as last seen: attaching and detaching changes them';
 
 SELECT pg_catalog.pg_extension_config_dump('recommend.recommenders', '');
 SELECT pg_catalog.pg_extension_config_dump('recommend.generation', '');

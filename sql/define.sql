@@ -17,13 +17,14 @@ CREATE FUNCTION create_recommender(
     eligible regclass = NULL,
     eligible_column name = NULL,
     backfill bool = true,
-    include_seen bool = true
+    include_seen bool = true,
+    graph bool = true
 ) RETURNS int
     LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'recommend_create';
 COMMENT ON FUNCTION create_recommender(text, regclass, name, name, name, name, jsonb, name, interval, name[], interval,
-    interval, int, regclass, name, bool, bool) IS
+    interval, int, regclass, name, bool, bool, bool) IS
     'Track an event table and recommend from it. Weights: negative is a dislike, 0 or unlisted is ignored. '
-    'backfill => false leaves existing rows to the next compaction';
+    'backfill => false leaves existing rows to the next compaction. graph => false makes no graph of the same name';
 
 CREATE FUNCTION alter_recommender(
     name text,

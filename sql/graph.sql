@@ -42,15 +42,10 @@ CREATE FUNCTION drop_graph(name text) RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'graph_drop';
 COMMENT ON FUNCTION drop_graph(text) IS 'Drop a graph with all its state; its tables stay as they are';
 
-CREATE FUNCTION decay(at timestamptz, half_life interval, as_of timestamptz DEFAULT now()) RETURNS float8
-LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'decay_by_half_life';
-COMMENT ON FUNCTION decay(timestamptz, interval, timestamptz) IS
-    'What is left at as_of of a weight of 1 at time at: exp(-ln 2 * age / half_life); more than 1 where at is later. A month counts 30 days';
-
-CREATE FUNCTION decay(at timestamptz, lambda float8, as_of timestamptz DEFAULT now()) RETURNS float8
-LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'decay_by_lambda';
-COMMENT ON FUNCTION decay(timestamptz, float8, timestamptz) IS
-    'What is left at as_of of a weight of 1 at time at: exp(-lambda * age), lambda per second';
+CREATE FUNCTION decay(at timestamptz, half_life interval DEFAULT NULL, as_of timestamptz DEFAULT now(), lambda float8 DEFAULT NULL) RETURNS float8
+LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'graph_decay';
+COMMENT ON FUNCTION decay(timestamptz, interval, timestamptz, float8) IS
+    'What is left at as_of of a weight of 1 at time at: exp(-ln 2 * age / half_life), a month counting 30 days, or exp(-lambda * age), lambda per second; more than 1 where at is later. NULL for a NULL time';
 
 CREATE FUNCTION neighbors(
     graph text, node anyelement, node_type text DEFAULT NULL, direction text DEFAULT 'both', edge_type text DEFAULT NULL,
@@ -58,14 +53,18 @@ CREATE FUNCTION neighbors(
     half_life interval DEFAULT NULL, time_window interval DEFAULT NULL)
 RETURNS TABLE (node anyelement, node_type text, edge_type text, weight float8, count bigint, last_at timestamptz)
 LANGUAGE c STABLE PARALLEL SAFE COST 100 ROWS 100 AS 'MODULE_PATHNAME', 'graph_neighbors';
+COMMENT ON FUNCTION neighbors(text, anyelement, text, text, text, jsonb, timestamptz, int, interval, interval) IS
+    'The n heaviest neighbours of a node with the decayed weight, the number of events and the newest event of the edge; edges of either direction and of all contexts are added up by neighbour and edge type. node_type is the graph''s first one where it is left out, direction out, in or both. With another half_life than the graph''s, or as_of before the newest event, the events themselves are read, which is slower';
 
 CREATE FUNCTION k_hop(
     graph text, node anyelement, node_type text DEFAULT NULL, hops int DEFAULT 2, direction text DEFAULT 'both',
     edge_types text[] DEFAULT NULL, context jsonb DEFAULT NULL, as_of timestamptz DEFAULT now(), n int DEFAULT 100,
-    fan_out int[] DEFAULT NULL, target_type text DEFAULT NULL,
+    fan_out int[] DEFAULT NULL, target_type text DEFAULT NULL, max_nodes int DEFAULT 100000,
     half_life interval DEFAULT NULL, time_window interval DEFAULT NULL)
 RETURNS TABLE (node anyelement, node_type text, hop int, weight float8, via anyelement)
 LANGUAGE c STABLE PARALLEL SAFE COST 1000 ROWS 100 AS 'MODULE_PATHNAME', 'graph_k_hop';
+COMMENT ON FUNCTION k_hop(text, anyelement, text, int, text, text[], jsonb, timestamptz, int, int[], text, int, interval, interval) IS
+    'The n heaviest nodes within some hops of a node, the node itself left out. hop is the least number of edges; weight is the sum, over the paths of so many edges, of the products of decayed weights; via is the node before that adds most. fan_out bounds by hop how many of its heaviest edges each node follows, the last number holding for further hops; max_nodes how many nodes are met, heaviest expanded first';
 
 CREATE FUNCTION graph_paths(
     graph text, from_node anyelement, to_node anyelement DEFAULT NULL, from_type text DEFAULT NULL, to_type text DEFAULT NULL,
@@ -74,6 +73,8 @@ CREATE FUNCTION graph_paths(
     half_life interval DEFAULT NULL, time_window interval DEFAULT NULL)
 RETURNS TABLE (nodes anyarray, node_types text[], edge_types text[], times timestamptz[], weights float8[], weight float8)
 LANGUAGE c STABLE PARALLEL SAFE COST 10000 ROWS 100 AS 'MODULE_PATHNAME', 'graph_all_paths';
+COMMENT ON FUNCTION graph_paths(text, anyelement, anyelement, text, text, int, int, text, text[], jsonb, timestamptz, int, bool, interval, interval) IS
+    'The n heaviest paths of min_hops to max_hops edges (up to 3) from a node, to another one where it is given, none meeting a node twice. weight is the product of the edges'' decayed weights. time_respecting: the edges'' newest events do not get older along the path; edges without time fit anywhere';
 
 CREATE FUNCTION common_neighbors(
     graph text, a anyelement, b anyelement, a_type text DEFAULT NULL, b_type text DEFAULT NULL, direction text DEFAULT 'both',
@@ -81,6 +82,8 @@ CREATE FUNCTION common_neighbors(
     half_life interval DEFAULT NULL, time_window interval DEFAULT NULL)
 RETURNS TABLE (node anyelement, node_type text, weight_a float8, weight_b float8, last_at timestamptz)
 LANGUAGE c STABLE PARALLEL SAFE COST 200 ROWS 100 AS 'MODULE_PATHNAME', 'graph_common_neighbors';
+COMMENT ON FUNCTION common_neighbors(text, anyelement, anyelement, text, text, text, text[], jsonb, timestamptz, int, interval, interval) IS
+    'The n heaviest neighbours that two nodes share, by the sum of the decayed weights to both';
 
 CREATE FUNCTION adamic_adar(
     graph text, a anyelement, b anyelement, a_type text DEFAULT NULL, b_type text DEFAULT NULL, direction text DEFAULT 'both',
@@ -88,6 +91,8 @@ CREATE FUNCTION adamic_adar(
     half_life interval DEFAULT NULL, time_window interval DEFAULT NULL)
 RETURNS float8
 LANGUAGE c STABLE PARALLEL SAFE COST 200 AS 'MODULE_PATHNAME', 'graph_adamic_adar';
+COMMENT ON FUNCTION adamic_adar(text, anyelement, anyelement, text, text, text, text[], jsonb, timestamptz, interval, interval) IS
+    'The weighted Adamic-Adar index of two nodes (Lü and Zhou 2010): the sum over common neighbours z of (w(a,z) + w(b,z)) / ln(1 + s(z)), s(z) the decayed weight of all events of z; 0 without common neighbours';
 
 CREATE FUNCTION personalized_pagerank(
     graph text, node anyelement, node_type text DEFAULT NULL, alpha float8 DEFAULT 0.15, epsilon float8 DEFAULT 1e-4,
@@ -95,6 +100,8 @@ CREATE FUNCTION personalized_pagerank(
     n int DEFAULT 100, target_type text DEFAULT NULL, half_life interval DEFAULT NULL, time_window interval DEFAULT NULL)
 RETURNS TABLE (node anyelement, node_type text, score float8, error_bound float8)
 LANGUAGE c STABLE PARALLEL SAFE COST 10000 ROWS 100 AS 'MODULE_PATHNAME', 'graph_pagerank';
+COMMENT ON FUNCTION personalized_pagerank(text, anyelement, text, float8, float8, text, text[], jsonb, timestamptz, int, text, interval, interval) IS
+    'The n nodes that a random walk from a node is most often at, which follows edges by their decayed weights and goes back with probability alpha; by forward push until no residual exceeds epsilon (Andersen, Chung and Lang 2006). The true score lies between score and score + error_bound';
 
 CREATE FUNCTION random_walk(
     graph text, nodes anyarray, node_type text DEFAULT NULL, steps int DEFAULT 10000, restart float8 DEFAULT 0.5, seed bigint DEFAULT 42,
@@ -102,6 +109,8 @@ CREATE FUNCTION random_walk(
     n int DEFAULT 100, target_type text DEFAULT NULL, half_life interval DEFAULT NULL, time_window interval DEFAULT NULL)
 RETURNS TABLE (node anyelement, node_type text, visits bigint, score float8)
 LANGUAGE c STABLE PARALLEL SAFE COST 10000 ROWS 100 AS 'MODULE_PATHNAME', 'graph_random_walk';
+COMMENT ON FUNCTION random_walk(text, anyarray, text, int, float8, bigint, text, text[], jsonb, timestamptz, int, text, interval, interval) IS
+    'The n nodes that random walks from several nodes visit most, as Pixie does it (Eksombatchai et al. 2018): nodes reached from many starts gain. score is the square of the sum, over the starts, of the square root of the visits. The same seed gives the same answer';
 
 CREATE FUNCTION prune_subgraph(
     graph text, node anyelement, node_type text DEFAULT NULL, depth int DEFAULT 3, max_nodes int DEFAULT 1000, max_bytes int DEFAULT 65536,
@@ -110,6 +119,8 @@ CREATE FUNCTION prune_subgraph(
 RETURNS TABLE (hop int, from_node anyelement, from_type text, to_node anyelement, to_type text, edge_type text, weight float8,
                count bigint, last_at timestamptz, kept_share float8)
 LANGUAGE c STABLE PARALLEL SAFE COST 10000 ROWS 1000 AS 'MODULE_PATHNAME', 'graph_prune_subgraph';
+COMMENT ON FUNCTION prune_subgraph(text, anyelement, text, int, int, int, text, text[], jsonb, timestamptz, interval, interval) IS
+    'The strongest edges within depth hops of a node, up to max_nodes nodes and max_bytes bytes in packed form. kept_share is the part of the decayed weight of all nodes whose edges were looked at that the edges kept have';
 
 CREATE FUNCTION node_embedding(
     graph text, node anyelement, node_type text DEFAULT NULL, dims int DEFAULT 128, layers int DEFAULT 2, fan_out int DEFAULT 32,
@@ -117,9 +128,5 @@ CREATE FUNCTION node_embedding(
     context jsonb DEFAULT NULL, as_of timestamptz DEFAULT now(), half_life interval DEFAULT NULL, time_window interval DEFAULT NULL)
 RETURNS real[]
 LANGUAGE c STABLE PARALLEL SAFE COST 10000 AS 'MODULE_PATHNAME', 'graph_node_embedding';
-
-CREATE FUNCTION embed_graph(
-    graph text, dims int DEFAULT 128, layers int DEFAULT 3, "into" regclass DEFAULT NULL, layer_weights real[] DEFAULT NULL,
-    seed bigint DEFAULT 42, as_of timestamptz DEFAULT now(), half_life interval DEFAULT NULL, time_window interval DEFAULT NULL)
-RETURNS bigint
-LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 AS 'MODULE_PATHNAME', 'graph_embed';
+COMMENT ON FUNCTION node_embedding(text, anyelement, text, int, int, int, float8, bigint, text, text[], jsonb, timestamptz, interval, interval) IS
+    'A vector of length 1 that sums up a node''s surroundings: random vectors of the nodes around, averaged layer by layer by decayed weight over the fan_out heaviest edges. Near vectors share surroundings. NULL for an unknown node';

@@ -2,7 +2,7 @@ INSERT INTO recommend.recommenders
        (id, name, events, user_column, item_column, time_column, event_column, event_weights, session_column,
         session_gap, context_columns, half_life, time_window, max_edges_per_node, eligible, eligible_column,
         include_seen, created_at)
-SELECT coalesce(max(id), 0) + 1,
+SELECT coalesce((SELECT max(id) FROM recommend.feeds), 0) + 1,
        $1,
        $2::oid::regclass,
        $3::name,
@@ -20,5 +20,4 @@ SELECT coalesce(max(id), 0) + 1,
        CASE WHEN nullif($14, '-') IS NOT NULL THEN coalesce(nullif($15, ''), $4)::name END,
        coalesce($16, true),
        now()
-  FROM recommend.recommenders
 RETURNING id

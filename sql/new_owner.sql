@@ -1,6 +1,6 @@
--- The event table's owner, where the state still has another.
+-- The tracked table's owner, where the state still has another.
 SELECT t.relowner
-  FROM recommend.recommenders r
-  JOIN pg_class t ON t.oid = r.events
+  FROM recommend.feeds r
+  JOIN pg_class t ON t.oid = r.source
   JOIN pg_class v ON v.relnamespace = 'recommend'::regnamespace AND v.relname = 'events_' || r.id
  WHERE r.id = $1 AND v.relowner <> t.relowner

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::pg::guc;
 use crate::pg::transaction::Ends;
-use crate::{truncate, worker};
+use crate::{graph, truncate, worker};
 
 /// How long a small backlog waits before a committing writer asks for a compactor again.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -43,6 +43,7 @@ fn committed() {
 
 fn aborted() {
     worker::aborted();
+    graph::nodes::forget();
     APPENDED.set(0);
     truncate::forget();
 }

@@ -10,6 +10,8 @@ use std::rc::Rc;
 use pgrx::{PgSqlErrorCode, pg_sys};
 
 use crate::definition::{Definition, DefinitionError};
+use crate::feed::Feed;
+use crate::graph;
 use crate::key::KeyType;
 use crate::pg::error::SqlError;
 use crate::pg::relation::Relation;
@@ -133,9 +135,6 @@ pub struct Tables {
     pub context_items_score: pg_sys::Oid,
 }
 
-/// The state tables by their stems, in the order in which they are made.
-pub const STATE_TABLES: [&str; 8] = ["delta", "users", "items", "neighbors", "visits", "sessions", "contexts", "context_items"];
-
 /// A recommender.
 #[derive(Clone, Debug)]
 pub struct Recommender {
@@ -179,6 +178,7 @@ pub struct Recommender {
 struct Cache {
     generation: u64,
     names: Option<Vec<(i32, String)>>,
+    any_feed: Option<bool>,
     loaded: HashMap<i32, Rc<Recommender>>,
 }
 
@@ -258,6 +258,29 @@ pub fn definition(id: i32) -> Result<Definition, CatalogError> {
     snapshot::with_latest(|| spi::read_prepared(include_str!("../sql/recommender.sql"), &[Arg::of(id)], Definition::from_row))?
         .pop()
         .ok_or(CatalogError::UnknownId(id))
+}
+
+/// What feed `id` tracks, of whatever it is; the caller has put on the catalog owner's role.
+pub fn feed(id: i32) -> Result<Feed, CatalogError> {
+    let feed = || match definition(id) {
+        Err(CatalogError::UnknownId(_)) => graph::catalog::source_definition(id).map(|source| source.feed()),
+        definition => Ok(definition?.feed()),
+    };
+    as_owner(feed)?
+}
+
+/// Whether anything is tracked in this database.
+pub fn any_feed() -> Result<bool, CatalogError> {
+    fresh_cache();
+    if let Some(any) = CACHE.with_borrow(|cache| cache.any_feed) {
+        return Ok(any);
+    }
+    invalidation::watch(catalog_relation()?);
+    let sql = "SELECT EXISTS (SELECT FROM recommend.feeds)";
+    let any: Vec<bool> = as_owner(|| snapshot::with_latest(|| spi::read_prepared(sql, &[], |row| row.value::<bool>(1))))??;
+    let any = any.first().copied().unwrap_or(false);
+    CACHE.with_borrow_mut(|cache| cache.any_feed = Some(any));
+    Ok(any)
 }
 
 /// All recommenders, lowest id first: (id, name).

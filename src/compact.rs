@@ -10,6 +10,7 @@ use engine::{Micros, UserId};
 use pgrx::{PgSqlErrorCode, pg_sys};
 
 use crate::batch::Batch;
+use crate::bulk::WriteError;
 use crate::catalog::{CatalogError, Recommender, catalog_owner};
 use crate::delta::{Met, scan};
 use crate::numbers::rules;
@@ -20,7 +21,7 @@ use crate::pg::spi::{self, Arg, SpiError};
 use crate::pg::{clock, guc, owner, snapshot};
 use crate::progress::{Phase, Progress};
 use crate::totals::{self, State};
-use crate::write::{WriteError, Writer, timestamp_datum};
+use crate::write::{Writer, timestamp_datum};
 
 /// How many delta rows one transaction moves, unless told otherwise: bounds its memory to some 100 MB.
 pub const DEFAULT_BATCH: u64 = 200_000;
@@ -99,7 +100,7 @@ pub enum Pace {
 }
 
 /// How long small backlogs wait.
-const REST: Micros = 2_000_000;
+pub const REST: Micros = 2_000_000;
 
 /// Moves up to `limit` delta rows into packed rows.
 ///
@@ -133,7 +134,7 @@ fn state_of(recommender: &Recommender) -> Result<State> {
 }
 
 /// Events dated after this wait in the delta.
-fn horizon() -> Micros {
+pub fn horizon() -> Micros {
     clock::now().saturating_add(guc::clock_skew_us())
 }
 

@@ -5,16 +5,16 @@ use std::cell::Cell;
 
 use pgrx::{PgSqlErrorCode, pg_sys};
 
-use crate::catalog::{self, CatalogError, SessionRule};
+use crate::catalog::{self, CatalogError};
 use crate::define::{self, DefineError};
-use crate::definition::{Definition, DefinitionError};
+use crate::definition::DefinitionError;
 use crate::pg::error::SqlError;
 use crate::pg::function::{Call, CallError};
 use crate::pg::relation::{self, quote_ident};
 use crate::pg::snapshot;
 use crate::pg::spi::{self, Arg, SpiError};
 use crate::track::{self, TrackError};
-use crate::{sql_function, state};
+use crate::{graph, sql_function, state};
 
 sql_function!(recommend_ddl_end, pg_finfo_recommend_ddl_end, ddl_end);
 sql_function!(recommend_sql_drop, pg_finfo_recommend_sql_drop, sql_drop);
@@ -22,12 +22,14 @@ sql_function!(recommend_sql_drop, pg_finfo_recommend_sql_drop, sql_drop);
 /// Why DDL of others is refused, or what failed while following it.
 #[derive(Debug, thiserror::Error)]
 pub enum DdlError {
-    #[error("cannot drop {object} because recommender \"{recommender}\" needs it")]
-    Needed { object: String, recommender: String, hint: String },
+    #[error("cannot drop {object} because {kind} \"{name}\" needs it")]
+    Needed { object: String, kind: &'static str, name: String, hint: String },
     #[error(transparent)]
     Catalog(#[from] CatalogError),
     #[error(transparent)]
     Define(#[from] DefineError),
+    #[error(transparent)]
+    Graph(#[from] graph::define::DefineError),
     #[error(transparent)]
     Definition(#[from] DefinitionError),
     #[error(transparent)]
@@ -44,6 +46,7 @@ impl DdlError {
             Self::Needed { .. } => None,
             Self::Catalog(error) => Some(error),
             Self::Define(error) => Some(error),
+            Self::Graph(error) => Some(error),
             Self::Definition(error) => Some(error),
             Self::Track(error) => Some(error),
             Self::Call(error) => Some(error),
@@ -92,8 +95,8 @@ fn idle() -> Result<bool, DdlError> {
     if OWN_DDL.get() {
         return Ok(true);
     }
-    match catalog::names() {
-        Ok(names) => Ok(names.is_empty()),
+    match catalog::any_feed() {
+        Ok(any) => Ok(!any),
         Err(CatalogError::NotInstalled) => Ok(true),
         Err(error) => Err(error.into()),
     }
@@ -116,7 +119,7 @@ fn ddl_end(call: &Call) -> Result<pg_sys::Datum, DdlError> {
     Ok(call.void())
 }
 
-/// Bring recommender `id` in line with its event table.
+/// Bring feed `id` in line with its table.
 fn follow(id: i32) -> Result<(), DdlError> {
     follow_renames(id)?;
     follow_owner(id)?;
@@ -133,30 +136,14 @@ fn read_latest<T>(sql: &str, id: i32, each: impl FnMut(&spi::Row) -> Result<T, S
 /// The view follows a renamed column by its number; of the names it depends on, the one that the catalog does not
 /// know is the new name of the one that the view does not know. Columns are renamed one at a time.
 fn follow_renames(id: i32) -> Result<(), DdlError> {
-    let definition = catalog::definition(id)?;
     let used: Vec<String> = read_latest(include_str!("../sql/view_columns.sql"), id, |row| row.value(1))?;
-    let known = tracked_columns(&definition);
+    let known = catalog::feed(id)?.columns();
     let lost: Vec<&String> = known.iter().filter(|name| !used.contains(name)).collect();
     let new: Vec<&String> = used.iter().filter(|name| !known.contains(name)).collect();
     if let ([lost], [new]) = (&lost[..], &new[..]) {
         spi::write(include_str!("../sql/rename_column.sql"), &[Arg::of(id), Arg::of(lost.as_str()), Arg::of(new.as_str())])?;
     }
     Ok(())
-}
-
-fn tracked_columns(definition: &Definition) -> Vec<String> {
-    let mut columns = vec![definition.user_column.clone(), definition.item_column.clone(), definition.time_column.clone()];
-    // Without weights the event type is not in the view, and its column is free.
-    if definition.event_weights.is_some() {
-        columns.extend(definition.event_column.clone());
-    }
-    if let SessionRule::Column(column) = &definition.session {
-        columns.push(column.clone());
-    }
-    columns.extend(definition.context_columns.iter().cloned());
-    columns.sort();
-    columns.dedup();
-    columns
 }
 
 fn follow_owner(id: i32) -> Result<(), DdlError> {
@@ -172,9 +159,9 @@ fn follow_partitions(id: i32) -> Result<(), DdlError> {
         let args = [Arg::of(id), Arg::of(leaf)];
         if change > 0 {
             state::add_leaf_trigger(id, leaf)?;
-            spi::write("INSERT INTO recommend.partitions (recommender, leaf) VALUES ($1, $2::oid::regclass)", &args)?;
+            spi::write("INSERT INTO recommend.partitions (feed, leaf) VALUES ($1, $2::oid::regclass)", &args)?;
         } else {
-            spi::write("DELETE FROM recommend.partitions WHERE recommender = $1 AND leaf = $2::oid::regclass", &args)?;
+            spi::write("DELETE FROM recommend.partitions WHERE feed = $1 AND leaf = $2::oid::regclass", &args)?;
             state::drop_leaf_trigger(id, leaf)?;
         }
         track::append_table(id, leaf, change as i16)?;
@@ -198,8 +185,32 @@ fn follow_triggers(id: i32) -> Result<(), DdlError> {
 }
 
 fn need_rebuild(id: i32) -> Result<(), SpiError> {
-    spi::write("UPDATE recommend.state SET needs_rebuild = true WHERE recommender = $1 AND NOT needs_rebuild", &[Arg::of(id)])?;
+    for (table, column) in [("state", "recommender"), ("edge_state", "feed")] {
+        let sql = format!("UPDATE recommend.{table} SET needs_rebuild = true WHERE {column} = $1 AND NOT needs_rebuild");
+        spi::write(&sql, &[Arg::of(id)])?;
+    }
     Ok(())
+}
+
+fn is_known(id: i32) -> Result<bool, DdlError> {
+    match catalog::feed(id) {
+        Ok(_) => Ok(true),
+        Err(CatalogError::UnknownId(_)) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn is_recommender(id: i32) -> Result<bool, CatalogError> {
+    catalog::as_owner(|| match catalog::definition(id) {
+        Ok(_) => Ok(true),
+        Err(CatalogError::UnknownId(_)) => Ok(false),
+        Err(error) => Err(error),
+    })?
+}
+
+/// A feed whose view is gone.
+fn forget(id: i32) -> Result<(), DdlError> {
+    if is_recommender(id)? { Ok(define::forget(id)?) } else { Ok(graph::define::forget_source(id)?) }
 }
 
 fn sql_drop(call: &Call) -> Result<pg_sys::Datum, DdlError> {
@@ -215,14 +226,20 @@ fn sql_drop(call: &Call) -> Result<pg_sys::Datum, DdlError> {
         })
     })??;
     for (id, recommender, what, object) in losses {
-        let needed = |hint: String| Err(DdlError::Needed { object, recommender: recommender.clone(), hint });
+        // Gone with a recommender that came before it in this list.
+        if what == "view" && !is_known(id)? {
+            continue;
+        }
+        let is_recommender = what != "nodes" && is_recommender(id)?;
+        let kind = if is_recommender { "recommender" } else { "graph" };
+        let needed = |hint: String| Err(DdlError::Needed { object, kind, name: recommender.clone(), hint });
         match what.as_str() {
-            "view" => define::forget(id)?,
+            "view" => forget(id)?,
             "partition" => {
                 catalog::as_owner(|| {
                     need_rebuild(id)?;
                     spi::write(
-                        "DELETE FROM recommend.partitions p WHERE recommender = $1 \
+                        "DELETE FROM recommend.partitions p WHERE feed = $1 \
                             AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = p.leaf)",
                         &[Arg::of(id)],
                     )
@@ -231,7 +248,8 @@ fn sql_drop(call: &Call) -> Result<pg_sys::Datum, DdlError> {
             "eligible" => {
                 return needed(format!("SELECT alter_recommender('{recommender}', eligible => '-') first."));
             }
-            _ => return needed(format!("SELECT drop_recommender('{recommender}') drops all that belongs to it.")),
+            _ if is_recommender => return needed(format!("SELECT drop_recommender('{recommender}') drops all that belongs to it.")),
+            _ => return needed(format!("SELECT drop_graph('{recommender}') drops all that belongs to it; drop_edges() drops one source.")),
         }
     }
     Ok(call.void())

@@ -6,12 +6,14 @@ use crate::catalog::{self, CatalogError, Recommender};
 use crate::compact::{self, CompactError};
 use crate::ddl;
 use crate::definition::{self, Definition, DefinitionError};
+use crate::graph;
 use crate::pg::error::SqlError;
 use crate::pg::function::{Call, CallError};
 use crate::pg::relation::{self, Relation};
 use crate::pg::spi::{self, Arg, SpiError};
 use crate::pg::{guc, snapshot};
-use crate::{sql_function, state, totals, worker};
+use crate::state::{self, Purpose};
+use crate::{sql_function, totals, worker};
 
 sql_function!(recommend_create, pg_finfo_recommend_create, create);
 sql_function!(recommend_alter, pg_finfo_recommend_alter, alter);
@@ -23,6 +25,8 @@ sql_function!(recommend_drop, pg_finfo_recommend_drop, drop);
 pub enum DefineError {
     #[error(transparent)]
     Definition(#[from] DefinitionError),
+    #[error(transparent)]
+    Graph(#[from] graph::define::DefineError),
     #[error(transparent)]
     Catalog(#[from] CatalogError),
     #[error(transparent)]
@@ -37,6 +41,7 @@ impl DefineError {
     fn cause(&self) -> &dyn SqlError {
         match self {
             Self::Definition(error) => error,
+            Self::Graph(error) => error,
             Self::Catalog(error) => error,
             Self::Compact(error) => error,
             Self::Call(error) => error,
@@ -72,36 +77,40 @@ fn create(call: &Call) -> Result<pg_sys::Datum, DefineError> {
     required(2, "user_column")?;
     required(3, "item_column")?;
     required(4, "time_column")?;
-    let backfill = call.arg(15).unwrap_or(true);
+    let (backfill, with_graph) = (call.arg(15).unwrap_or(true), call.arg(17).unwrap_or(true));
     {
         // The lock that CREATE TRIGGER takes: writers that have begun finish first, so that no row falls between the
         // backfill's snapshot and the trigger.
         let table = Relation::open(events, pg_sys::ShareRowExclusiveLock as i32);
         definition::check_event_table(&table)?;
     }
-    let id = catalog::as_owner(|| {
+    let (id, edges) = catalog::as_owner(|| {
         let mut args = vec![Arg::of(name.clone()), Arg::of(events)];
         args.extend(options(call, 2, 13));
         args.push(Arg::of(call.arg::<bool>(16)));
         let id = insert(&name, &args)?;
         let definition = catalog::definition(id)?;
         definition.check()?;
-        ddl::unwatched(|| state::create(&definition))?;
+        ddl::unwatched(|| state::create(&definition.feed(), Purpose::Recommender))?;
         catalog::announce_change()?;
-        Ok::<_, DefineError>(id)
+        let edges = if with_graph { graph::define::follow_recommender(&definition, None)? } else { None };
+        Ok::<_, DefineError>((id, edges))
     })??;
     fill(id, backfill)?;
+    if let Some(edges) = edges {
+        graph::define::fill_recommender(edges, backfill)?;
+    }
     Ok(call.value(Some(id)))
 }
 
 /// Write the rows of the catalog, and give the new recommender's id.
 fn insert(name: &str, args: &[Arg]) -> Result<i32, DefineError> {
     // One at a time: two sessions must not take the same id or name.
-    spi::write("LOCK TABLE recommend.recommenders IN SHARE ROW EXCLUSIVE MODE", &[])?;
+    spi::write("LOCK TABLE recommend.recommenders, recommend.graphs, recommend.edge_sources IN SHARE ROW EXCLUSIVE MODE", &[])?;
     refuse_taken(name)?;
     let ids = spi::write_returning(include_str!("../sql/insert_recommender.sql"), args, |row| row.value::<i32>(1))?;
     let id = ids.first().copied().ok_or(SpiError::Null { column: 1 })?;
-    spi::write("INSERT INTO recommend.epochs (recommender, epoch) VALUES ($1, 0)", &[Arg::of(id)])?;
+    spi::write("INSERT INTO recommend.epochs (feed, epoch) VALUES ($1, 0)", &[Arg::of(id)])?;
     spi::write("INSERT INTO recommend.state (recommender) VALUES ($1)", &[Arg::of(id)])?;
     Ok(id)
 }
@@ -166,11 +175,14 @@ fn drop(call: &Call) -> Result<pg_sys::Datum, DefineError> {
     Ok(call.void())
 }
 
-/// Remove a recommender: the catalog rows, the state, the triggers.
+/// Remove a recommender with its graph: the catalog rows, the state, the triggers.
 pub fn forget(id: i32) -> Result<(), DefineError> {
+    if let Some(graph) = catalog::as_owner(|| graph::catalog::of_recommender(id))?? {
+        graph::define::forget(graph)?;
+    }
     catalog::as_owner(|| {
         spi::write("DELETE FROM recommend.recommenders WHERE id = $1", &[Arg::of(id)])?;
-        spi::write("DELETE FROM recommend.epochs WHERE recommender = $1", &[Arg::of(id)])?;
+        spi::write("DELETE FROM recommend.epochs WHERE feed = $1", &[Arg::of(id)])?;
         spi::write("DELETE FROM recommend.state WHERE recommender = $1", &[Arg::of(id)])?;
         ddl::unwatched(|| state::drop(id))?;
         catalog::announce_change()?;
@@ -185,7 +197,7 @@ fn alter(call: &Call) -> Result<pg_sys::Datum, DefineError> {
     let lock = if redefines { pg_sys::AccessExclusiveLock } else { pg_sys::ShareUpdateExclusiveLock };
     let recommender = owned(&name, lock)?;
     let id = recommender.id;
-    let refill = catalog::as_owner(|| {
+    let (refill, edges) = catalog::as_owner(|| {
         let before = catalog::definition(id)?;
         if let Some(new_name) = call.text(15).filter(|new_name| *new_name != before.name) {
             spi::write("LOCK TABLE recommend.recommenders IN SHARE ROW EXCLUSIVE MODE", &[])?;
@@ -199,36 +211,24 @@ fn alter(call: &Call) -> Result<pg_sys::Datum, DefineError> {
         let after = catalog::definition(id)?;
         after.check()?;
         catalog::announce_change()?;
-        if !same_events(&before, &after) {
+        let edges = graph::define::follow_recommender(&after, Some(&before))?;
+        if before.feed() != after.feed() {
             ddl::unwatched(|| {
                 state::drop(id)?;
-                state::create(&after)
+                state::create(&after.feed(), Purpose::Recommender)
             })?;
             spi::write(include_str!("../sql/reset_state.sql"), &[Arg::of(id)])?;
-            return Ok(true);
+            return Ok((true, edges));
         }
-        Ok::<_, DefineError>(!same_state(&before, &after))
+        Ok::<_, DefineError>((!same_state(&before, &after), edges))
     })??;
     if refill {
         fill(id, true)?;
     }
+    if let Some(edges) = edges {
+        graph::define::fill_recommender(edges, true)?;
+    }
     Ok(call.void())
-}
-
-/// Whether both definitions make the same events from the same rows.
-fn same_events(before: &Definition, after: &Definition) -> bool {
-    use crate::catalog::SessionRule::Column;
-    let session = |definition: &Definition| match &definition.session {
-        Column(column) => Some(column.clone()),
-        _ => None,
-    };
-    before.user_column == after.user_column
-        && before.item_column == after.item_column
-        && before.time_column == after.time_column
-        && before.event_column == after.event_column
-        && before.event_weights == after.event_weights
-        && session(before) == session(after)
-        && before.context_columns == after.context_columns
 }
 
 /// Whether both definitions make the same state from the same events.

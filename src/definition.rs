@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use pgrx::{PgSqlErrorCode, pg_sys};
 
 use crate::catalog::SessionRule;
+use crate::feed::{Feed, Weight};
 use crate::key::{KeyError, KeyType};
 use crate::pg::error::SqlError;
 use crate::pg::relation::{self, Relation};
@@ -39,6 +40,8 @@ pub enum DefinitionError {
     Weights { reason: String },
     #[error("event_weights needs an event_column")]
     WeightsWithoutColumn,
+    #[error("weight_column and event_weights cannot both say what a row weighs")]
+    TwoWeights,
     #[error("{argument} must be positive and at most 1000 years, but is {seconds} seconds")]
     Interval { argument: &'static str, seconds: i64 },
     #[error("max_edges_per_node must be between 1 and {MAX_EDGES}, but is {0}")]
@@ -65,9 +68,12 @@ impl SqlError for DefinitionError {
             Self::UnknownColumn { .. } => PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN,
             Self::ColumnType { .. } => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
             Self::ForcedRowSecurity { .. } | Self::VirtualColumn { .. } | Self::Encoding => PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
-            Self::Weights { .. } | Self::WeightsWithoutColumn | Self::Interval { .. } | Self::MaxEdges(_) | Self::Nameless => {
-                PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE
-            }
+            Self::Weights { .. }
+            | Self::WeightsWithoutColumn
+            | Self::TwoWeights
+            | Self::Interval { .. }
+            | Self::MaxEdges(_)
+            | Self::Nameless => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
             Self::Duplicate(_) => PgSqlErrorCode::ERRCODE_DUPLICATE_OBJECT,
             Self::Key(error) => error.sqlstate(),
             Self::Spi(error) => error.sqlstate(),
@@ -88,6 +94,7 @@ impl SqlError for DefinitionError {
                 "Give an object of numbers, as '{\"view\": 1, \"purchase\": 8}'; negative is a dislike, 0 ignores.".into()
             }
             Self::WeightsWithoutColumn => "Name the column that holds the event type.".into(),
+            Self::TwoWeights => "Leave one of them out.".into(),
             Self::Interval { .. } => "Give an interval such as '7 days'; a month counts 30 days.".into(),
             Self::MaxEdges(_) => "128 is the default; more neighbours make rows longer and reads slower.".into(),
             Self::Nameless => "Give a name that is not empty.".into(),
@@ -156,6 +163,27 @@ impl Definition {
         })
     }
 
+    /// What is tracked of the event table.
+    pub fn feed(&self) -> Feed {
+        Feed {
+            id: self.id,
+            table: self.events,
+            user: self.user_column.clone(),
+            item: self.item_column.clone(),
+            time: Some(self.time_column.clone()),
+            // Without weights the event type does not matter, and its column is free.
+            weight: match (&self.event_column, &self.event_weights) {
+                (Some(column), Some(weights)) => Weight::Events(column.clone(), weights.clone()),
+                _ => Weight::One,
+            },
+            session: match &self.session {
+                SessionRule::Column(column) => Some(column.clone()),
+                SessionRule::Gap(_) => None,
+            },
+            context: self.context_columns.clone(),
+        }
+    }
+
     /// Check everything that can be wrong, against the tables it names.
     pub fn check(&self) -> Result<(), DefinitionError> {
         if self.name.is_empty() {
@@ -181,21 +209,9 @@ impl Definition {
 
     fn check_columns(&self, events: &Relation) -> Result<(), DefinitionError> {
         for key in [&self.user_column, &self.item_column] {
-            let key_type = KeyType::of(column_type(events, key)?)?;
-            if key_type == KeyType::Text && !column::database_is_utf8() {
-                return Err(DefinitionError::Encoding);
-            }
+            check_key(events, key)?;
         }
-        let time = column_type(events, &self.time_column)?;
-        let time_base = relation::base_type(time);
-        if time_base != pg_sys::TIMESTAMPTZOID && time_base != pg_sys::TIMESTAMPOID {
-            return Err(DefinitionError::ColumnType {
-                column: self.time_column.clone(),
-                found: relation::type_name(time),
-                argument: "time_column",
-                allowed: "timestamptz, or timestamp, which is read as UTC",
-            });
-        }
+        check_time(events, &self.time_column)?;
         if let Some(event) = &self.event_column {
             check_label(events, event, "event_column")?;
         }
@@ -275,7 +291,7 @@ pub fn check_owner(events: &Relation) -> Result<(), DefinitionError> {
     }
 }
 
-fn display_name(relation: &Relation) -> String {
+pub fn display_name(relation: &Relation) -> String {
     relation::name(relation.oid()).unwrap_or_default()
 }
 
@@ -284,7 +300,7 @@ fn column_number(relation: pg_sys::Oid, column: &str) -> i16 {
 }
 
 /// The type of a column that must exist and be stored.
-fn column_type(table: &Relation, name: &str) -> Result<pg_sys::Oid, DefinitionError> {
+pub fn column_type(table: &Relation, name: &str) -> Result<pg_sys::Oid, DefinitionError> {
     let Some(number) = relation::column_number(table.oid(), name) else {
         return Err(DefinitionError::UnknownColumn {
             column: name.to_owned(),
@@ -298,8 +314,39 @@ fn column_type(table: &Relation, name: &str) -> Result<pg_sys::Oid, DefinitionEr
     Ok(relation::column_type(table.oid(), number))
 }
 
+/// A column whose values are keys.
+pub fn check_key(table: &Relation, name: &str) -> Result<KeyType, DefinitionError> {
+    let key_type = KeyType::of(column_type(table, name)?)?;
+    if key_type == KeyType::Text && !column::database_is_utf8() { Err(DefinitionError::Encoding) } else { Ok(key_type) }
+}
+
+/// A column of times.
+pub fn check_time(table: &Relation, name: &str) -> Result<(), DefinitionError> {
+    let found = column_type(table, name)?;
+    let base = relation::base_type(found);
+    if base == pg_sys::TIMESTAMPTZOID || base == pg_sys::TIMESTAMPOID {
+        return Ok(());
+    }
+    Err(DefinitionError::ColumnType {
+        column: name.to_owned(),
+        found: relation::type_name(found),
+        argument: "time_column",
+        allowed: "timestamptz, or timestamp, which is read as UTC",
+    })
+}
+
+/// The error of a weight column of another type than a number's.
+pub fn no_number(column: &str, found: pg_sys::Oid) -> DefinitionError {
+    DefinitionError::ColumnType {
+        column: column.to_owned(),
+        found: relation::type_name(found),
+        argument: "weight_column",
+        allowed: "smallint, integer, bigint, real, double precision or numeric",
+    }
+}
+
 /// A column whose text stands for a kind: of event, of session, of context.
-fn check_label(table: &Relation, name: &str, argument: &'static str) -> Result<(), DefinitionError> {
+pub fn check_label(table: &Relation, name: &str, argument: &'static str) -> Result<(), DefinitionError> {
     let found = column_type(table, name)?;
     if column::has_stable_text(found) {
         return Ok(());
@@ -312,7 +359,7 @@ fn check_label(table: &Relation, name: &str, argument: &'static str) -> Result<(
     })
 }
 
-fn check_interval(argument: &'static str, micros: i64) -> Result<(), DefinitionError> {
+pub fn check_interval(argument: &'static str, micros: i64) -> Result<(), DefinitionError> {
     if micros > 0 && micros <= MAX_INTERVAL_US {
         Ok(())
     } else {
@@ -321,7 +368,7 @@ fn check_interval(argument: &'static str, micros: i64) -> Result<(), DefinitionE
 }
 
 /// An object of finite numbers, not empty.
-fn parse_weights(json: &str) -> Result<BTreeMap<String, f32>, DefinitionError> {
+pub fn parse_weights(json: &str) -> Result<BTreeMap<String, f32>, DefinitionError> {
     let refuse = |reason: String| DefinitionError::Weights { reason };
     let value: serde_json::Value = serde_json::from_str(json).map_err(|_| refuse("a number is out of range".into()))?;
     let serde_json::Value::Object(entries) = value else {

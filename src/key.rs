@@ -38,6 +38,14 @@ pub enum KeyError {
         /// The type in use.
         expected: String,
     },
+    /// Text that is no key of a type.
+    #[error("invalid key for type {type_name}: \"{text}\"")]
+    Syntax {
+        /// Its beginning.
+        text: String,
+        /// The type.
+        type_name: String,
+    },
     /// Text that is not UTF-8.
     #[error("a text key is not valid UTF-8")]
     Encoding,
@@ -48,6 +56,7 @@ impl SqlError for KeyError {
         match self {
             Self::UnsupportedType { .. } | Self::Mismatch { .. } => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
             Self::OutOfRange { .. } => PgSqlErrorCode::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+            Self::Syntax { .. } => PgSqlErrorCode::ERRCODE_INVALID_TEXT_REPRESENTATION,
             Self::Encoding => PgSqlErrorCode::ERRCODE_CHARACTER_NOT_IN_REPERTOIRE,
         }
     }
@@ -59,6 +68,7 @@ impl SqlError for KeyError {
             }
             Self::OutOfRange { .. } => Some("Ask with a value of the key column's own type.".into()),
             Self::Mismatch { expected, .. } => Some(format!("Cast the argument: ...::{expected}.")),
+            Self::Syntax { type_name, .. } => Some(format!("Nodes of that type have keys of type {type_name}.")),
             Self::Encoding => None,
         }
     }
@@ -112,6 +122,11 @@ impl KeyType {
             Self::Uuid => "uuid",
             Self::Text => "text",
         }
+    }
+
+    /// The key type of that name in SQL.
+    pub fn named(sql: &str) -> Option<Self> {
+        [Self::Int2, Self::Int4, Self::Int8, Self::Uuid, Self::Text].into_iter().find(|key| key.sql() == sql)
     }
 
     /// What a key column's definition ends with, so that order and equality are those of [`Key`].
@@ -189,6 +204,16 @@ impl Key {
         }
     }
 
+    /// The key that a text stands for, as [`fmt::Display`] writes it and as Postgres reads it.
+    pub fn parse(text: &str, key_type: KeyType) -> Result<Self, KeyError> {
+        let refuse = || KeyError::Syntax { text: text.chars().take(40).collect(), type_name: key_type.sql().into() };
+        match key_type {
+            KeyType::Int2 | KeyType::Int4 | KeyType::Int8 => text.trim().parse().map(Self::Int).map_err(|_| refuse()),
+            KeyType::Uuid => parse_uuid(text).map(Self::Uuid).ok_or_else(refuse),
+            KeyType::Text => Ok(Self::Text(text.into())),
+        }
+    }
+
     /// A number that orders events of equal time, the same on every machine and after every rebuild: an integer key itself
     /// (its sign bit flipped), a 64-bit hash of uuid and text.
     pub fn tie(&self) -> u64 {
@@ -198,6 +223,14 @@ impl Key {
             Self::Text(text) => hash::bytes(text.as_bytes()),
         }
     }
+}
+
+/// 32 hexadecimal digits, hyphens left out and braces taken off.
+fn parse_uuid(text: &str) -> Option<[u8; 16]> {
+    let text = text.strip_prefix('{').map_or(Some(text), |inner| inner.strip_suffix('}'))?;
+    let digits: Vec<u8> = text.chars().filter(|c| *c != '-').map(|c| c.to_digit(16).map(|digit| digit as u8)).collect::<Option<_>>()?;
+    let bytes: Vec<u8> = digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect();
+    if digits.len() == 32 { bytes.try_into().ok() } else { None }
 }
 
 impl fmt::Display for Key {

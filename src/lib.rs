@@ -2,14 +2,18 @@
 //!
 //! `docs/architecture.md` follows an event and a query through these modules.
 
+mod arguments;
 mod backlog;
 mod batch;
+mod bulk;
 mod catalog;
 mod compact;
 mod ddl;
 mod define;
 mod definition;
 mod delta;
+mod feed;
+mod graph;
 mod key;
 mod maintain;
 mod numbers;
@@ -32,11 +36,13 @@ mod write;
 pgrx::pg_module_magic!();
 
 pgrx::extension_sql_file!("../sql/catalog.sql", name = "catalog", bootstrap);
+pgrx::extension_sql_file!("../sql/graph_catalog.sql", name = "graph_catalog", requires = ["catalog"]);
 pgrx::extension_sql_file!("../sql/packed.sql", name = "packed", requires = ["catalog"]);
-pgrx::extension_sql_file!("../sql/track.sql", name = "track", requires = ["catalog"]);
+pgrx::extension_sql_file!("../sql/track.sql", name = "track", requires = ["catalog", "graph_catalog"]);
 pgrx::extension_sql_file!("../sql/define.sql", name = "define", requires = ["catalog", "packed"]);
-pgrx::extension_sql_file!("../sql/status.sql", name = "status", requires = ["catalog"]);
+pgrx::extension_sql_file!("../sql/status.sql", name = "status", requires = ["catalog", "graph_catalog"]);
 pgrx::extension_sql_file!("../sql/serve.sql", name = "serve", requires = ["packed"]);
+pgrx::extension_sql_file!("../sql/graph.sql", name = "graph", requires = ["packed", "graph_catalog"]);
 pgrx::extension_sql_file!("../sql/maintain.sql", name = "maintain", requires = ["catalog"]);
 
 /// Called once per process, when the library is loaded.

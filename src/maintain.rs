@@ -2,15 +2,16 @@
 
 use std::rc::Rc;
 
-use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::Datum;
+use pgrx::{PgSqlErrorCode, pg_sys};
 
 use crate::catalog::{self, CatalogError, Recommender};
 use crate::compact::{self, CompactError, Outcome, Pace};
+use crate::graph::catalog::{self as graphs, Graph, GraphError};
 use crate::pg::error::SqlError;
 use crate::pg::function::{Call, CallError};
 use crate::pg::owner;
-use crate::sql_function;
+use crate::{graph, sql_function};
 
 /// What can go wrong.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +28,12 @@ pub enum MaintainError {
     /// The compactor.
     #[error(transparent)]
     Compact(#[from] CompactError),
+    /// A graph's look-up.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+    /// The compactor of graphs.
+    #[error(transparent)]
+    CompactGraph(#[from] graph::compact::CompactError),
     /// The call itself.
     #[error(transparent)]
     Call(#[from] CallError),
@@ -39,6 +46,8 @@ impl SqlError for MaintainError {
             Self::Limit(_) => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
             Self::Catalog(error) => error.sqlstate(),
             Self::Compact(error) => error.sqlstate(),
+            Self::Graph(error) => error.sqlstate(),
+            Self::CompactGraph(error) => error.sqlstate(),
             Self::Call(error) => error.sqlstate(),
         }
     }
@@ -49,40 +58,90 @@ impl SqlError for MaintainError {
             Self::Limit(_) => Some("Leave it out to move the whole backlog.".into()),
             Self::Catalog(error) => error.hint(),
             Self::Compact(error) => error.hint(),
+            Self::Graph(error) => error.hint(),
+            Self::CompactGraph(error) => error.hint(),
             Self::Call(error) => error.hint(),
         }
     }
 }
 
-/// maintain(recommender, max_events): moves the backlog of one recommender, or of all that the caller owns.
+/// What is to be compacted.
+enum Target {
+    Recommender(Rc<Recommender>),
+    Graph(Rc<Graph>),
+}
+
+impl Target {
+    fn owner(&self) -> pg_sys::Oid {
+        match self {
+            Self::Recommender(recommender) => recommender.owner,
+            Self::Graph(graph) => graph.owner,
+        }
+    }
+
+    /// Moves up to `limit` delta rows. Gives how many were moved, and how many of them count: events that a recommender packs too count
+    /// there.
+    fn compact(&self, limit: u64) -> Result<(u64, u64), MaintainError> {
+        let moved = |outcome| if let Outcome::Moved(count) = outcome { count } else { 0 };
+        match self {
+            Self::Recommender(recommender) => {
+                let count = moved(compact::compact(recommender, limit, Pace::Now)?);
+                Ok((count, count))
+            }
+            Self::Graph(graph) => {
+                let compacted = graph::compact::compact(graph.id, limit, Pace::Now)?;
+                let of_recommender = |place| graph.recommender.is_some() && graph.edge_type(place) == graph::define::EVENT;
+                let own = compacted.moved.iter().enumerate().filter(|(place, _)| !of_recommender(*place)).map(|(_, count)| count).sum();
+                Ok((moved(compacted.outcome), own))
+            }
+        }
+    }
+}
+
+/// maintain(name, max_events): moves the backlog of a recommender and of the graph of that name, or of all that the caller owns.
 fn maintain(call: &Call) -> Result<Datum, MaintainError> {
     let limit = call.arg::<i64>(1);
     if let Some(limit @ ..=0) = limit {
         return Err(MaintainError::Limit(limit));
     }
-    let mut moved = 0;
-    for recommender in chosen(call.arg(0))? {
+    let mut counted = 0;
+    for target in chosen(call.arg(0))? {
+        let mut moved = 0;
         loop {
             let left = limit.map_or(u64::MAX, |limit| limit.unsigned_abs().saturating_sub(moved));
-            let Outcome::Moved(count) = compact::compact(&recommender, left.min(compact::DEFAULT_BATCH), Pace::Now)? else { break };
+            let (count, own) = target.compact(left.min(compact::DEFAULT_BATCH))?;
             moved += count;
+            counted += own;
             if count == 0 || limit.is_some_and(|limit| moved >= limit.unsigned_abs()) {
                 break;
             }
             crate::pg::snapshot::count_command();
         }
     }
-    Ok(call.value(Some(moved as i64)))
+    Ok(call.value(Some(counted as i64)))
 }
 
-fn chosen(name: Option<String>) -> Result<Vec<Rc<Recommender>>, MaintainError> {
-    let owns = |recommender: &Recommender| owner::has_privileges_of(owner::current_user(), recommender.owner);
-    if let Some(name) = name {
-        let recommender = catalog::by_name(Some(&name))?;
-        return if owns(&recommender) { Ok(vec![recommender]) } else { Err(MaintainError::NotOwner(name)) };
+fn chosen(name: Option<String>) -> Result<Vec<Target>, MaintainError> {
+    let wanted = |other: &String| name.as_ref().is_none_or(|name| name == other);
+    let mut targets = Vec::new();
+    for (id, _) in catalog::names()?.into_iter().filter(|(_, other)| wanted(other)) {
+        targets.push(Target::Recommender(catalog::by_id(id)?));
     }
-    let all = catalog::names()?.into_iter().map(|(id, _)| catalog::by_id(id)).collect::<Result<Vec<_>, _>>()?;
-    Ok(all.into_iter().filter(|recommender| owns(recommender)).collect())
+    for (id, _) in graphs::names()?.into_iter().filter(|(_, other)| wanted(other)) {
+        targets.push(Target::Graph(graphs::by_id(id)?));
+    }
+    let owns = |target: &Target| owner::has_privileges_of(owner::current_user(), target.owner());
+    let Some(name) = name else {
+        targets.retain(owns);
+        return Ok(targets);
+    };
+    match targets.iter().all(owns) {
+        _ if targets.is_empty() => {
+            Err(CatalogError::Unknown { existing: catalog::names()?.into_iter().map(|(_, other)| other).collect(), name }.into())
+        }
+        true => Ok(targets),
+        false => Err(MaintainError::NotOwner(name)),
+    }
 }
 
 sql_function!(maintain_recommenders, pg_finfo_maintain_recommenders, maintain);

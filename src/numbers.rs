@@ -71,8 +71,9 @@ impl KeyedEvent {
     }
 }
 
+/// The values of a context column, a text[].
 #[allow(unsafe_code)]
-fn context_values(datum: pg_sys::Datum) -> Option<ContextValues> {
+pub fn context_values(datum: pg_sys::Datum) -> Option<ContextValues> {
     // SAFETY: the column's type is text[].
     unsafe { ContextValues::from_datum(datum, false) }
 }
@@ -176,7 +177,8 @@ impl<'a> Numbers<'a> {
         if let Some(context) = self.known.borrow().contexts.get(values) {
             return Ok(*context);
         }
-        let stored = stored_context(self.rows, values);
+        let tables = &self.rows.recommender().tables;
+        let stored = if self.rows.state().is_void() { None } else { stored_context((tables.contexts, tables.contexts_key), values) };
         let mut known = self.known.borrow_mut();
         let context = match stored {
             Some(context) => context,
@@ -224,23 +226,20 @@ impl<'a> Numbers<'a> {
     }
 }
 
-fn stored_context(rows: &PackedRows<'_>, values: &ContextValues) -> Option<ContextId> {
-    if rows.state().is_void() {
-        return None;
-    }
-    let tables = &rows.recommender().tables;
+/// The stored number of a context; `contexts` is a feed's table of contexts and its index by their values.
+pub fn stored_context(contexts: (pg_sys::Oid, pg_sys::Oid), values: &ContextValues) -> Option<ContextId> {
     let equality = Equality { procedure: pg_sys::Oid::from(pg_sys::F_ARRAY_EQ), collation: pg_sys::C_COLLATION_OID };
-    let mut scan = Scan::open(tables.contexts, tables.contexts_key, &[equality]);
+    let mut scan = Scan::open(contexts.0, contexts.1, &[equality]);
     let datum = values.clone().into_datum()?;
     scan.get(&[datum]).and_then(|row| row.datum(1)).map(number)
 }
 
-/// The stored contexts whose columns have the values asked for.
-pub fn matching_contexts(recommender: &Recommender, asked: &[(usize, String)]) -> Result<Vec<ContextId>> {
+/// The stored contexts of a feed whose columns have the values asked for: (place of the column, value).
+pub fn matching_contexts(feed: i32, owner: pg_sys::Oid, asked: &[(usize, String)]) -> Result<Vec<ContextId>> {
     // A context that does not hold all the values asked for does not match; the table has one row for each combination seen.
     let conditions: Vec<String> = (0..asked.len()).map(|place| format!("context[{}] = ${}", asked[place].0 + 1, place + 1)).collect();
-    let sql = format!("SELECT node FROM recommend.contexts_{} WHERE {} ORDER BY node", recommender.id, conditions.join(" AND "));
+    let sql = format!("SELECT node FROM recommend.contexts_{} WHERE {} ORDER BY node", feed, conditions.join(" AND "));
     let args: Vec<Arg> = asked.iter().map(|(_, value)| Arg::of(value.clone())).collect();
     let read = || spi::read_prepared(&sql, &args, |row| row.value::<i32>(1).map(|node| node as u32));
-    owner::as_user(recommender.owner, read).map_err(|error: SpiError| store_error(error))
+    owner::as_user(owner, read).map_err(|error: SpiError| store_error(error))
 }

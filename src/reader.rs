@@ -142,7 +142,11 @@ impl<'a> Reader<'a> {
         };
         match &self.source {
             Source::Live { rows, delta } => {
-                let mut contexts = if rows.state().is_void() { Vec::new() } else { matching_contexts(self.recommender, asked)? };
+                let mut contexts = if rows.state().is_void() {
+                    Vec::new()
+                } else {
+                    matching_contexts(self.recommender.id, self.recommender.owner, asked)?
+                };
                 if let Some(delta) = delta {
                     contexts.extend(delta.known().contexts_that(matches));
                 }

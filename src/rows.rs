@@ -160,7 +160,8 @@ impl KeyScan {
     }
 }
 
-fn equality(key_type: KeyType) -> Equality {
+/// How keys of a type are compared.
+pub fn equality(key_type: KeyType) -> Equality {
     let procedure = match key_type {
         KeyType::Int2 => pg_sys::F_INT2EQ,
         KeyType::Int4 => pg_sys::F_INT4EQ,
@@ -176,8 +177,9 @@ fn key_of(datum: pg_sys::Datum, key_type: KeyType) -> Result<Key> {
     Key::from_datum(datum, key_type.oid()).map_err(|error| Error::Store(error.to_string()))
 }
 
+/// The bytes of a packed column of the row that a scan stands on.
 #[allow(unsafe_code)]
-fn bytes(datum: pg_sys::Datum) -> Bytes {
+pub fn bytes(datum: pg_sys::Datum) -> Bytes {
     // SAFETY: a packed column of the row that the scan stands on.
     unsafe { Bytes::of(datum) }
 }

@@ -1,35 +1,62 @@
-//! The state of a recommender as database objects: its tables, the view of its events, the triggers that track them.
+//! The state of a feed as database objects: its tables, the view of its events, the triggers that track them.
 //!
-//! All of it belongs to the owner of the event table and is made by the catalog's owner, because the schema of the
+//! All of it belongs to the owner of the tracked table and is made by the catalog's owner, because the schema of the
 //! state admits nobody else. Every function here runs in that role.
 
 use pgrx::pg_sys;
 
-use crate::catalog::{STATE_TABLES, SessionRule};
-use crate::definition::{self, Definition, DefinitionError};
+use crate::definition::{self, DefinitionError};
+use crate::feed::{Feed, Weight};
 use crate::key::{KeyType, MAX_TEXT_BYTES};
+use crate::pg::number::NumberType;
 use crate::pg::relation::{self, Relation, quote_ident, quote_literal};
 use crate::pg::spi::{self, Arg, SpiError};
 use crate::pg::{owner, snapshot};
 
-/// Make everything for a checked definition.
-pub fn create(definition: &Definition) -> Result<(), DefinitionError> {
-    let id = definition.id;
-    let events = definition.events;
+/// The tables of a feed by their stems, in the order in which they are made; then those of a recommender, and those of a source
+/// of edges.
+const FEED_TABLES: [&str; 2] = ["delta", "contexts"];
+/// The packed rows of a recommender.
+const RECOMMENDER_TABLES: [&str; 6] = ["users", "items", "neighbors", "visits", "sessions", "context_items"];
+/// The packed rows of a source of edges.
+const EDGE_TABLES: [&str; 2] = ["out", "in"];
+
+/// What a feed is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A recommender's events.
+    Recommender,
+    /// Edges of a graph.
+    Edges,
+}
+
+impl Purpose {
+    fn sql(self) -> &'static str {
+        match self {
+            Self::Recommender => include_str!("../sql/recommender_state.sql"),
+            Self::Edges => include_str!("../sql/edge_state.sql"),
+        }
+    }
+}
+
+/// Make everything for a checked feed.
+pub fn create(feed: &Feed, purpose: Purpose) -> Result<(), DefinitionError> {
+    let (id, table) = (feed.id, feed.table);
     // Only looked at: ALTER TABLE refuses a table that is held open.
-    let owner = Relation::open(events, pg_sys::ShareRowExclusiveLock as i32).class().relowner;
-    let key_type = |column: &str| KeyType::of(column_type(events, column));
-    let user = key_type(&definition.user_column)?;
-    let item = key_type(&definition.item_column)?;
-    let tables = include_str!("../sql/state.sql")
-        .replace("{id}", &id.to_string())
-        .replace("{user_type}", &key_definition(user))
-        .replace("{item_type}", &key_definition(item));
-    spi::write(&tables, &[])?;
-    spi::write(&view_sql(definition), &[])?;
-    spi::write(&format!("COMMENT ON VIEW recommend.events_{id} IS 'The tracked columns of the event table under fixed names'"), &[])?;
+    let owner = Relation::open(table, pg_sys::ShareRowExclusiveLock as i32).class().relowner;
+    let key_type = |column: &str| KeyType::of(column_type(table, column));
+    let (user, item) = (key_type(&feed.user)?, key_type(&feed.item)?);
+    for tables in [include_str!("../sql/feed_state.sql"), purpose.sql()] {
+        let tables = tables
+            .replace("{id}", &id.to_string())
+            .replace("{user_type}", &key_definition(user))
+            .replace("{item_type}", &key_definition(item));
+        spi::write(&tables, &[])?;
+    }
+    spi::write(&view_sql(feed), &[])?;
+    spi::write(&format!("COMMENT ON VIEW recommend.events_{id} IS 'The tracked columns of the table under fixed names'"), &[])?;
     set_owner(id, owner)?;
-    create_triggers(id, events)?;
+    create_triggers(id, table)?;
     note_partitions(id)?;
     Ok(())
 }
@@ -38,111 +65,134 @@ pub fn create(definition: &Definition) -> Result<(), DefinitionError> {
 pub fn drop(id: i32) -> Result<(), SpiError> {
     drop_triggers(id)?;
     drop_relations(id)?;
-    spi::write("DELETE FROM recommend.partitions WHERE recommender = $1", &[Arg::of(id)])?;
-    spi::forget_plans(|sql| mentions(sql, id));
+    spi::write("DELETE FROM recommend.partitions WHERE feed = $1", &[Arg::of(id)])?;
+    spi::forget_plans(|sql| all_tables().chain(["events"]).any(|stem| sql.contains(&format!("recommend.{stem}_{id}"))));
     Ok(())
 }
 
-fn mentions(sql: &str, id: i32) -> bool {
-    STATE_TABLES.iter().chain(&["events"]).any(|stem| sql.contains(&format!("recommend.{stem}_{id}")))
+/// The packed rows of a recommender and what goes with them, by their stems: all that a rebuild makes anew.
+pub fn rebuilt_tables() -> impl Iterator<Item = &'static str> {
+    RECOMMENDER_TABLES.into_iter().chain(["contexts"])
+}
+
+fn all_tables() -> impl Iterator<Item = &'static str> {
+    FEED_TABLES.into_iter().chain(RECOMMENDER_TABLES).chain(EDGE_TABLES)
+}
+
+/// Those tables of feed `id` that exist.
+fn existing_tables(id: i32) -> impl Iterator<Item = String> {
+    all_tables().map(move |stem| format!("{stem}_{id}")).filter(|name| relation::state_relation(name).is_some())
 }
 
 fn key_definition(key: KeyType) -> String {
     format!("{}{}", key.sql(), key.sql_collation())
 }
 
-fn column_type(events: pg_sys::Oid, column: &str) -> pg_sys::Oid {
-    relation::column_number(events, column).map_or(pg_sys::InvalidOid, |number| relation::column_type(events, number))
+fn column_type(table: pg_sys::Oid, column: &str) -> pg_sys::Oid {
+    relation::column_number(table, column).map_or(pg_sys::InvalidOid, |number| relation::column_type(table, number))
 }
 
-fn is_partitioned(events: pg_sys::Oid) -> bool {
-    relation::kind(events) == Some(b'p')
+fn is_partitioned(table: pg_sys::Oid) -> bool {
+    relation::kind(table) == Some(b'p')
 }
 
 /// `SELECT` of the tracked columns. It says in SQL what the row trigger says in Rust: which rows are events, and what
 /// an event is. A plain table's children by inheritance are left out, because triggers do not fire for them.
-fn view_sql(definition: &Definition) -> String {
-    let (id, events) = (definition.id, definition.events);
-    let only = if is_partitioned(events) { "" } else { "ONLY " };
-    let table = relation::qualified_name(events).unwrap_or_default();
+fn view_sql(feed: &Feed) -> String {
+    let (id, table) = (feed.id, feed.table);
+    let only = if is_partitioned(table) { "" } else { "ONLY " };
     let mut conditions = Vec::new();
-    let mut key = |column: &str| {
-        let declared = column_type(events, column);
-        let (name, base) = (quote_ident(column), KeyType::of(declared));
-        let value = match base {
-            Ok(base) if base.oid() != declared => format!("{name}::{}", base.sql()),
-            _ => name,
-        };
-        conditions.push(format!("{value} IS NOT NULL"));
-        if matches!(base, Ok(KeyType::Text)) {
-            conditions.push(format!("octet_length({value}) <= {MAX_TEXT_BYTES}"));
-        }
-        value
+    let user = key_sql(table, &feed.user, &mut conditions);
+    let item = key_sql(table, &feed.item, &mut conditions);
+    let at = time_sql(feed, &mut conditions);
+    let weight = weight_sql(feed, &mut conditions);
+    let session = match &feed.session {
+        Some(column) => format!("hashtextextended({}::text COLLATE \"C\", 0)", quote_ident(column)),
+        None => "NULL::bigint".into(),
     };
-    let user = key(&definition.user_column);
-    let item = key(&definition.item_column);
-    let time = quote_ident(&definition.time_column);
-    let at = match relation::base_type(column_type(events, &definition.time_column)) {
-        pg_sys::TIMESTAMPOID => format!("({time}::timestamp AT TIME ZONE 'UTC')"),
-        _ => format!("{time}::timestamptz"),
-    };
-    conditions.push(format!("isfinite({at})"));
-    let weight = match (&definition.event_column, &definition.event_weights) {
-        (Some(column), Some(weights)) => {
-            let kind = format!("{}::text", quote_ident(column));
-            let counted: Vec<_> = weights.iter().filter(|(_, weight)| **weight != 0.0).collect();
-            let kinds: Vec<String> = counted.iter().map(|(kind, _)| quote_literal(kind)).collect();
-            conditions.push(match kinds.is_empty() {
-                true => "false".into(),
-                false => format!("{kind} COLLATE \"C\" IN ({})", kinds.join(", ")),
-            });
-            let cases: Vec<String> =
-                counted.iter().map(|(name, weight)| format!("WHEN {} THEN '{weight}'::real", quote_literal(name))).collect();
-            match cases.is_empty() {
-                true => "0::real".into(),
-                false => format!("CASE {kind} COLLATE \"C\" {} END", cases.join(" ")),
-            }
-        }
-        _ => "1::real".into(),
-    };
-    let session = match &definition.session {
-        SessionRule::Column(column) => format!("hashtextextended({}::text COLLATE \"C\", 0)", quote_ident(column)),
-        SessionRule::Gap(_) => "NULL::bigint".into(),
-    };
-    let context = if definition.context_columns.is_empty() {
+    let context = if feed.context.is_empty() {
         "NULL::text[]".into()
     } else {
-        let texts: Vec<String> = definition.context_columns.iter().map(|column| format!("{}::text", quote_ident(column))).collect();
+        let texts: Vec<String> = feed.context.iter().map(|column| format!("{}::text", quote_ident(column))).collect();
         format!("ARRAY[{}]", texts.join(", "))
     };
     format!(
         "CREATE VIEW recommend.events_{id} AS \
          SELECT {user} AS user_key, {item} AS item_key, {at} AS at, {weight} AS weight, \
                 {session} AS session, {context} AS context \
-           FROM {only}{table} WHERE {}",
+           FROM {only}{} WHERE {}",
+        relation::qualified_name(table).unwrap_or_default(),
         conditions.join(" AND ")
     )
 }
 
-/// Hand tables and view to `role`.
+/// A key, and the condition that it is one.
+fn key_sql(table: pg_sys::Oid, column: &str, conditions: &mut Vec<String>) -> String {
+    let declared = column_type(table, column);
+    let (name, base) = (quote_ident(column), KeyType::of(declared));
+    let value = match base {
+        Ok(base) if base.oid() != declared => format!("{name}::{}", base.sql()),
+        _ => name,
+    };
+    conditions.push(format!("{value} IS NOT NULL"));
+    if matches!(base, Ok(KeyType::Text)) {
+        conditions.push(format!("octet_length({value}) <= {MAX_TEXT_BYTES}"));
+    }
+    value
+}
+
+/// The time, and the condition that it is one.
+fn time_sql(feed: &Feed, conditions: &mut Vec<String>) -> String {
+    let Some(column) = &feed.time else { return "NULL::timestamptz".into() };
+    let time = quote_ident(column);
+    let at = match relation::base_type(column_type(feed.table, column)) {
+        pg_sys::TIMESTAMPOID => format!("({time}::timestamp AT TIME ZONE 'UTC')"),
+        _ => format!("{time}::timestamptz"),
+    };
+    conditions.push(format!("isfinite({at})"));
+    at
+}
+
+/// The weight, and the condition that the row counts.
+fn weight_sql(feed: &Feed, conditions: &mut Vec<String>) -> String {
+    let (column, weights) = match &feed.weight {
+        Weight::One => return "1::real".into(),
+        Weight::Column(column) => {
+            let name = quote_ident(column);
+            let weight = NumberType::of(column_type(feed.table, column)).map_or_else(|| "NULL::real".into(), |kind| kind.sql(&name));
+            conditions.push(format!("({weight}) <> 0"));
+            return weight;
+        }
+        Weight::Events(column, weights) => (column, weights),
+    };
+    let kind = format!("{}::text", quote_ident(column));
+    let counted: Vec<_> = weights.iter().filter(|(_, weight)| **weight != 0.0).collect();
+    let kinds: Vec<String> = counted.iter().map(|(kind, _)| quote_literal(kind)).collect();
+    if kinds.is_empty() {
+        conditions.push("false".into());
+        return "0::real".into();
+    }
+    conditions.push(format!("{kind} COLLATE \"C\" IN ({})", kinds.join(", ")));
+    let cases: Vec<String> = counted.iter().map(|(name, weight)| format!("WHEN {} THEN '{weight}'::real", quote_literal(name))).collect();
+    format!("CASE {kind} COLLATE \"C\" {} END", cases.join(" "))
+}
+
+/// Hand the tables and the view of feed `id` to `role`.
 pub fn set_owner(id: i32, role: pg_sys::Oid) -> Result<(), SpiError> {
     let owner = quote_ident(&owner::role_name(role));
-    for table in STATE_TABLES {
-        spi::write(&format!("ALTER TABLE recommend.{table}_{id} OWNER TO {owner}"), &[])?;
+    for table in existing_tables(id) {
+        spi::write(&format!("ALTER TABLE recommend.{table} OWNER TO {owner}"), &[])?;
     }
     spi::write(&format!("ALTER VIEW recommend.events_{id} OWNER TO {owner}"), &[])?;
     Ok(())
 }
 
 fn drop_relations(id: i32) -> Result<(), SpiError> {
-    let exists = |name: &str| relation::state_relation(name).is_some();
-    if exists(&format!("events_{id}")) {
+    if relation::state_relation(&format!("events_{id}")).is_some() {
         spi::write(&format!("DROP VIEW recommend.events_{id}"), &[])?;
     }
-    for table in STATE_TABLES {
-        if exists(&format!("{table}_{id}")) {
-            spi::write(&format!("DROP TABLE recommend.{table}_{id}"), &[])?;
-        }
+    for table in existing_tables(id) {
+        spi::write(&format!("DROP TABLE recommend.{table}"), &[])?;
     }
     Ok(())
 }
@@ -185,7 +235,7 @@ pub fn add_leaf_trigger(id: i32, leaf: pg_sys::Oid) -> Result<(), DefinitionErro
     Ok(())
 }
 
-/// Drop the triggers of recommender `id` wherever they are; clones in partitions go with the one they were cloned from.
+/// Drop the triggers of feed `id` wherever they are; clones in partitions go with the one they were cloned from.
 fn drop_triggers(id: i32) -> Result<(), SpiError> {
     let triggers = snapshot::with_latest(|| {
         spi::read(include_str!("../sql/triggers.sql"), &[Arg::of(trigger_name(id)), Arg::of(id.to_string())], |row| {
@@ -203,16 +253,16 @@ fn drop_triggers(id: i32) -> Result<(), SpiError> {
 /// Write down the leaf partitions as they are now and give each its TRUNCATE trigger.
 fn note_partitions(id: i32) -> Result<(), DefinitionError> {
     let leaves: Vec<pg_sys::Oid> = spi::write_returning(
-        "INSERT INTO recommend.partitions (recommender, leaf) \
-         SELECT r.id, t.relid FROM recommend.recommenders r, pg_partition_tree(r.events) t \
-          WHERE r.id = $1 AND t.isleaf AND t.relid <> r.events RETURNING leaf::oid",
+        "INSERT INTO recommend.partitions (feed, leaf) \
+         SELECT f.id, t.relid FROM recommend.feeds f, pg_partition_tree(f.source) t \
+          WHERE f.id = $1 AND t.isleaf AND t.relid <> f.source RETURNING leaf::oid",
         &[Arg::of(id)],
         |row| row.value::<pg_sys::Oid>(1),
     )?;
     leaves.into_iter().try_for_each(|leaf| add_leaf_trigger(id, leaf))
 }
 
-/// A partition that was detached is no concern of recommender `id` any more.
+/// A partition that was detached is no concern of feed `id` any more.
 pub fn drop_leaf_trigger(id: i32, leaf: pg_sys::Oid) -> Result<(), SpiError> {
     if let Some(table) = relation::qualified_name(leaf) {
         spi::write(&format!("DROP TRIGGER IF EXISTS {}_leaf ON {table}", trigger_name(id)), &[])?;

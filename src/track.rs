@@ -1,4 +1,4 @@
-//! The row trigger: one row of the delta for every event that comes or goes.
+//! The row trigger of a feed: one row of its delta for every event that comes or goes.
 //!
 //! It reads no row of ours, takes no lock but the one any INSERT takes, and runs no SQL once its plan is made. The rules of
 //! what is an event stand twice, here and in the view `recommend.events_N` (`state::view_sql`): change both.
@@ -11,12 +11,15 @@ use std::rc::Rc;
 use pgrx::datum::IntoDatum;
 use pgrx::{PgSqlErrorCode, pg_sys};
 
-use crate::catalog::{self, CatalogError, Recommender, SessionRule};
+use crate::catalog::{self, CatalogError};
+use crate::definition::{self, DefinitionError};
+use crate::feed::{Feed, Weight};
 use crate::key::{KeyType, MAX_TEXT_BYTES};
 use crate::pg::error::SqlError;
 use crate::pg::function::{Call, CallError};
 use crate::pg::heap::{self, Columns};
 use crate::pg::label::{self, Label};
+use crate::pg::number::NumberType;
 use crate::pg::relation::{self, Relation};
 use crate::pg::spi::{self, Arg, SpiError};
 use crate::pg::varlena::{self, Bytes};
@@ -62,18 +65,27 @@ struct Plan {
     epoch: i32,
     user: (i16, KeyType),
     item: (i16, KeyType),
-    time: i16,
-    weights: Option<(i16, Label, HashMap<Vec<u8>, f32>)>,
+    time: Option<i16>,
+    weight: RowWeight,
     session: Option<(i16, Label)>,
     context: Vec<(i16, Label)>,
     last: i16,
 }
 
-/// An event as the delta takes it.
+/// What a row weighs.
+enum RowWeight {
+    One,
+    /// What a column holds.
+    Column(i16, NumberType),
+    /// By the text of a column.
+    Events(i16, Label, HashMap<Vec<u8>, f32>),
+}
+
+/// An event as the delta takes it; one without time is an edge that has none.
 struct Event {
     user: pg_sys::Datum,
     item: pg_sys::Datum,
-    at: pg_sys::Datum,
+    at: Option<pg_sys::Datum>,
     weight: f32,
     session: Option<i64>,
     context: Option<pg_sys::Datum>,
@@ -82,9 +94,9 @@ struct Event {
 /// What a row of the event table is.
 enum Reading {
     Event(Event),
-    /// No key or no time: counted, not more.
+    /// No key, no time where there is to be one, or no finite weight: counted, not more.
     Skipped,
-    /// An event type of weight 0.
+    /// Weight 0.
     Ignored,
 }
 
@@ -133,12 +145,12 @@ pub fn trigger_relation(trigger: &pg_sys::TriggerData) -> pg_sys::Oid {
     unsafe { (*trigger.tg_relation).rd_id }
 }
 
-/// Whether `relation` is the event table of recommender `id` or a partition of it.
+/// Whether `relation` is the table of feed `id` or a partition of it.
 pub fn tracks(id: i32, relation: pg_sys::Oid) -> bool {
     matches!(epoch(id, relation), Ok(Some(_)))
 }
 
-/// The recommender's id, which the trigger was created with.
+/// The feed's id, which the trigger was created with.
 pub fn trigger_argument(trigger: &pg_sys::TriggerData) -> Option<i32> {
     // SAFETY: a trigger has `tgnargs` NUL-terminated arguments.
     unsafe {
@@ -174,10 +186,10 @@ fn plan(trigger: pg_sys::Oid, relation: pg_sys::Oid, id: impl Fn() -> Option<i32
 fn load(relation: pg_sys::Oid, id: i32) -> Option<Rc<Plan>> {
     invalidation::watch(relation);
     let planned = (|| {
-        let recommender = catalog::by_id(id)?;
-        // The trigger may stand on a table that is none of the recommender's, where somebody copied its definition.
+        let feed = catalog::feed(id)?;
+        // The trigger may stand on a table that is none of the feed's, where somebody copied its definition.
         let epoch = epoch(id, relation)?;
-        epoch.map(|epoch| Plan::new(&recommender, relation, epoch)).transpose()
+        epoch.map(|epoch| Plan::new(&feed, relation, epoch)).transpose()
     })();
     match planned {
         Ok(plan) => plan.map(Rc::new),
@@ -189,7 +201,7 @@ fn load(relation: pg_sys::Oid, id: i32) -> Option<Rc<Plan>> {
     }
 }
 
-/// The epoch of the recommender, if `relation` is its event table or a partition of it.
+/// The epoch of the feed, if `relation` is its table or a partition of it.
 fn epoch(id: i32, relation: pg_sys::Oid) -> Result<Option<i32>, TrackError> {
     let epochs: Vec<i32> = catalog::as_owner(|| {
         snapshot::with_latest(|| {
@@ -201,20 +213,22 @@ fn epoch(id: i32, relation: pg_sys::Oid) -> Result<Option<i32>, TrackError> {
 
 /// Append every row of a table as an event that came (1) or went (-1).
 pub fn append_table(id: i32, table: pg_sys::Oid, change: i16) -> Result<(), TrackError> {
-    let recommender = catalog::by_id(id)?;
-    let Some(epoch) = epoch(id, recommender.events)? else { return Ok(()) };
+    let feed = catalog::feed(id)?;
+    let Some(epoch) = epoch(id, feed.table)? else { return Ok(()) };
     let rows = Relation::open(table, pg_sys::AccessShareLock as i32);
     if rows.class().relkind as u8 != b'r' {
         return Ok(());
     }
-    let plan = Plan::new(&recommender, table, epoch)?;
+    let plan = Plan::new(&feed, table, epoch)?;
     let delta = Relation::open(plan.delta, pg_sys::RowExclusiveLock as i32);
     heap::scan(&rows, plan.last, |columns| plan.append(&delta, change, &plan.read(columns)));
     Ok(())
 }
 
 impl Plan {
-    fn new(recommender: &Recommender, table: pg_sys::Oid, epoch: i32) -> Result<Self, TrackError> {
+    fn new(feed: &Feed, table: pg_sys::Oid, epoch: i32) -> Result<Self, TrackError> {
+        let delta = format!("delta_{}", feed.id);
+        let delta = relation::state_relation(&delta).ok_or(CatalogError::UnknownId(feed.id))?;
         let number = |column: &str| {
             relation::column_number(table, column)
                 .ok_or_else(|| TrackError::Column { column: column.to_owned(), table: relation::name(table).unwrap_or_default() })
@@ -223,53 +237,58 @@ impl Plan {
             let number = number(column)?;
             Ok::<_, TrackError>((number, Label::of(relation::column_type(table, number))))
         };
-        let weights = match (&recommender.event_column, &recommender.event_weights) {
-            (Some(column), Some(weights)) => {
-                let (number, text) = label(column)?;
-                let by_text = weights.iter().map(|(event, weight)| (event.clone().into_bytes(), *weight)).collect();
-                Some((number, text, by_text))
+        let key = |column: &str| {
+            let number = number(column)?;
+            let key = KeyType::of(relation::column_type(table, number)).map_err(DefinitionError::from).map_err(CatalogError::from)?;
+            Ok::<_, TrackError>((number, key))
+        };
+        let weight = match &feed.weight {
+            Weight::One => RowWeight::One,
+            Weight::Column(column) => {
+                let number = number(column)?;
+                let found = relation::column_type(table, number);
+                RowWeight::Column(number, NumberType::of(found).ok_or_else(|| CatalogError::from(definition::no_number(column, found)))?)
             }
-            _ => None,
+            Weight::Events(column, weights) => {
+                let (number, text) = label(column)?;
+                RowWeight::Events(number, text, weights.iter().map(|(event, weight)| (event.clone().into_bytes(), *weight)).collect())
+            }
         };
-        let session = match &recommender.session {
-            SessionRule::Column(column) => Some(label(column)?),
-            SessionRule::Gap(_) => None,
-        };
-        let context = recommender.context_columns.iter().map(|column| label(column)).collect::<Result<Vec<_>, _>>()?;
-        let (user, item) = (number(&recommender.user.name)?, number(&recommender.item.name)?);
-        let time = number(&recommender.time_column)?;
-        let others = context.iter().chain(&session).map(|(number, _)| *number);
-        let last = others.chain(weights.iter().map(|(number, ..)| *number)).chain([user, item, time]).max();
+        let session = feed.session.as_deref().map(label).transpose()?;
+        let context = feed.context.iter().map(|column| label(column)).collect::<Result<Vec<_>, _>>()?;
+        let last = feed.columns().iter().map(|column| number(column)).collect::<Result<Vec<_>, _>>()?.into_iter().max();
         Ok(Self {
-            delta: recommender.tables.delta,
+            delta,
             epoch,
-            user: (user, recommender.user.key),
-            item: (item, recommender.item.key),
-            time,
-            weights,
+            user: key(&feed.user)?,
+            item: key(&feed.item)?,
+            time: feed.time.as_deref().map(number).transpose()?,
+            weight,
             session,
             context,
-            last: last.unwrap_or(time),
+            last: last.unwrap_or_default(),
         })
     }
 
     fn read(&self, columns: Columns) -> Reading {
-        let weight = match &self.weights {
-            None => 1.0,
-            Some((number, text, weights)) => {
+        let weight = match &self.weight {
+            RowWeight::One => 1.0,
+            // SAFETY: the column's type is that one.
+            RowWeight::Column(number, kind) => columns.get(*number).map_or(f32::NAN, |weight| unsafe { kind.read(weight) }),
+            RowWeight::Events(number, text, weights) => {
                 // SAFETY: the label is of the column's type.
                 let weight = columns.get(*number).and_then(|kind| unsafe { text.with_bytes(kind, |kind| weights.get(kind).copied()) });
-                match weight {
-                    None | Some(0.0) => return Reading::Ignored,
-                    Some(weight) => weight,
-                }
+                weight.unwrap_or(0.0)
             }
         };
-        let (Some(user), Some(item), Some(at)) = (key(columns, self.user), key(columns, self.item), columns.get(self.time)) else {
-            return Reading::Skipped;
-        };
+        if weight == 0.0 {
+            return Reading::Ignored;
+        }
+        let (Some(user), Some(item)) = (key(columns, self.user), key(columns, self.item)) else { return Reading::Skipped };
+        let at = self.time.map(|time| columns.get(time));
         // Both kinds of timestamp are 64-bit microseconds, a plain one read as UTC; the extremes stand for infinity.
-        if matches!(at.value() as i64, i64::MIN | i64::MAX) {
+        let timeless = at.is_some_and(|at| at.is_none_or(|at| matches!(at.value() as i64, i64::MIN | i64::MAX)));
+        if timeless || !weight.is_finite() {
             return Reading::Skipped;
         }
         // SAFETY: the labels are of their columns' types.
@@ -277,7 +296,7 @@ impl Plan {
             .session
             .as_ref()
             .and_then(|(number, text)| unsafe { columns.get(*number).map(|value| text.with_bytes(value, label::hash)) });
-        Reading::Event(Event { user, item, at, weight, session, context: self.context(columns) })
+        Reading::Event(Event { user, item, at: at.flatten(), weight, session, context: self.context(columns) })
     }
 
     /// The context columns' texts as one text[].
@@ -322,7 +341,7 @@ impl Plan {
                 change.into_datum(),
                 Some(event.user),
                 Some(event.item),
-                Some(event.at),
+                event.at,
                 event.weight.into_datum(),
                 event.session.and_then(IntoDatum::into_datum),
                 event.context,
@@ -338,7 +357,7 @@ impl Plan {
             (Reading::Event(old), Reading::Event(new)) => {
                 same_key(self.user.1, old.user, new.user)
                     && same_key(self.item.1, old.item, new.item)
-                    && old.at.value() == new.at.value()
+                    && old.at.map(|at| at.value()) == new.at.map(|at| at.value())
                     && old.weight == new.weight
                     && old.session == new.session
                     && match (old.context, new.context) {

@@ -8,9 +8,10 @@ use pgrx::pg_sys;
 
 use crate::catalog::{self, CatalogError};
 use crate::compact::{self, Outcome, Pace};
+use crate::graph::catalog::{self as graphs, GraphError};
 use crate::pg::worker::{self, CompactorLock, Termination};
 use crate::pg::{error, guc, relation};
-use crate::worker_function;
+use crate::{graph, worker_function};
 
 worker_function!(pg_recommend_compactor, compactor);
 worker_function!(pg_recommend_launcher, launcher);
@@ -76,7 +77,7 @@ fn compactor(database: pg_sys::Datum) {
     }
 }
 
-fn compact_until_idle(failed: &mut HashSet<i32>) {
+fn compact_until_idle(failed: &mut HashSet<Target>) {
     let mut moved = compact_all(failed);
     if moved == 0 {
         return;
@@ -90,40 +91,71 @@ fn compact_until_idle(failed: &mut HashSet<i32>) {
     }
 }
 
-/// Moves a batch of each recommender where that is due, in a transaction of its own, and gives how many delta rows were moved or
+/// Moves a batch of each recommender and graph where that is due, in a transaction of its own, and gives how many delta rows were moved or
 /// wait. One that fails is logged, holds up no other, and is not tried again by this worker.
-fn compact_all(failed: &mut HashSet<i32>) -> u64 {
-    let names = worker::transaction(c"looking for backlogs", || match catalog::names() {
-        Err(CatalogError::NotInstalled) => Vec::new(),
-        names => error::or_raise(names),
-    });
+fn compact_all(failed: &mut HashSet<Target>) -> u64 {
+    let names = worker::transaction(c"looking for backlogs", || error::or_raise(targets()));
     let names = names.unwrap_or_else(|message| {
-        pgrx::warning!("the recommenders of a database could not be read: {message}");
+        pgrx::warning!("the recommenders and graphs of a database could not be read: {message}");
         Vec::new()
     });
     let mut moved = 0;
-    for (id, name) in names {
-        if failed.contains(&id) {
+    for (target, name) in names {
+        if failed.contains(&target) {
             continue;
         }
-        match worker::transaction(c"compacting", || compact_one(id)) {
+        match worker::transaction(c"compacting", || compact_one(target)) {
             Ok(count) => moved += count,
             Err(message) => {
-                pgrx::warning!("recommender \"{name}\" was not compacted: {message}");
-                failed.insert(id);
+                pgrx::warning!("{target} \"{name}\" was not compacted: {message}");
+                failed.insert(target);
             }
         }
     }
     moved
 }
 
-fn compact_one(id: i32) -> u64 {
-    let recommender = match catalog::by_id(id) {
-        // Dropped in the meantime.
-        Err(CatalogError::UnknownId(_) | CatalogError::NotInstalled) => return 0,
-        found => error::or_raise(found),
+/// What is compacted, by its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Target {
+    Recommender(i32),
+    Graph(i32),
+}
+
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Recommender(_) => "recommender",
+            Self::Graph(_) => "graph",
+        })
+    }
+}
+
+/// All recommenders and graphs with their names; none where the extension is not installed.
+fn targets() -> Result<Vec<(Target, String)>, GraphError> {
+    let recommenders = match catalog::names() {
+        Err(CatalogError::NotInstalled) => return Ok(Vec::new()),
+        names => names?.into_iter().map(|(id, name)| (Target::Recommender(id), name)),
     };
-    match error::or_raise(compact::compact(&recommender, compact::DEFAULT_BATCH, Pace::WhenDue)) {
+    Ok(recommenders.chain(graphs::names()?.into_iter().map(|(id, name)| (Target::Graph(id), name))).collect())
+}
+
+fn compact_one(target: Target) -> u64 {
+    let outcome = match target {
+        Target::Recommender(id) => match catalog::by_id(id) {
+            // Dropped in the meantime.
+            Err(CatalogError::UnknownId(_) | CatalogError::NotInstalled) => return 0,
+            found => {
+                let recommender = error::or_raise(found);
+                error::or_raise(compact::compact(&recommender, compact::DEFAULT_BATCH, Pace::WhenDue))
+            }
+        },
+        Target::Graph(id) => match graph::compact::compact(id, compact::DEFAULT_BATCH, Pace::WhenDue) {
+            Err(graph::compact::CompactError::Graph(GraphError::UnknownId(_))) => return 0,
+            compacted => error::or_raise(compacted).outcome,
+        },
+    };
+    match outcome {
         Outcome::Moved(count) => count,
         Outcome::NotDue => 1,
         Outcome::Busy => 0,

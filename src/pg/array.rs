@@ -13,6 +13,29 @@ pub fn of(element: pg_sys::Oid, datums: &mut [pg_sys::Datum]) -> pg_sys::Datum {
     }
 }
 
+/// [`of`] with NULL elements.
+pub fn with_nulls(element: pg_sys::Oid, values: &[Option<pg_sys::Datum>]) -> pg_sys::Datum {
+    let (mut length, mut by_value, mut align) = (0, false, 0);
+    let mut datums: Vec<pg_sys::Datum> = values.iter().map(|value| value.unwrap_or(pg_sys::Datum::from(0))).collect();
+    let mut nulls: Vec<bool> = values.iter().map(Option::is_none).collect();
+    // SAFETY: a catalog lookup; one dimension of as many values as both arrays have, which are copied.
+    unsafe {
+        pg_sys::get_typlenbyvalalign(element, &mut length, &mut by_value, &mut align);
+        pg_sys::construct_md_array(
+            datums.as_mut_ptr(),
+            nulls.as_mut_ptr(),
+            1,
+            &mut (values.len() as i32),
+            &mut 1,
+            element,
+            i32::from(length),
+            by_value,
+            align,
+        )
+        .into()
+    }
+}
+
 /// The type of arrays of `element`s.
 pub fn type_of(element: pg_sys::Oid) -> pg_sys::Oid {
     // SAFETY: a catalog lookup.

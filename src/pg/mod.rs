@@ -15,6 +15,7 @@ pub mod interval;
 pub mod invalidation;
 pub mod label;
 pub mod memory;
+pub mod number;
 pub mod owner;
 pub mod privilege;
 pub mod progress;

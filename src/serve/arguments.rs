@@ -9,9 +9,9 @@ use super::{Result, ServeError};
 use crate::catalog::{self, CatalogError, Recommender};
 use crate::key::{Key, KeyType};
 use crate::pg::function::{Call, CallError};
-use crate::pg::{array, clock, interval, privilege, relation};
+use crate::pg::{array, privilege, relation};
 use crate::reader::Reader;
-use crate::totals;
+use crate::{arguments, totals};
 
 /// How many rows are given where a call does not say.
 const DEFAULT_ROWS: i32 = 10;
@@ -45,25 +45,14 @@ impl<'a> Arguments<'a> {
 
     /// Opens the recommender as of argument `place`; NULL is now.
     pub fn reader(&self, place: usize) -> Result<Reader<'_>> {
-        let as_of = self.time(place)?;
+        let as_of = arguments::time(self.call, place)?;
         let state = totals::read(self.recommender.id).ok_or(CatalogError::UnknownId(self.recommender.id))?;
         Reader::open(&self.recommender, state, as_of).map_err(|source| self.failure(source))
     }
 
-    /// A time; NULL is now.
-    pub fn time(&self, place: usize) -> Result<Micros> {
-        match self.call.datum(place).map(totals::int8) {
-            None => Ok(clock::transaction_start()),
-            Some(i64::MIN) => Err(ServeError::InfiniteTime("-infinity")),
-            Some(i64::MAX) => Err(ServeError::InfiniteTime("infinity")),
-            Some(at) => Ok(at),
-        }
-    }
-
     /// A number of rows; NULL is the default.
     pub fn count(&self, place: usize) -> Result<usize> {
-        let n = self.call.arg(place).unwrap_or(DEFAULT_ROWS);
-        usize::try_from(n).map_err(|_| ServeError::NegativeCount(n))
+        Ok(arguments::count(self.call, place, DEFAULT_ROWS)?)
     }
 
     /// The user; `None` for NULL, who is unknown.
@@ -111,29 +100,18 @@ impl<'a> Arguments<'a> {
     }
 
     /// The values of context columns that argument `place` asks for, by the column's place.
-    pub fn context(&self, place: usize) -> Result<Vec<(usize, String)>> {
-        let Some(pgrx::JsonB(value)) = self.call.arg::<pgrx::JsonB>(place) else { return Ok(Vec::new()) };
-        let object = value.as_object().ok_or_else(|| ServeError::ContextShape(shape(&value)))?;
+    pub fn context(&self, argument: usize) -> Result<Vec<(usize, String)>> {
         let columns = &self.recommender.context_columns;
-        let mut asked = Vec::with_capacity(object.len());
-        for (name, value) in object.iter().filter(|(_, value)| !value.is_null()) {
-            let place = columns.iter().position(|column| column == name).ok_or_else(|| ServeError::ContextColumn {
-                name: self.recommender.name.clone(),
-                column: name.clone(),
-                existing: columns.clone(),
-            })?;
-            asked.push((place, value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
-        }
-        Ok(asked)
+        let place = |(name, value): (String, String)| match columns.iter().position(|column| *column == name) {
+            Some(place) => Ok((place, value)),
+            None => Err(ServeError::ContextColumn { name: self.recommender.name.clone(), column: name, existing: columns.clone() }),
+        };
+        arguments::context(self.call, argument)?.into_iter().map(place).collect()
     }
 
     /// A positive half-life in microseconds.
-    pub fn half_life(&self, place: usize) -> Result<Option<i64>> {
-        match self.call.datum(place).map(interval::micros) {
-            None => Ok(None),
-            Some(micros) if micros > 0 => Ok(Some(micros)),
-            Some(_) => Err(ServeError::HalfLife(self.call.text(place).unwrap_or_default())),
-        }
+    pub fn half_life(&self, place: usize) -> Result<Option<Micros>> {
+        Ok(arguments::positive_interval(self.call, place, "half_life")?)
     }
 
     /// Checks that argument `place`, which only names a type, is NULL.
@@ -169,17 +147,6 @@ impl<'a> Arguments<'a> {
     /// An error of the engine as one of this call.
     pub fn failure(&self, source: engine::Error) -> ServeError {
         ServeError::Engine { name: self.recommender.name.clone(), source }
-    }
-}
-
-fn shape(value: &serde_json::Value) -> &'static str {
-    match value {
-        serde_json::Value::Null => "null",
-        serde_json::Value::Bool(_) => "a boolean",
-        serde_json::Value::Number(_) => "a number",
-        serde_json::Value::String(_) => "a string",
-        serde_json::Value::Array(_) => "an array",
-        serde_json::Value::Object(_) => "an object",
     }
 }
 

@@ -7,6 +7,7 @@ mod lists;
 
 use pgrx::PgSqlErrorCode;
 
+use crate::arguments::ArgumentError;
 use crate::catalog::CatalogError;
 use crate::key::KeyError;
 use crate::pg::error::SqlError;
@@ -30,18 +31,6 @@ pub enum ServeError {
         /// The event table.
         table: String,
     },
-    /// A negative number of rows.
-    #[error("n must not be negative: {0}")]
-    NegativeCount(i32),
-    /// An infinite time.
-    #[error("as_of must be finite, not {0}")]
-    InfiniteTime(&'static str),
-    /// A half-life that is not positive.
-    #[error("half_life must be positive: {0}")]
-    HalfLife(String),
-    /// A context that is no object.
-    #[error("context must be a JSON object, but is {0}")]
-    ContextShape(&'static str),
     /// A context column that the recommender does not have.
     #[error("recommender \"{name}\" has no context column \"{column}\"")]
     ContextColumn {
@@ -94,6 +83,9 @@ pub enum ServeError {
     /// The lookup of the recommender.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
+    /// An argument.
+    #[error(transparent)]
+    Argument(#[from] ArgumentError),
     /// A key.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -109,12 +101,10 @@ impl SqlError for ServeError {
     fn sqlstate(&self) -> PgSqlErrorCode {
         match self {
             Self::Denied { .. } | Self::RowSecurity { .. } => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
-            Self::NegativeCount(_) | Self::HalfLife(_) | Self::ContextShape(_) | Self::ContextColumn { .. } | Self::ItemTypeValue => {
-                PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE
-            }
-            Self::InfiniteTime(_) => PgSqlErrorCode::ERRCODE_DATETIME_FIELD_OVERFLOW,
+            Self::ContextColumn { .. } | Self::ItemTypeValue => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
             Self::UserType { .. } | Self::ItemType { .. } | Self::ItemArray { .. } => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
             Self::Engine { .. } => PgSqlErrorCode::ERRCODE_DATA_CORRUPTED,
+            Self::Argument(error) => error.sqlstate(),
             Self::Catalog(error) => error.sqlstate(),
             Self::Key(error) => error.sqlstate(),
             Self::Call(error) => error.sqlstate(),
@@ -130,10 +120,6 @@ impl SqlError for ServeError {
             Self::RowSecurity { .. } => Some(
                 "Recommendations are learnt from all rows: wrap the call in a SECURITY DEFINER function of a role that the policies do not apply to.".into(),
             ),
-            Self::NegativeCount(_) => Some("Ask for 0 rows or more.".into()),
-            Self::InfiniteTime(_) => Some("Leave as_of out to ask as of now.".into()),
-            Self::HalfLife(_) => Some("Give a positive interval, such as '1 day'.".into()),
-            Self::ContextShape(_) => Some("Give the values of context columns by name, such as '{\"device\": \"ios\"}'.".into()),
             Self::ContextColumn { existing, .. } if existing.is_empty() => {
                 Some("It was made without context_columns: see alter_recommender().".into())
             }
@@ -145,6 +131,7 @@ impl SqlError for ServeError {
             Self::ItemArray { expected, .. } => Some(format!("Write ARRAY[...]::{expected}[].")),
             Self::ItemTypeValue => Some("Write NULL::bigint, NULL::text, NULL::uuid, ...; n comes after it.".into()),
             Self::Engine { name, .. } => Some(format!("Make its rows anew: SELECT rebuild_recommender('{name}').")),
+            Self::Argument(error) => error.hint(),
             Self::Catalog(error) => error.hint(),
             Self::Key(error) => error.hint(),
             Self::Call(error) => error.hint(),

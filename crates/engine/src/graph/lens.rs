@@ -118,9 +118,29 @@ impl<'a> Lens<'a> {
     /// What nodes are adjacent to; those without edges are left out.
     pub fn adjacents(&self, nodes: &[Node]) -> Result<FxHashMap<Node, Adjacent>> {
         let mut found: FxHashMap<Node, Adjacent> = FxHashMap::default();
+        let mut places = Places::default();
+        self.rows(nodes, &mut |relation, node, view| self.collect(relation, &view, found.entry(node).or_default(), &mut places))?;
+        Ok(found)
+    }
+
+    /// The [`Adjacent::total`] of nodes, without their edges where no filter by context wants them; nodes without edges are left out.
+    pub fn totals(&self, nodes: &[Node]) -> Result<FxHashMap<Node, f64>> {
+        if self.contexts.iter().any(Option::is_some) {
+            return Ok(self.adjacents(nodes)?.into_iter().map(|(node, adjacent)| (node, adjacent.total)).collect());
+        }
+        let mut found: FxHashMap<Node, f64> = FxHashMap::default();
+        self.rows(nodes, &mut |_, node, view| {
+            *found.entry(node).or_default() += view.header.total.get() * view.loss(self.now, self.half_life);
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// Reads the rows of nodes in all relations, one relation after the other.
+    fn rows(&self, nodes: &[Node], each: &mut dyn FnMut(Relation, Node, EdgesView<'_>) -> Result<()>) -> Result<()> {
         let mut wanted: Vec<NodeId> = Vec::with_capacity(nodes.len());
         for &relation in &self.relations {
-            let (node_type, neighbor_type) = self.schema.ends(relation);
+            let (node_type, _) = self.schema.ends(relation);
             wanted.clear();
             wanted.extend(nodes.iter().filter(|node| node.node_type == node_type).map(|node| node.id));
             if wanted.is_empty() {
@@ -129,20 +149,23 @@ impl<'a> Lens<'a> {
             wanted.sort_unstable();
             wanted.dedup();
             self.check()?;
-            self.graph.edges(relation, &wanted, &mut |id, view| {
-                let adjacent = found.entry(Node { id, node_type }).or_default();
-                self.collect(relation, neighbor_type, &view, adjacent)
-            })?;
+            self.graph.edges(relation, &wanted, &mut |id, view| each(relation, Node { id, node_type }, view))?;
         }
-        Ok(found)
+        Ok(())
     }
 
-    /// Adds a row's edges.
-    fn collect(&self, relation: Relation, neighbor_type: u32, view: &EdgesView<'_>, adjacent: &mut Adjacent) -> Result<()> {
+    /// Adds a row's edges; `places` is scratch.
+    fn collect(&self, relation: Relation, view: &EdgesView<'_>, adjacent: &mut Adjacent, places: &mut Places) -> Result<()> {
         let loss = view.loss(self.now, self.half_life);
         let contexts = self.contexts.get(relation.source).and_then(Option::as_ref);
-        let before = adjacent.edges.len();
         let edge_type = self.schema.sources[relation.source].edge_type;
+        let (_, neighbor_type) = self.schema.ends(relation);
+        let repeats = !adjacent.edges.is_empty() && self.may_repeat(relation);
+        places.clear();
+        if repeats {
+            places.extend(adjacent.edges.iter().enumerate().map(|(place, edge)| ((edge.to.id, edge.edge_type), place)));
+        }
+        adjacent.edges.reserve(view.header.neighbors.get() as usize);
         let mut sum = 0.0;
         for (place, group) in view.entries.chunk_by(|a, b| a.node == b.node).enumerate() {
             if place % 8192 == 8191 {
@@ -162,23 +185,28 @@ impl<'a> Lens<'a> {
             }
             edge.weight *= loss;
             sum += edge.weight;
-            adjacent.edges.push(edge);
+            match places.get(&(edge.to.id, edge_type)).filter(|_| repeats) {
+                Some(&place) => add(&mut adjacent.edges[place], &edge),
+                None => adjacent.edges.push(edge),
+            }
         }
         adjacent.total += if contexts.is_some() { sum } else { view.header.total.get() * loss };
-        if before > 0 && self.may_repeat(relation, neighbor_type) {
-            merge_repeated(&mut adjacent.edges);
-        }
         Ok(())
     }
 
-    /// Whether another relation can lead to the same neighbours by the same edge type.
-    fn may_repeat(&self, relation: Relation, neighbor_type: u32) -> bool {
+    /// Whether another relation can lead from the same nodes to the same neighbours by the same edge type.
+    fn may_repeat(&self, relation: Relation) -> bool {
         let edge_type = self.schema.sources[relation.source].edge_type;
         self.relations.iter().any(|other| {
-            *other != relation && self.schema.sources[other.source].edge_type == edge_type && self.schema.ends(*other).1 == neighbor_type
+            *other != relation
+                && self.schema.sources[other.source].edge_type == edge_type
+                && self.schema.ends(*other) == self.schema.ends(relation)
         })
     }
 }
+
+/// Where the edge to a node by an edge type stands.
+type Places = FxHashMap<(NodeId, u32), usize>;
 
 /// One neighbour's entries as one edge, its weight not decayed yet.
 fn merged<'e>(entries: impl Iterator<Item = &'e EdgeEntry>, to: Node, edge_type: u32) -> Option<Edge> {
@@ -194,16 +222,9 @@ fn merged<'e>(entries: impl Iterator<Item = &'e EdgeEntry>, to: Node, edge_type:
     edge
 }
 
-/// Adds up edges of the same neighbour and type.
-fn merge_repeated(edges: &mut Vec<Edge>) {
-    edges.sort_unstable_by_key(|edge| (edge.to, edge.edge_type));
-    edges.dedup_by(|next, first| {
-        let same = next.to == first.to && next.edge_type == first.edge_type;
-        if same {
-            first.weight += next.weight;
-            first.count += next.count;
-            first.last_at = first.last_at.max(next.last_at);
-        }
-        same
-    });
+/// Adds an edge of another relation to the same neighbour and of the same type.
+fn add(sum: &mut Edge, edge: &Edge) {
+    sum.weight += edge.weight;
+    sum.count += edge.count;
+    sum.last_at = sum.last_at.max(edge.last_at);
 }

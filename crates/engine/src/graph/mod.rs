@@ -4,11 +4,33 @@
 //! packed edges ([`crate::packed::Edges`]): those that go out and those that come in. Functions see them through a [`Lens`],
 //! which picks relations, contexts and the time, merges what belongs together and decays it.
 
+mod csr;
+mod embedding;
+mod fastrp;
 pub mod fold;
+mod k_hop;
 pub mod lens;
 pub mod memory;
+mod neighbors;
+mod pagerank;
+mod paths;
+mod prune;
+mod random_walk;
+mod similarity;
+mod subgraph;
 
+pub use csr::Csr;
+pub use embedding::{Aggregation, IdentityOf, node_embedding};
+pub use fastrp::{Projection, fast_rp};
+pub use k_hop::{Reached, k_hop};
 pub use lens::{Adjacent, Edge, Filter, Lens};
+pub use neighbors::neighbors;
+pub use pagerank::{Ranks, personalized_pagerank};
+pub use paths::{Path, paths};
+pub use prune::{Budget, prune};
+pub use random_walk::{Visited, WALKERS, Walk, random_walk};
+pub use similarity::{Common, adamic_adar, common_neighbors};
+pub use subgraph::Subgraph;
 
 use crate::error::Result;
 use crate::packed::EdgesView;

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::graph::NodeId;
 use crate::{ContextId, Micros, NO_CONTEXT};
 use rustc_hash::FxHashMap;
+use std::cmp::Ordering;
 use zerocopy::byteorder::little_endian::{F64, I64, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -79,6 +80,9 @@ impl<'a> EdgesView<'a> {
         if let Some(entry) = entries.iter().find(|entry| !entry.weight.get().is_finite()) {
             return Err(Error::Corrupt(format!("an edge of weight {}", entry.weight.get())));
         }
+        if !header.total.get().is_finite() {
+            return Err(Error::Corrupt(format!("edges of weight {}", header.total.get())));
+        }
         Ok(Self { header, entries })
     }
 
@@ -109,6 +113,22 @@ pub struct EdgeDelta {
     pub came_at: Option<Micros>,
     /// The newest event that went.
     pub went_at: Option<Micros>,
+    /// Events that came less those that went at the newest of both times.
+    pub newest_count: i64,
+}
+
+impl EdgeDelta {
+    /// The newest event of an entry whose newest one was at `last_at`; `None` where the delta alone does not tell: the newest one went, or
+    /// one came and went that would have been the newest.
+    fn newest(&self, last_at: Option<Micros>) -> Option<Micros> {
+        let at = self.came_at.max(self.went_at);
+        match at.cmp(&last_at) {
+            Ordering::Less => last_at,
+            Ordering::Equal if self.newest_count >= 0 => last_at,
+            Ordering::Greater if self.newest_count > 0 => at,
+            _ => None,
+        }
+    }
 }
 
 /// What a batch of events adds to one row.
@@ -128,10 +148,15 @@ impl RowDelta {
         let (count, gain) = if came { (1, gain) } else { (-1, -gain) };
         self.events += count;
         self.total += gain;
-        let none = EdgeDelta { count: 0, weight: 0.0, came_at: None, went_at: None };
+        let none = EdgeDelta { count: 0, weight: 0.0, came_at: None, went_at: None, newest_count: 0 };
         let entry = self.entries.entry((node, context)).or_insert(none);
         entry.count += count;
         entry.weight += gain;
+        match Some(at).cmp(&entry.came_at.max(entry.went_at)) {
+            Ordering::Less => {}
+            Ordering::Equal => entry.newest_count += count,
+            Ordering::Greater => entry.newest_count = count,
+        }
         let newest = if came { &mut entry.came_at } else { &mut entry.went_at };
         *newest = (*newest).max(Some(at));
     }
@@ -180,7 +205,11 @@ impl Edges {
         let mut row = Self::new(landmark, is_static);
         row.header.events = (delta.events.max(0) as u64).into();
         row.header.total = delta.total.into();
-        row.append_new(delta, 1.0);
+        for (&key, change) in &delta.entries {
+            if change.count > 0 {
+                row.append(key, change, change.came_at.unwrap_or(STATIC), 1.0);
+            }
+        }
         row.arrange(max_edges);
         row
     }
@@ -200,7 +229,7 @@ impl Edges {
     /// `newest_of` is asked where the newest event of an entry went and older ones are left.
     pub fn merge(&mut self, delta: &RowDelta, landmark: Landmark, max_edges: usize, newest_of: &mut NewestOf<'_>) -> Result<()> {
         let factor = self.factor(landmark);
-        let events = self.header.events.get() as i64 + delta.events;
+        let events = (self.header.events.get() as i64).saturating_add(delta.events);
         self.header.events = (events.max(0) as u64).into();
         self.header.total = (self.header.total.get() + delta.total * factor).into();
         if events <= 0 {
@@ -222,7 +251,7 @@ impl Edges {
         });
         failure?;
         if met < delta.entries.len() {
-            self.append_new(delta, factor);
+            self.append_new(delta, factor, newest_of)?;
         }
         self.arrange(max_edges);
         Ok(())
@@ -249,20 +278,32 @@ impl Edges {
     }
 
     /// Entries for what came and was not there. What went without having been there was cut: only totals knew it.
-    fn append_new(&mut self, delta: &RowDelta, factor: f64) {
+    fn append_new(&mut self, delta: &RowDelta, factor: f64, newest_of: &mut NewestOf<'_>) -> Result<()> {
         let known: rustc_hash::FxHashSet<(u32, u32)> = self.entries.iter().map(|entry| (entry.node.get(), entry.context.get())).collect();
-        for (&(node, context), change) in &delta.entries {
-            if change.count <= 0 || known.contains(&(node, context)) {
+        for (&key, change) in &delta.entries {
+            if change.count <= 0 || known.contains(&key) {
                 continue;
             }
-            self.entries.push(EdgeEntry {
-                node: node.into(),
-                context: context.into(),
-                last_at: change.came_at.unwrap_or(STATIC).into(),
-                count: u32::try_from(change.count).unwrap_or(u32::MAX).into(),
-                weight: (change.weight * factor).into(),
-            });
+            let newest = match change.newest(None) {
+                None => newest_of(key.0, key.1)?,
+                told => told,
+            };
+            if let Some(last_at) = newest {
+                self.append(key, change, last_at, factor);
+            }
         }
+        Ok(())
+    }
+
+    /// A new entry.
+    fn append(&mut self, (node, context): (NodeId, ContextId), change: &EdgeDelta, last_at: Micros, factor: f64) {
+        self.entries.push(EdgeEntry {
+            node: node.into(),
+            context: context.into(),
+            last_at: last_at.into(),
+            count: u32::try_from(change.count).unwrap_or(u32::MAX).into(),
+            weight: (change.weight * factor).into(),
+        });
     }
 
     /// Orders and cuts the entries, and counts the neighbours.
@@ -331,10 +372,11 @@ fn apply(entry: &mut EdgeEntry, change: &EdgeDelta, factor: f64, newest_of: &mut
     if count <= 0 {
         return Ok(false);
     }
-    let came = change.came_at.unwrap_or(STATIC);
-    let stays = change.went_at.is_none_or(|went| went < entry.last_at.get()) || came >= entry.last_at.get();
-    let last_at = if stays { Some(entry.last_at.get().max(came)) } else { newest_of(entry.node.get(), entry.context.get())? };
-    let Some(last_at) = last_at else { return Ok(false) };
+    let newest = match change.newest(Some(entry.last_at.get())) {
+        None => newest_of(entry.node.get(), entry.context.get())?,
+        told => told,
+    };
+    let Some(last_at) = newest else { return Ok(false) };
     entry.last_at = last_at.into();
     entry.count = u32::try_from(count).unwrap_or(u32::MAX).into();
     entry.weight = (entry.weight.get() + change.weight * factor).into();

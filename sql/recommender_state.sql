@@ -1,22 +1,4 @@
-CREATE TABLE recommend.delta_{id} (
-    epoch int NOT NULL,
-    change smallint NOT NULL,
-    user_key {user_type},
-    item_key {item_type},
-    at timestamptz,
-    weight real NOT NULL,
-    session bigint,
-    context text[] COLLATE "C"
-) USING heap WITH (
-    autovacuum_vacuum_threshold = 5000,
-    autovacuum_vacuum_scale_factor = 0,
-    autovacuum_vacuum_cost_delay = 0,
-    autovacuum_vacuum_insert_threshold = 1000000,
-    autovacuum_analyze_threshold = 100000,
-    toast.autovacuum_vacuum_cost_delay = 0
-);
-COMMENT ON TABLE recommend.delta_{id} IS
-    'Events that are not packed yet: +1 came, -1 went, 0 has no key or time';
+-- The packed rows of a recommender.
 
 CREATE TABLE recommend.users_{id} (
     key {user_type} NOT NULL,
@@ -65,14 +47,6 @@ CREATE TABLE recommend.sessions_{id} (
 ALTER TABLE recommend.sessions_{id} ALTER COLUMN items SET STORAGE EXTERNAL;
 CREATE INDEX sessions_{id}_user ON recommend.sessions_{id} (user_node);
 COMMENT ON TABLE recommend.sessions_{id} IS 'Sessions: the user and the packed items';
-
-CREATE TABLE recommend.contexts_{id} (
-    node int NOT NULL,
-    context text[] COLLATE "C" NOT NULL,
-    CONSTRAINT contexts_{id}_pkey PRIMARY KEY (node),
-    CONSTRAINT contexts_{id}_key UNIQUE (context)
-) USING heap;
-COMMENT ON TABLE recommend.contexts_{id} IS 'Contexts: dense number and the texts of the context columns';
 
 CREATE TABLE recommend.context_items_{id} (
     context int NOT NULL,

@@ -1,0 +1,58 @@
+//! How alike two nodes are by the neighbours that they share.
+
+use super::{Adjacent, Lens, Node};
+use crate::Micros;
+use crate::error::Result;
+use rustc_hash::FxHashMap;
+
+/// A neighbour of both of two nodes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Common {
+    /// The neighbour.
+    pub node: Node,
+    /// The decayed weight of the first node's positive edges to it, of all edge types.
+    pub weight_a: f64,
+    /// The same of the second node.
+    pub weight_b: f64,
+    /// The newest event of all these edges; `None` where none has a time.
+    pub last_at: Option<Micros>,
+}
+
+/// The nodes that both `a` and `b` have positive edges to, those of the greatest sum of both weights first, then by node. An error is
+/// the graph's own, or the interrupt's.
+pub fn common_neighbors(lens: &Lens<'_>, a: Node, b: Node) -> Result<Vec<Common>> {
+    let found = lens.adjacents(&[a, b])?;
+    let of_b = sums(found.get(&b));
+    let both = |(node, (weight_a, at)): (Node, (f64, Option<Micros>))| {
+        let &(weight_b, other_at) = of_b.get(&node)?;
+        Some(Common { node, weight_a, weight_b, last_at: at.max(other_at) })
+    };
+    let mut common: Vec<Common> = sums(found.get(&a)).into_iter().filter_map(both).collect();
+    let sum = |common: &Common| common.weight_a + common.weight_b;
+    common.sort_unstable_by(|x, y| sum(y).total_cmp(&sum(x)).then(x.node.cmp(&y.node)));
+    Ok(common)
+}
+
+/// The positive edges to each neighbour as one: weight and newest event.
+fn sums(adjacent: Option<&Adjacent>) -> FxHashMap<Node, (f64, Option<Micros>)> {
+    let mut sums: FxHashMap<Node, (f64, Option<Micros>)> = FxHashMap::default();
+    for edge in adjacent.iter().flat_map(|adjacent| &adjacent.edges).filter(|edge| edge.weight > 0.0) {
+        let sum = sums.entry(edge.to).or_insert((0.0, None));
+        *sum = (sum.0 + edge.weight, sum.1.max(edge.last_at));
+    }
+    sums
+}
+
+/// The weighted Adamic-Adar index (Lü, Zhou: "Link prediction in weighted networks: The role of weak ties", EPL 89, 2010):
+/// the sum over the common neighbours z of `(w(a, z) + w(b, z)) / ln(1 + s(z))`, where w is the decayed weight and
+/// s(z) the decayed strength of z, [`Adjacent::total`]: of all its events, those of neighbours beyond the cut too, and negative ones.
+/// A neighbour whose strength is not positive is left out. An error is the graph's own, or the interrupt's.
+pub fn adamic_adar(lens: &Lens<'_>, a: Node, b: Node) -> Result<f64> {
+    let common = common_neighbors(lens, a, b)?;
+    let strengths = lens.totals(&common.iter().map(|common| common.node).collect::<Vec<_>>())?;
+    let part = |common: &Common| {
+        let strength = strengths.get(&common.node).copied().filter(|strength| *strength > 0.0)?;
+        Some((common.weight_a + common.weight_b) / strength.ln_1p())
+    };
+    Ok(common.iter().filter_map(part).sum())
+}

@@ -1,0 +1,14 @@
+//! Temporal graphs: `create_graph`, `add_edges`, and the questions that SQL asks of them.
+
+pub mod arguments;
+pub mod catalog;
+pub mod compact;
+pub mod define;
+pub mod delta;
+pub mod events;
+pub mod nodes;
+pub mod questions;
+pub mod reader;
+pub mod rows;
+pub mod source;
+pub mod write;

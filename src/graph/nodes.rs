@@ -1,0 +1,155 @@
+//! Nodes: their keys and types against their dense numbers.
+//!
+//! A number that was committed stays its node's for good, so a backend keeps what it has read as long as the table of nodes is the
+//! same one.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use engine::Result;
+use engine::graph::{Node, NodeId};
+use pgrx::pg_sys;
+use rustc_hash::FxHashMap;
+
+use super::catalog::Graph;
+use crate::key::{Key, KeyType};
+use crate::numbers::store_error;
+use crate::pg::fetch::{Equality, INTEGER, Scan};
+use crate::pg::varlena;
+use crate::rows::equality;
+use crate::totals::{number, number_datum};
+
+/// The first number of nodes that exist only in the delta; stored ones are smaller.
+pub const FIRST_UNPACKED: NodeId = 1 << 31;
+/// The first number of nodes that only a question about the past has met.
+pub const FIRST_PAST: NodeId = 3 << 30;
+
+/// A node's type and key.
+pub type TypedKey = (u32, Key);
+
+/// How many nodes a backend keeps of one graph: some 20 MB.
+const MAX_KEPT: usize = 200_000;
+
+/// What was read of a graph's nodes.
+#[derive(Default)]
+struct Kept {
+    numbers: FxHashMap<TypedKey, NodeId>,
+    keys: FxHashMap<NodeId, TypedKey>,
+}
+
+thread_local! {
+    /// By the table of nodes.
+    static KEPT: RefCell<HashMap<pg_sys::Oid, Kept>> = RefCell::new(HashMap::new());
+}
+
+/// Forgets what was read: numbers that this transaction has given may be rolled back.
+pub fn forget() {
+    KEPT.with_borrow_mut(HashMap::clear);
+}
+
+fn keep(graph: &Graph, id: NodeId, key: &TypedKey) {
+    KEPT.with_borrow_mut(|kept| {
+        let kept = kept.entry(graph.nodes.0).or_default();
+        if kept.keys.len() >= MAX_KEPT {
+            *kept = Kept::default();
+        }
+        kept.numbers.insert(key.clone(), id);
+        kept.keys.insert(id, key.clone());
+    });
+}
+
+/// The stored numbers of nodes; `None` for those that have none.
+pub fn stored_numbers<'k>(graph: &Graph, keys: impl Iterator<Item = &'k TypedKey>) -> Result<Vec<Option<NodeId>>> {
+    let mut scan = None;
+    let smallint = Equality { procedure: pg_sys::Oid::from(pg_sys::F_INT2EQ), collation: pg_sys::InvalidOid };
+    keys.map(|key| {
+        let kept = KEPT.with_borrow(|kept| kept.get(&graph.nodes.0).and_then(|kept| kept.numbers.get(key).copied()));
+        if kept.is_some() {
+            return Ok(kept);
+        }
+        let scan = scan.get_or_insert_with(|| Scan::open(graph.nodes.0, graph.nodes.2, &[smallint, equality(KeyType::Text)]));
+        let text = varlena::from_bytes(key.1.to_string().as_bytes());
+        let found = scan.get(&[pg_sys::Datum::from(key.0 as i16), text]).and_then(|row| row.datum(1)).map(number);
+        if let Some(id) = found {
+            keep(graph, id, key);
+        }
+        Ok(found)
+    })
+    .collect()
+}
+
+/// The types and keys of stored nodes; `None` for numbers that no node has.
+pub fn stored_keys(graph: &Graph, ids: &[NodeId]) -> Result<Vec<Option<TypedKey>>> {
+    let mut scan = None;
+    ids.iter()
+        .map(|&id| {
+            let kept = KEPT.with_borrow(|kept| kept.get(&graph.nodes.0).and_then(|kept| kept.keys.get(&id).cloned()));
+            if kept.is_some() {
+                return Ok(kept);
+            }
+            let scan = scan.get_or_insert_with(|| Scan::open(graph.nodes.0, graph.nodes.1, &[INTEGER]));
+            let Some(row) = scan.get(&[number_datum(id)]) else { return Ok(None) };
+            let (Some(node_type), Some(key)) = (row.datum(2), row.datum(3)) else { return Ok(None) };
+            let key = typed_key(graph, node_type, key)?;
+            keep(graph, id, &key);
+            Ok(Some(key))
+        })
+        .collect()
+}
+
+/// A node's type and key from the columns of its row.
+pub fn typed_key(graph: &Graph, node_type: pg_sys::Datum, key: pg_sys::Datum) -> Result<TypedKey> {
+    let node_type = node_type.value() as u16 as u32;
+    let kind = graph.node_types.get(node_type as usize).ok_or_else(|| store_error(format!("no node type {node_type}")))?;
+    let Key::Text(text) = Key::read(key, KeyType::Text).map_err(store_error)? else { return Err(store_error("no text")) };
+    Ok((node_type, Key::parse(&text, kind.key).map_err(store_error)?))
+}
+
+/// Nodes that are not stored, with numbers of their own.
+#[derive(Debug, Default)]
+pub struct NewNodes {
+    first: NodeId,
+    numbers: FxHashMap<TypedKey, NodeId>,
+    keys: Vec<TypedKey>,
+}
+
+impl NewNodes {
+    /// None yet; the first one gets the number `first`.
+    pub fn starting(first: NodeId) -> Self {
+        Self { first, ..Self::default() }
+    }
+
+    /// A node's number, if it is one of these.
+    pub fn number(&self, key: &TypedKey) -> Option<NodeId> {
+        self.numbers.get(key).copied()
+    }
+
+    /// A node's number; a new one the first time.
+    pub fn add(&mut self, key: TypedKey) -> NodeId {
+        let next = self.first + self.keys.len() as NodeId;
+        *self.numbers.entry(key).or_insert_with_key(|key| {
+            self.keys.push(key.clone());
+            next
+        })
+    }
+
+    /// The type and key of one of these.
+    pub fn key(&self, id: NodeId) -> Option<&TypedKey> {
+        self.keys.get(id.checked_sub(self.first)? as usize)
+    }
+
+    /// All of them, in the order of their numbers.
+    pub fn iter(&self) -> impl Iterator<Item = (NodeId, &TypedKey)> {
+        (self.first..).zip(&self.keys)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+}
+
+/// A node as the engine names it.
+pub fn node(id: NodeId, node_type: u32) -> Node {
+    Node { id, node_type }
+}

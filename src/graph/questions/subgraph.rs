@@ -1,0 +1,49 @@
+//! prune_subgraph: the strongest part of a node's surroundings.
+
+use engine::graph::{Budget, Subgraph, prune};
+use pgrx::datum::IntoDatum;
+use pgrx::pg_sys::Datum;
+
+use super::neighborhood::start;
+use super::{Names, bigint, float8, time};
+use crate::graph::arguments::{Arguments, Places, Result};
+use crate::pg::function::{Call, RowSet};
+use crate::sql_function;
+
+sql_function!(graph_prune_subgraph, pg_finfo_graph_prune_subgraph, prune_subgraph);
+
+fn prune_subgraph(call: &Call) -> Result<Datum> {
+    let arguments = Arguments::open(call)?;
+    let depth = arguments.integer(3, "depth", 3, 1, 10)?;
+    let budget = Budget {
+        nodes: arguments.integer(4, "max_nodes", 1000, 1, i32::MAX)?,
+        bytes: arguments.integer(5, "max_bytes", 65_536, 1, i32::MAX)?,
+    };
+    let reader = arguments.reader(&Places { direction: 6, as_of: 9, half_life: 10 })?;
+    let mut rows = call.rows()?;
+    if let Some(node) = start(&arguments, &reader, 1, 2)? {
+        let subgraph = reader.ask(|lens| prune(lens, node, depth, budget)).map_err(|source| arguments.failure(source))?;
+        let names = Names::of(&arguments, &reader, subgraph.nodes.iter().map(|node| node.id))?;
+        push(&mut rows, &names, &subgraph)?;
+    }
+    Ok(rows.finish(call))
+}
+
+fn push(rows: &mut RowSet, names: &Names<'_>, subgraph: &Subgraph) -> Result<()> {
+    let result = rows.column_type(1);
+    for (hop, from, edge) in &subgraph.edges {
+        rows.push(&[
+            i32::try_from(*hop).ok().and_then(IntoDatum::into_datum),
+            names.key(*from, result)?,
+            names.node_type(*from),
+            names.key(edge.to, result)?,
+            names.node_type(edge.to),
+            names.edge_type(edge.edge_type),
+            float8(edge.weight),
+            bigint(edge.count),
+            time(edge.last_at),
+            float8(subgraph.kept_share),
+        ]);
+    }
+    Ok(())
+}

@@ -52,7 +52,8 @@ CREATE FUNCTION neighbors(
     context jsonb DEFAULT NULL, as_of timestamptz DEFAULT now(), n int DEFAULT 100,
     half_life interval DEFAULT NULL, time_window interval DEFAULT NULL)
 RETURNS TABLE (node anyelement, node_type text, edge_type text, weight float8, count bigint, last_at timestamptz)
-LANGUAGE c STABLE PARALLEL SAFE COST 100 ROWS 100 AS 'MODULE_PATHNAME', 'graph_neighbors';
+LANGUAGE c STABLE PARALLEL SAFE COST 100 ROWS 100 SUPPORT recommend.rows_support
+    AS 'MODULE_PATHNAME', 'graph_neighbors';
 COMMENT ON FUNCTION neighbors(text, anyelement, text, text, text, jsonb, timestamptz, int, interval, interval) IS
     'The n heaviest neighbours of a node with the decayed weight, the number of events and the newest event of the edge; edges of either direction and of all contexts are added up by neighbour and edge type. node_type is the graph''s first one where it is left out, direction out, in or both. With another half_life than the graph''s, or as_of before the newest event, the events themselves are read, which is slower';
 
@@ -62,7 +63,8 @@ CREATE FUNCTION k_hop(
     fan_out int[] DEFAULT NULL, target_type text DEFAULT NULL, max_nodes int DEFAULT 100000,
     half_life interval DEFAULT NULL, time_window interval DEFAULT NULL)
 RETURNS TABLE (node anyelement, node_type text, hop int, weight float8, via anyelement)
-LANGUAGE c STABLE PARALLEL SAFE COST 1000 ROWS 100 AS 'MODULE_PATHNAME', 'graph_k_hop';
+LANGUAGE c STABLE PARALLEL SAFE COST 1000 ROWS 100 SUPPORT recommend.rows_support
+    AS 'MODULE_PATHNAME', 'graph_k_hop';
 COMMENT ON FUNCTION k_hop(text, anyelement, text, int, text, text[], jsonb, timestamptz, int, int[], text, int, interval, interval) IS
     'The n heaviest nodes within some hops of a node, the node itself left out. hop is the least number of edges; weight is the sum, over the paths of so many edges, of the products of decayed weights; via is the node before that adds most. fan_out bounds by hop how many of its heaviest edges each node follows, the last number holding for further hops; max_nodes how many nodes are met, heaviest expanded first';
 
@@ -72,7 +74,8 @@ CREATE FUNCTION graph_paths(
     context jsonb DEFAULT NULL, as_of timestamptz DEFAULT now(), n int DEFAULT 100, time_respecting bool DEFAULT false,
     half_life interval DEFAULT NULL, time_window interval DEFAULT NULL)
 RETURNS TABLE (nodes anyarray, node_types text[], edge_types text[], times timestamptz[], weights float8[], weight float8)
-LANGUAGE c STABLE PARALLEL SAFE COST 10000 ROWS 100 AS 'MODULE_PATHNAME', 'graph_all_paths';
+LANGUAGE c STABLE PARALLEL SAFE COST 10000 ROWS 100 SUPPORT recommend.rows_support
+    AS 'MODULE_PATHNAME', 'graph_all_paths';
 COMMENT ON FUNCTION graph_paths(text, anyelement, anyelement, text, text, int, int, text, text[], jsonb, timestamptz, int, bool, interval, interval) IS
     'The n heaviest paths of min_hops to max_hops edges (up to 3) from a node, to another one where it is given, none meeting a node twice. weight is the product of the edges'' decayed weights. time_respecting: the edges'' newest events do not get older along the path; edges without time fit anywhere';
 
@@ -81,7 +84,8 @@ CREATE FUNCTION common_neighbors(
     edge_types text[] DEFAULT NULL, context jsonb DEFAULT NULL, as_of timestamptz DEFAULT now(), n int DEFAULT 100,
     half_life interval DEFAULT NULL, time_window interval DEFAULT NULL)
 RETURNS TABLE (node anyelement, node_type text, weight_a float8, weight_b float8, last_at timestamptz)
-LANGUAGE c STABLE PARALLEL SAFE COST 200 ROWS 100 AS 'MODULE_PATHNAME', 'graph_common_neighbors';
+LANGUAGE c STABLE PARALLEL SAFE COST 200 ROWS 100 SUPPORT recommend.rows_support
+    AS 'MODULE_PATHNAME', 'graph_common_neighbors';
 COMMENT ON FUNCTION common_neighbors(text, anyelement, anyelement, text, text, text, text[], jsonb, timestamptz, int, interval, interval) IS
     'The n heaviest neighbours that two nodes share, by the sum of the decayed weights to both';
 
@@ -99,7 +103,8 @@ CREATE FUNCTION personalized_pagerank(
     direction text DEFAULT 'both', edge_types text[] DEFAULT NULL, context jsonb DEFAULT NULL, as_of timestamptz DEFAULT now(),
     n int DEFAULT 100, target_type text DEFAULT NULL, half_life interval DEFAULT NULL, time_window interval DEFAULT NULL)
 RETURNS TABLE (node anyelement, node_type text, score float8, error_bound float8)
-LANGUAGE c STABLE PARALLEL SAFE COST 10000 ROWS 100 AS 'MODULE_PATHNAME', 'graph_pagerank';
+LANGUAGE c STABLE PARALLEL SAFE COST 10000 ROWS 100 SUPPORT recommend.rows_support
+    AS 'MODULE_PATHNAME', 'graph_pagerank';
 COMMENT ON FUNCTION personalized_pagerank(text, anyelement, text, float8, float8, text, text[], jsonb, timestamptz, int, text, interval, interval) IS
     'The n nodes that a random walk from a node is most often at, which follows edges by their decayed weights and goes back with probability alpha; by forward push until no residual exceeds epsilon (Andersen, Chung and Lang 2006). The true score lies between score and score + error_bound';
 
@@ -108,7 +113,8 @@ CREATE FUNCTION random_walk(
     direction text DEFAULT 'both', edge_types text[] DEFAULT NULL, context jsonb DEFAULT NULL, as_of timestamptz DEFAULT now(),
     n int DEFAULT 100, target_type text DEFAULT NULL, half_life interval DEFAULT NULL, time_window interval DEFAULT NULL)
 RETURNS TABLE (node anyelement, node_type text, visits bigint, score float8)
-LANGUAGE c STABLE PARALLEL SAFE COST 10000 ROWS 100 AS 'MODULE_PATHNAME', 'graph_random_walk';
+LANGUAGE c STABLE PARALLEL SAFE COST 10000 ROWS 100 SUPPORT recommend.rows_support
+    AS 'MODULE_PATHNAME', 'graph_random_walk';
 COMMENT ON FUNCTION random_walk(text, anyarray, text, int, float8, bigint, text, text[], jsonb, timestamptz, int, text, interval, interval) IS
     'The n nodes that random walks from several nodes visit most, as Pixie does it (Eksombatchai et al. 2018): nodes reached from many starts gain. score is the square of the sum, over the starts, of the square root of the visits. The same seed gives the same answer';
 
@@ -130,3 +136,12 @@ RETURNS real[]
 LANGUAGE c STABLE PARALLEL SAFE COST 10000 AS 'MODULE_PATHNAME', 'graph_node_embedding';
 COMMENT ON FUNCTION node_embedding(text, anyelement, text, int, int, int, float8, bigint, text, text[], jsonb, timestamptz, interval, interval) IS
     'A vector of length 1 that sums up a node''s surroundings: random vectors of the nodes around, averaged layer by layer by decayed weight over the fan_out heaviest edges. Near vectors share surroundings. NULL for an unknown node';
+
+CREATE FUNCTION embed_graph(
+    graph text, dims int DEFAULT 128, layers int DEFAULT 3, into_table regclass DEFAULT NULL, layer_weights real[] DEFAULT NULL,
+    normalization_strength real DEFAULT -0.5, seed bigint DEFAULT 42, as_of timestamptz DEFAULT now(),
+    half_life interval DEFAULT NULL, time_window interval DEFAULT NULL)
+RETURNS bigint
+LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 AS 'MODULE_PATHNAME', 'graph_embed';
+COMMENT ON FUNCTION embed_graph(text, int, int, regclass, real[], real, bigint, timestamptz, interval, interval) IS
+    'Embed all nodes that have edges by random projections of the decayed transition probabilities (FastRP, Chen et al. 2019), on as many cores as max_parallel_maintenance_workers allows, and put them into a table with columns node_type text, node (text, or the type of all keys) and embedding real[], whose rows are replaced. layer_weights are the weights of 1, 2, ... steps: 0, 1, 1, ... by default. Gives the number of rows; recommend.progress shows how far it is';

@@ -1,5 +1,6 @@
 -- What the running command drops of what feeds need. The view goes when the tracked table or a tracked column goes, and takes
--- its feed with it, so that nothing else of that one is a loss. Dropped by its own name it is one. A graph's nodes are no feed's.
+-- its feed with it, so that nothing else of that one is a loss. Dropped by its own name it is one. A graph
+-- goes with its nodes where none of its tables is left.
 WITH dropped AS (
     SELECT * FROM pg_event_trigger_dropped_objects()
 ), views AS (
@@ -52,7 +53,11 @@ SELECT k.id, k.name, 'partition', d.object_identity
   JOIN kept k ON k.id = p.feed
  WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0
 UNION ALL
-SELECT g.id, g.name, 'nodes', d.object_type || ' ' || d.object_identity
+SELECT g.id,
+       g.name,
+       CASE WHEN EXISTS (SELECT FROM recommend.edge_sources s JOIN pg_class c ON c.oid = s.source_table WHERE s.graph = g.id)
+            THEN 'nodes' ELSE 'graph' END,
+       d.object_type || ' ' || d.object_identity
   FROM dropped d
   JOIN recommend.graphs g ON d.object_name = 'nodes_' || g.id
  WHERE d.object_type = 'table' AND d.schema_name = 'recommend'

@@ -35,3 +35,7 @@ COMMENT ON FUNCTION recommend.packed(bytea) IS 'Bytes as a packed row, after a c
 CREATE FUNCTION recommend.packed_kind(recommend.packed) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'packed_kind';
 COMMENT ON FUNCTION recommend.packed_kind(recommend.packed) IS 'What a packed row holds: history, neighbors, visits, session or edges';
+
+CREATE FUNCTION recommend.rows_support(internal) RETURNS internal
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'recommend_rows_support';
+COMMENT ON FUNCTION recommend.rows_support(internal) IS 'Tells the planner that a function with an argument n gives about n rows';

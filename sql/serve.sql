@@ -5,7 +5,8 @@ CREATE FUNCTION recommend(
     user_id anyelement, n int DEFAULT 10, recommender text DEFAULT NULL, context jsonb DEFAULT NULL, exclude_items "any" DEFAULT NULL,
     include_seen bool DEFAULT NULL, as_of timestamptz DEFAULT now(), min_score real DEFAULT NULL)
 RETURNS TABLE (item_id anyelement, score real, rank int, sources text[], variant text)
-LANGUAGE c STABLE PARALLEL SAFE COST 1000 ROWS 10 AS 'MODULE_PATHNAME', 'recommend_same_type';
+LANGUAGE c STABLE PARALLEL SAFE COST 1000 ROWS 10 SUPPORT recommend.rows_support
+    AS 'MODULE_PATHNAME', 'recommend_same_type';
 COMMENT ON FUNCTION recommend(anyelement, int, text, jsonb, "any", bool, timestamptz, real) IS
     'The n items to show to a user, best first, where users and items have keys of one type; an unknown user gets trending items. score is a log-odds, comparable within one answer';
 
@@ -13,7 +14,8 @@ CREATE FUNCTION recommend(
     user_id anyelement, item_type anycompatible, n int DEFAULT 10, recommender text DEFAULT NULL, context jsonb DEFAULT NULL,
     exclude_items "any" DEFAULT NULL, include_seen bool DEFAULT NULL, as_of timestamptz DEFAULT now(), min_score real DEFAULT NULL)
 RETURNS TABLE (item_id anycompatible, score real, rank int, sources text[], variant text)
-LANGUAGE c STABLE PARALLEL SAFE COST 1000 ROWS 10 AS 'MODULE_PATHNAME', 'recommend_item_type';
+LANGUAGE c STABLE PARALLEL SAFE COST 1000 ROWS 10 SUPPORT recommend.rows_support
+    AS 'MODULE_PATHNAME', 'recommend_item_type';
 COMMENT ON FUNCTION recommend(anyelement, anycompatible, int, text, jsonb, "any", bool, timestamptz, real) IS
     'recommend() where items have keys of another type than users: item_type is a NULL of the item type, such as NULL::text';
 
@@ -21,7 +23,8 @@ CREATE FUNCTION recommend_session(
     items anyarray, n int DEFAULT 10, recommender text DEFAULT NULL, context jsonb DEFAULT NULL, exclude_items "any" DEFAULT NULL,
     include_seen bool DEFAULT NULL, as_of timestamptz DEFAULT now(), min_score real DEFAULT NULL)
 RETURNS TABLE (item_id anyelement, score real, rank int, sources text[], variant text)
-LANGUAGE c STABLE PARALLEL SAFE COST 1000 ROWS 10 AS 'MODULE_PATHNAME', 'recommend_session_items';
+LANGUAGE c STABLE PARALLEL SAFE COST 1000 ROWS 10 SUPPORT recommend.rows_support
+    AS 'MODULE_PATHNAME', 'recommend_session_items';
 COMMENT ON FUNCTION recommend_session(anyarray, int, text, jsonb, "any", bool, timestamptz, real) IS
     'The n items to show to an anonymous session that met items, oldest first';
 
@@ -56,14 +59,16 @@ COMMENT ON FUNCTION explain_recommendation(anyelement, anycompatible, text, json
 
 CREATE FUNCTION similar_items(item anyelement, n int DEFAULT 10, recommender text DEFAULT NULL, as_of timestamptz DEFAULT now())
 RETURNS TABLE (item_id anyelement, score real, rank int)
-LANGUAGE c STABLE PARALLEL SAFE COST 500 ROWS 10 AS 'MODULE_PATHNAME', 'similar_to_item';
+LANGUAGE c STABLE PARALLEL SAFE COST 500 ROWS 10 SUPPORT recommend.rows_support
+    AS 'MODULE_PATHNAME', 'similar_to_item';
 COMMENT ON FUNCTION similar_items(anyelement, int, text, timestamptz) IS
     'The items met most with an item, for their popularity, best first; none for an unknown item. score is decayed co-visits over the square root of both popularities';
 
 CREATE FUNCTION trending_items(
     n int DEFAULT 10, recommender text DEFAULT NULL, half_life interval DEFAULT NULL, context jsonb DEFAULT NULL, as_of timestamptz DEFAULT now())
 RETURNS TABLE (item_id text, score float8, rank int)
-LANGUAGE c STABLE PARALLEL SAFE COST 500 ROWS 10 AS 'MODULE_PATHNAME', 'trending_items_text';
+LANGUAGE c STABLE PARALLEL SAFE COST 500 ROWS 10 SUPPORT recommend.rows_support
+    AS 'MODULE_PATHNAME', 'trending_items_text';
 COMMENT ON FUNCTION trending_items(int, text, interval, jsonb, timestamptz) IS
     'The items with the greatest decayed weight of events, their keys as text. A half_life other than the recommender''s sums up the events themselves, which is slower';
 
@@ -71,6 +76,7 @@ CREATE FUNCTION trending_items(
     item_type anyelement, n int DEFAULT 10, recommender text DEFAULT NULL, half_life interval DEFAULT NULL, context jsonb DEFAULT NULL,
     as_of timestamptz DEFAULT now())
 RETURNS TABLE (item_id anyelement, score float8, rank int)
-LANGUAGE c STABLE PARALLEL SAFE COST 500 ROWS 10 AS 'MODULE_PATHNAME', 'trending_items_typed';
+LANGUAGE c STABLE PARALLEL SAFE COST 500 ROWS 10 SUPPORT recommend.rows_support
+    AS 'MODULE_PATHNAME', 'trending_items_typed';
 COMMENT ON FUNCTION trending_items(anyelement, int, text, interval, jsonb, timestamptz) IS
     'trending_items() with keys of the item type: item_type is a NULL of it, such as NULL::bigint';

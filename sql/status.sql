@@ -35,3 +35,26 @@ COMMENT ON VIEW recommend.status IS
     'What each recommender has packed (events, users, items), what waits in its delta (backlog, of which future events), '
     'and rows skipped for want of a key or time; for those who may read the event table';
 GRANT SELECT ON recommend.status TO PUBLIC;
+
+CREATE FUNCTION recommend.graph_status_rows(
+    OUT graph text,
+    OUT source_table regclass,
+    OUT edge_type text,
+    OUT events bigint,
+    OUT backlog bigint,
+    OUT future bigint,
+    OUT skipped bigint,
+    OUT nodes bigint,
+    OUT newest_event timestamptz,
+    OUT last_compaction timestamptz,
+    OUT needs_rebuild bool,
+    OUT state_bytes bigint
+) RETURNS SETOF record
+    LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'graph_status';
+COMMENT ON FUNCTION recommend.graph_status_rows() IS 'The rows of recommend.graph_status';
+
+CREATE VIEW recommend.graph_status AS SELECT * FROM recommend.graph_status_rows();
+COMMENT ON VIEW recommend.graph_status IS
+    'What each source of a graph has packed (events), what waits in its delta (backlog, of which future events), and rows skipped for want '
+    'of a key, time or finite weight; nodes are those of the whole graph. For those who may read the table';
+GRANT SELECT ON recommend.graph_status TO PUBLIC;

@@ -4,7 +4,7 @@
 //! its own catalogs: the latest committed, whatever the isolation level, and without writing, so also on a standby.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use pgrx::{PgSqlErrorCode, pg_sys};
@@ -154,8 +154,6 @@ pub struct Recommender {
     pub time_column: String,
     /// The column of the event type.
     pub event_column: Option<String>,
-    /// The weights of event types by their text; types that are not listed are ignored. `None`: every event weighs 1.
-    pub event_weights: Option<BTreeMap<String, f32>>,
     /// The session rule.
     pub session: SessionRule,
     /// The context columns.
@@ -340,7 +338,6 @@ impl Recommender {
             item,
             time_column: definition.time_column,
             event_column: definition.event_column,
-            event_weights: definition.event_weights,
             session: definition.session,
             context_columns: definition.context_columns,
             half_life_us: definition.half_life_us,

@@ -148,7 +148,11 @@ fn follow_renames(id: i32) -> Result<(), DdlError> {
 
 fn follow_owner(id: i32) -> Result<(), DdlError> {
     let moved: Vec<pg_sys::Oid> = read_latest(include_str!("../sql/new_owner.sql"), id, |row| row.value(1))?;
-    moved.into_iter().try_for_each(|owner| Ok(state::set_owner(id, owner)?))
+    for owner in moved {
+        state::set_owner(id, owner)?;
+        graph::define::follow_owner(id, owner)?;
+    }
+    Ok(())
 }
 
 /// Rows of a partition that was attached become events, those of one that was detached are events no more.
@@ -230,11 +234,13 @@ fn sql_drop(call: &Call) -> Result<pg_sys::Datum, DdlError> {
         if what == "view" && !is_known(id)? {
             continue;
         }
-        let is_recommender = what != "nodes" && is_recommender(id)?;
+        let of_graph = what == "nodes" || what == "graph";
+        let is_recommender = !of_graph && is_recommender(id)?;
         let kind = if is_recommender { "recommender" } else { "graph" };
         let needed = |hint: String| Err(DdlError::Needed { object, kind, name: recommender.clone(), hint });
         match what.as_str() {
             "view" => forget(id)?,
+            "graph" => graph::define::forget(id)?,
             "partition" => {
                 catalog::as_owner(|| {
                     need_rebuild(id)?;

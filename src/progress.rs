@@ -19,6 +19,8 @@ pub enum Phase {
     Compacting = 2,
     /// Writing packed rows.
     WritingRows = 3,
+    /// Reading all edges of a graph, and embedding its nodes.
+    Embedding = 4,
 }
 
 impl Phase {
@@ -27,6 +29,7 @@ impl Phase {
             1 => "reading events",
             2 => "compacting",
             3 => "writing rows",
+            4 => "embedding",
             _ => "starting",
         }
     }

@@ -1,9 +1,10 @@
-//! `recommend.status`: what the state of each recommender holds, and what waits to get in.
+//! `recommend.status` and `recommend.graph_status`: what the state of each recommender and graph holds, and what waits to get in.
 
 use pgrx::datum::IntoDatum;
 use pgrx::{PgSqlErrorCode, pg_sys};
 
 use crate::catalog::{self, CatalogError};
+use crate::graph::catalog::{self as graphs, GraphError};
 use crate::pg::error::SqlError;
 use crate::pg::function::{Call, CallError};
 use crate::pg::spi::{self, Arg, Row, SpiError};
@@ -11,12 +12,15 @@ use crate::pg::{guc, owner, snapshot};
 use crate::sql_function;
 
 sql_function!(recommend_status, pg_finfo_recommend_status, rows);
+sql_function!(graph_status, pg_finfo_graph_status, graph_rows);
 
 /// What can go wrong on the way.
 #[derive(Debug, thiserror::Error)]
 enum StatusError {
     #[error(transparent)]
     Catalog(#[from] CatalogError),
+    #[error(transparent)]
+    Graph(#[from] GraphError),
     #[error(transparent)]
     Call(#[from] CallError),
     #[error(transparent)]
@@ -27,6 +31,7 @@ impl SqlError for StatusError {
     fn sqlstate(&self) -> PgSqlErrorCode {
         match self {
             Self::Catalog(error) => error.sqlstate(),
+            Self::Graph(error) => error.sqlstate(),
             Self::Call(error) => error.sqlstate(),
             Self::Spi(error) => error.sqlstate(),
         }
@@ -35,6 +40,7 @@ impl SqlError for StatusError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Catalog(error) => error.hint(),
+            Self::Graph(error) => error.hint(),
             Self::Call(error) => error.hint(),
             Self::Spi(error) => error.hint(),
         }
@@ -68,6 +74,39 @@ fn rows(call: &Call) -> Result<pg_sys::Datum, StatusError> {
                 })
             })
         })??;
+    }
+    Ok(rows.finish(call))
+}
+
+/// One row per source of a graph whose table the caller may read.
+fn graph_rows(call: &Call) -> Result<pg_sys::Datum, StatusError> {
+    let caller = owner::current_user();
+    let mut rows = call.rows()?;
+    for (id, _) in graphs::names()? {
+        let graph = graphs::by_id(id)?;
+        for (place, source) in graph.sources.iter().enumerate() {
+            let sql = include_str!("../sql/graph_status_row.sql");
+            let sql = sql.replace("{id}", &source.id.to_string()).replace("{graph}", &id.to_string());
+            let args = [Arg::of(source.id), Arg::of(caller), Arg::of(guc::clock_skew_us())];
+            let mut push = |row: &Row| {
+                rows.push(&[
+                    graph.name.as_str().into_datum(),
+                    source.table.into_datum(),
+                    graph.edge_type(place).into_datum(),
+                    bigint(row, 1)?,
+                    bigint(row, 2)?,
+                    bigint(row, 3)?,
+                    bigint(row, 4)?,
+                    bigint(row, 5)?,
+                    row.datum(6),
+                    row.datum(7),
+                    row.value::<bool>(8)?.into_datum(),
+                    bigint(row, 9)?,
+                ]);
+                Ok::<_, SpiError>(())
+            };
+            catalog::as_owner(|| snapshot::with_latest(|| spi::read(&sql, &args, &mut push)))??;
+        }
     }
     Ok(rows.finish(call))
 }

@@ -15,6 +15,7 @@ use crate::arguments::{self, ArgumentError};
 use crate::key::{Key, KeyError, KeyType};
 use crate::pg::error::SqlError;
 use crate::pg::function::{Call, CallError};
+use crate::pg::spi::SpiError;
 use crate::pg::{array, privilege, relation};
 
 /// What can go wrong in a question.
@@ -100,6 +101,12 @@ pub enum QuestionError {
         /// What it is.
         given: String,
     },
+    /// A table that cannot take embeddings.
+    #[error("table {0} cannot take embeddings")]
+    IntoTable(String),
+    /// A statement.
+    #[error(transparent)]
+    Spi(#[from] SpiError),
     /// The engine, or the rows under it.
     #[error("could not read graph \"{graph}\": {source}")]
     Engine {
@@ -129,8 +136,9 @@ impl SqlError for QuestionError {
             Self::Empty(_) => PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Self::NodeType { .. } | Self::EdgeType { .. } => PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
             Self::ContextColumn { .. } | Self::Direction(_) | Self::Range { .. } => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
-            Self::KeyType { .. } | Self::ResultType { .. } => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
+            Self::KeyType { .. } | Self::ResultType { .. } | Self::IntoTable(_) => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
             Self::Engine { .. } => PgSqlErrorCode::ERRCODE_DATA_CORRUPTED,
+            Self::Spi(error) => error.sqlstate(),
             Self::Graph(error) => error.sqlstate(),
             Self::Argument(error) => error.sqlstate(),
             Self::Key(error) => error.sqlstate(),
@@ -160,6 +168,8 @@ impl SqlError for QuestionError {
             Self::Direction(_) => "Say 'out' for edges that start at the node, 'in' for those that end there, or 'both'.".into(),
             Self::KeyType { expected, .. } => format!("Cast the node: ...::{expected}, or give it as text; or name its node_type."),
             Self::ResultType { .. } => "Give the node as text (...::text): all keys come back as text then.".into(),
+            Self::IntoTable(_) => "It needs columns node_type text, node of type text or of the keys', and embedding real[].".into(),
+            Self::Spi(error) => return error.hint(),
             Self::Range { .. } => "Leave it out for the default.".into(),
             Self::Engine { graph, .. } => format!("Make its edges anew: SELECT rebuild_graph('{graph}')."),
             Self::Graph(error) => return error.hint(),
@@ -172,6 +182,7 @@ impl SqlError for QuestionError {
     fn detail(&self) -> Option<String> {
         match self {
             Self::Graph(error) => error.detail(),
+            Self::Spi(error) => error.detail(),
             _ => None,
         }
     }

@@ -104,15 +104,16 @@ pub fn compact(id: i32, limit: u64, pace: Pace) -> Result<Compacted> {
         return Ok(Compacted { outcome: Outcome::Busy, moved: Vec::new() });
     }
     let graph = graphs::by_id(id)?;
-    snapshot::with_current(|| {
-        let mut state = GraphState::read(&graph)?;
-        let rested = state.last_compaction.is_none_or(|last| clock::now().saturating_sub(last) >= REST);
-        let (mut moved, mut waiting) = (vec![0; graph.sources.len()], false);
-        for (place, source) in graph.sources.iter().enumerate() {
-            let compaction = Compaction::new(&graph, place, source, horizon());
+    let mut state = snapshot::with_current(|| GraphState::read(&graph))?;
+    let rested = state.last_compaction.is_none_or(|last| clock::now().saturating_sub(last) >= REST);
+    let (mut moved, mut waiting) = (vec![0; graph.sources.len()], false);
+    for (place, source) in graph.sources.iter().enumerate() {
+        let compaction = Compaction::new(&graph, place, source, horizon());
+        // A snapshot for each source: it shows the nodes that the one before has written.
+        snapshot::with_current(|| {
             if state.sources[place].needs_rebuild {
                 moved[place] = compaction.rebuild(&mut state)?;
-                continue;
+                return Ok::<_, CompactError>(());
             }
             let batch = compaction.read(&state.sources[place], limit)?;
             if pace == Pace::WhenDue && !rested && (batch.done.len() as u64) < guc::compact_after() {
@@ -120,24 +121,23 @@ pub fn compact(id: i32, limit: u64, pace: Pace) -> Result<Compacted> {
             } else if !batch.done.is_empty() || state.sources[place].is_void() {
                 moved[place] = compaction.write(&mut state, batch)?;
             }
-        }
-        let total = moved.iter().sum();
-        Ok(Compacted { outcome: if total == 0 && waiting { Outcome::NotDue } else { Outcome::Moved(total) }, moved })
-    })
+            Ok(())
+        })?;
+    }
+    let total = moved.iter().sum();
+    Ok(Compacted { outcome: if total == 0 && waiting { Outcome::NotDue } else { Outcome::Moved(total) }, moved })
 }
 
 /// Makes all packed edges of a graph's sources anew, or those of one of them. Gives the number of events.
 pub fn rebuild(id: i32, only: Option<i32>) -> Result<u64> {
     lock(id, true)?;
     let graph = graphs::by_id(id)?;
-    snapshot::with_current(|| {
-        let mut state = GraphState::read(&graph)?;
-        let mut events = 0;
-        for (place, source) in graph.sources.iter().enumerate().filter(|(_, source)| only.is_none_or(|only| source.id == only)) {
-            events += Compaction::new(&graph, place, source, horizon()).rebuild(&mut state)?;
-        }
-        Ok(events)
-    })
+    let mut state = snapshot::with_current(|| GraphState::read(&graph))?;
+    let mut events = 0;
+    for (place, source) in graph.sources.iter().enumerate().filter(|(_, source)| only.is_none_or(|only| source.id == only)) {
+        events += snapshot::with_current(|| Compaction::new(&graph, place, source, horizon()).rebuild(&mut state))?;
+    }
+    Ok(events)
 }
 
 /// Delta rows on their way into packed edges.
@@ -439,7 +439,8 @@ impl<'a> Compaction<'a> {
         let rows = owner::as_user(catalog_owner()?, || totals::estimated_events(self.source.id))?;
         let mut progress = Progress::start(self.source.id, Phase::ReadingEvents, rows as u64);
         let mut numbers = Numbers::starting(state.next_node, 0);
-        self.load_nodes(&mut numbers).map_err(|source| self.failure(source))?;
+        let known = nodes::all(self.graph).map_err(|source| self.failure(source))?;
+        numbers.nodes.extend(known.into_iter().map(|(node, key)| (key, node.id)));
         let sql =
             format!("SELECT user_key, item_key, at, weight, context FROM recommend.events_{} WHERE $1 >= at OR at IS NULL", self.source.id);
         let args = [Arg::datum(Some(pg_sys::Datum::from(self.horizon)), pg_sys::TIMESTAMPTZOID)];
@@ -474,25 +475,6 @@ impl<'a> Compaction<'a> {
             if rows.len() < ROWS { Ok(()) } else { write::edges(self.source, direction, rows.drain(..)) }
         })?;
         Ok(write::edges(self.source, direction, rows.into_iter())?)
-    }
-
-    /// The numbers of all stored nodes.
-    fn load_nodes(&self, numbers: &mut Numbers) -> engine::Result<()> {
-        let sql = format!("SELECT node, node_type, key FROM recommend.nodes_{}", self.graph.id);
-        let mut failure = Ok(());
-        let mut add = |row: &spi::Row| -> engine::Result<()> {
-            let (Some(id), Some(node_type), Some(key)) = (row.datum(1), row.datum(2), row.datum(3)) else { return Ok(()) };
-            numbers.nodes.insert(nodes::typed_key(self.graph, node_type, key)?, totals::number(id));
-            Ok(())
-        };
-        let each = |row: &spi::Row| {
-            if failure.is_ok() {
-                failure = add(row);
-            }
-            Ok::<_, SpiError>(())
-        };
-        owner::as_user(self.graph.owner, || spi::stream(&sql, &[], 1000, each)).map_err(store_error)?;
-        failure
     }
 }
 

@@ -150,8 +150,7 @@ fn insert(name: &str, args: &[Arg], role: pg_sys::Oid) -> Result<i32> {
     spi::write("INSERT INTO recommend.graph_state (graph) VALUES ($1)", &[Arg::of(id)])?;
     ddl::unwatched(|| {
         spi::write(&include_str!("../../sql/graph_state.sql").replace("{id}", &id.to_string()), &[])?;
-        let owner = quote_ident(&owner::role_name(role));
-        spi::write(&format!("ALTER TABLE recommend.nodes_{id} OWNER TO {owner}"), &[])
+        set_owner(id, role)
     })?;
     catalog::announce_change()?;
     Ok(id)
@@ -388,6 +387,20 @@ pub fn follow_recommender(definition: &Definition, before: Option<&Definition>) 
         }
         _ => Ok(None),
     }
+}
+
+/// The graph of a recommender goes to the new owner of its events.
+pub fn follow_owner(recommender: i32, role: pg_sys::Oid) -> Result<()> {
+    if let Some(graph) = graphs::of_recommender(recommender)? {
+        set_owner(graph, role)?;
+    }
+    Ok(())
+}
+
+fn set_owner(graph: i32, role: pg_sys::Oid) -> Result<()> {
+    let owner = quote_ident(&owner::role_name(role));
+    spi::write(&format!("ALTER TABLE recommend.nodes_{graph} OWNER TO {owner}"), &[])?;
+    Ok(())
 }
 
 /// Fill the edges that [`follow_recommender`] has named.

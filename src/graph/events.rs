@@ -4,7 +4,6 @@
 
 use std::cell::RefCell;
 
-use engine::decay::HalfLife;
 use engine::graph::{Direction, Graph as EngineGraph, NodeId, Relation};
 use engine::packed::{Edges, EdgesView, Landmark, RowDelta, STATIC};
 use engine::{ContextId, Micros, Result};
@@ -33,16 +32,17 @@ pub type Asked = Vec<(usize, String)>;
 pub struct EventGraph<'a> {
     graph: &'a Graph,
     until: Micros,
-    half_life: HalfLife,
+    /// What weights are measured from: near the question's time, so that short half-lives neither overflow nor vanish.
+    landmark: Landmark,
     /// By source: the contexts asked for.
     asked: Vec<Option<Asked>>,
     new_nodes: RefCell<NewNodes>,
 }
 
 impl<'a> EventGraph<'a> {
-    /// The events up to `until`, with weights that decay by `half_life`. With a context asked for, an event's context is [`MATCHING`] or not.
-    pub fn new(graph: &'a Graph, until: Micros, half_life: HalfLife, asked: Vec<Option<Asked>>) -> Self {
-        Self { graph, until, half_life, asked, new_nodes: RefCell::new(NewNodes::starting(FIRST_PAST)) }
+    /// The events up to `until`, with weights that decay by the landmark's half-life. With a context asked for, an event's context is [`MATCHING`] or not.
+    pub fn new(graph: &'a Graph, until: Micros, landmark: Landmark, asked: Vec<Option<Asked>>) -> Self {
+        Self { graph, until, landmark, asked, new_nodes: RefCell::new(NewNodes::starting(FIRST_PAST)) }
     }
 
     /// A node's number; a new one where the node is not stored.
@@ -119,15 +119,11 @@ impl<'a> EventGraph<'a> {
             Direction::In => (to, from),
         };
         let (delta, newest) = rows.entry(node).or_insert((RowDelta::default(), STATIC));
-        let gain = if edge.at == STATIC { 1.0 } else { self.landmark().gain(edge.at) };
+        let gain = if edge.at == STATIC { 1.0 } else { self.landmark.gain(edge.at) };
         let context = self.context(relation.source, edge.context.as_ref());
         delta.add(neighbor, context, edge.at, gain * f64::from(edge.weight), true);
         *newest = (*newest).max(edge.at);
         Ok(())
-    }
-
-    fn landmark(&self) -> Landmark {
-        Landmark { at: self.until, half_life: self.half_life }
     }
 }
 
@@ -135,7 +131,7 @@ impl EngineGraph for EventGraph<'_> {
     fn edges(&self, relation: Relation, nodes: &[NodeId], each: &mut dyn FnMut(NodeId, EdgesView<'_>) -> Result<()>) -> Result<()> {
         for nodes in nodes.chunks(CHUNK) {
             for (node, (delta, newest)) in self.read(relation, nodes)? {
-                let edges = Edges::of(&delta, self.landmark(), newest == STATIC, self.graph.max_edges);
+                let edges = Edges::of(&delta, self.landmark, newest == STATIC, self.graph.max_edges);
                 each(node, edges.view())?;
             }
         }

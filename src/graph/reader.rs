@@ -2,6 +2,7 @@
 
 use engine::decay::HalfLife;
 use engine::graph::{Filter, Graph as EngineGraph, Lens, Node, NodeId};
+use engine::packed::Landmark;
 use engine::{ContextId, Micros, Result};
 use rustc_hash::FxHashSet;
 
@@ -77,7 +78,8 @@ impl<'a> Reader<'a> {
             delta.keep(graph.id);
             let matching = |asked: &Option<Asked>| asked.as_ref().map(|_| FxHashSet::from_iter([MATCHING]));
             filter.contexts = ask.contexts.iter().map(matching).collect();
-            Source::Events(EventGraph::new(graph, if past { now } else { horizon }, half_life, ask.contexts))
+            let landmark = Landmark { at: now, half_life };
+            Source::Events(EventGraph::new(graph, if past { now } else { horizon }, landmark, ask.contexts))
         } else {
             let live = LiveGraph { graph, state, delta, horizon };
             filter.contexts = live_contexts(&live, &ask.contexts)?;
@@ -85,11 +87,6 @@ impl<'a> Reader<'a> {
         };
         let since = window.map_or(i64::MIN, |window| now.saturating_sub(window));
         Ok(Self { graph, now, half_life, since, filter, source: Some(source) })
-    }
-
-    /// The graph.
-    pub fn graph(&self) -> &'a Graph {
-        self.graph
     }
 
     /// Asks the engine.
@@ -114,6 +111,15 @@ impl<'a> Reader<'a> {
             None => None,
         };
         Ok(id.map(|id| Node { id, node_type: key.0 }))
+    }
+
+    /// All nodes of the graph with their keys, in the order of their numbers.
+    pub fn all_nodes(&self) -> Result<Vec<(Node, TypedKey)>> {
+        let mut all = nodes::all(self.graph)?;
+        if let Some(Source::Live(live)) = &self.source {
+            all.extend(live.delta.new_nodes().iter().map(|(id, key)| (Node { id, node_type: key.0 }, key.clone())));
+        }
+        Ok(all)
     }
 
     /// The keys of nodes that this reader gave.

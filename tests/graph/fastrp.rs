@@ -22,7 +22,7 @@ fn dense(nodes: usize, edges: &[(usize, usize, f64)]) -> Vec<Vec<f64>> {
 
 fn csr(nodes: usize, edges: &[(usize, usize, f64)]) -> Csr {
     let row = |node: usize| edges.iter().filter(move |(from, ..)| *from == node).map(|&(_, to, weight)| (to, weight));
-    Csr::build(nodes, (0..nodes).rev().map(|node| (node, row(node)))).expect("nodes are in range")
+    Csr::build(nodes, (0..nodes).rev().map(|node| Ok((node, row(node))))).expect("nodes are in range")
 }
 
 /// A node's random vector: a graph of two nodes that lead to each other, one layer, and the identity at the other end.
@@ -102,5 +102,5 @@ fn an_interrupt_stops_the_work() {
     };
     let stopped = fast_rp(&csr(8, &[(0, 1, 1.0)]), &[0; 8], &how, &threads(2), &stop);
     assert!(matches!(stopped, Err(Error::Interrupted)) && calls.get() == 3);
-    assert!(matches!(Csr::build(2, [(0, [(2, 1.0)])]), Err(Error::Corrupt(_))));
+    assert!(matches!(Csr::build(2, [Ok((0, [(2, 1.0)]))]), Err(Error::Corrupt(_))));
 }

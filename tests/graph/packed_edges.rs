@@ -30,7 +30,7 @@ fn life() -> impl Strategy<Value = Life> {
     let event = (0..4u32, 0..5u32, 0..13i64, weight, context).prop_map(|(from, to, at, weight, context)| EdgeEvent {
         from,
         to,
-        at: at * 1000 - i64::from(at % 3) * 77,
+        at: at * 1000 - at % 3 * 77,
         weight,
         context,
     });

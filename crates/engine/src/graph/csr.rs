@@ -15,26 +15,24 @@ pub struct Csr {
 }
 
 impl Csr {
-    /// `nodes` nodes without edges.
-    pub fn new(nodes: usize) -> Self {
-        Self { rows: vec![0..0; nodes], strengths: vec![0.0; nodes], targets: Vec::new(), shares: Vec::new() }
-    }
-
     /// `nodes` nodes with the edges of `rows`: a node, and the nodes that it leads to with their weights. Nodes come in any order, each
-    /// once, or not at all where they have no edges; [`Error::Corrupt`] where one is not below `nodes`.
-    pub fn build<E>(nodes: usize, rows: impl IntoIterator<Item = (usize, E)>) -> Result<Self>
+    /// once, or not at all where they have no edges; the order of a node's edges is of no matter either. The error of a row is
+    /// passed on; [`Error::Corrupt`] where a node is not below `nodes`.
+    pub fn build<E>(nodes: usize, rows: impl IntoIterator<Item = Result<(usize, E)>>) -> Result<Self>
     where
         E: IntoIterator<Item = (usize, f64)>,
     {
-        let mut csr = Self::new(nodes);
-        for (node, edges) in rows {
-            csr.set(node, edges)?;
+        let mut csr = Self { rows: vec![0..0; nodes], strengths: vec![0.0; nodes], targets: Vec::new(), shares: Vec::new() };
+        for row in rows {
+            let (node, edges) = row?;
+            csr.append(node, edges)?;
         }
+        csr.arrange();
         Ok(csr)
     }
 
-    /// Sets the edges of a node that has none yet; the same as [`Csr::build`] for one row. The order of the edges is of no matter.
-    pub fn set(&mut self, node: usize, edges: impl IntoIterator<Item = (usize, f64)>) -> Result<()> {
+    /// Appends the edges of a node, by target.
+    fn append(&mut self, node: usize, edges: impl IntoIterator<Item = (usize, f64)>) -> Result<()> {
         let nodes = self.len();
         let mut positive: Vec<(usize, f64)> = edges.into_iter().filter(|(_, weight)| *weight > 0.0).collect();
         positive.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
@@ -48,6 +46,23 @@ impl Csr {
         self.rows[node] = start..self.targets.len();
         self.strengths[node] = sum;
         Ok(())
+    }
+
+    /// Puts the edges in the order of their nodes, so that they are read from end to end.
+    fn arrange(&mut self) {
+        let is_sorted = self.rows.iter().filter(|row| !row.is_empty()).is_sorted_by_key(|row| row.start);
+        if is_sorted {
+            return;
+        }
+        let mut targets = Vec::with_capacity(self.targets.len());
+        let mut shares = Vec::with_capacity(self.shares.len());
+        for row in &mut self.rows {
+            let start = targets.len();
+            targets.extend_from_slice(&self.targets[row.clone()]);
+            shares.extend_from_slice(&self.shares[row.clone()]);
+            *row = start..targets.len();
+        }
+        (self.targets, self.shares) = (targets, shares);
     }
 
     /// The number of nodes.

@@ -14,7 +14,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 pub const STATIC: Micros = i64::MIN;
 
 /// The most contexts that are told apart for one neighbour. Older ones are added to what has no context: totals stay, but no
-/// filter finds them.
+/// filter finds them, and the time of that sum is not set back where its newest event goes.
 pub const MAX_CONTEXTS: usize = 16;
 
 /// How many half-lives a weight may lie after its row's landmark: f64 holds 2^1023, and as much is left for what is older.
@@ -122,6 +122,9 @@ impl EdgeDelta {
     /// one came and went that would have been the newest.
     fn newest(&self, last_at: Option<Micros>) -> Option<Micros> {
         let at = self.came_at.max(self.went_at);
+        if at == Some(STATIC) {
+            return at;
+        }
         match at.cmp(&last_at) {
             Ordering::Less => last_at,
             Ordering::Equal if self.newest_count >= 0 => last_at,
@@ -281,7 +284,11 @@ impl Edges {
     fn append_new(&mut self, delta: &RowDelta, factor: f64, newest_of: &mut NewestOf<'_>) -> Result<()> {
         let known: rustc_hash::FxHashSet<(u32, u32)> = self.entries.iter().map(|entry| (entry.node.get(), entry.context.get())).collect();
         for (&key, change) in &delta.entries {
-            if change.count <= 0 || known.contains(&key) {
+            if known.contains(&key) {
+                continue;
+            }
+            if change.count <= 0 {
+                self.take_from_merged(key.0, change, factor);
                 continue;
             }
             let newest = match change.newest(None) {
@@ -293,6 +300,21 @@ impl Edges {
             }
         }
         Ok(())
+    }
+
+    /// Takes out what went of contexts that were added to a neighbour's entry without context.
+    fn take_from_merged(&mut self, node: NodeId, change: &EdgeDelta, factor: f64) {
+        let contexts = self.entries.iter().filter(|entry| entry.node.get() == node).count();
+        let merged = self.entries.iter().position(|entry| entry.node.get() == node && entry.context.get() == NO_CONTEXT);
+        let Some(place) = merged.filter(|_| contexts >= MAX_CONTEXTS) else { return };
+        let entry = &mut self.entries[place];
+        let count = i64::from(entry.count.get()) + change.count;
+        if count <= 0 {
+            self.entries.remove(place);
+            return;
+        }
+        entry.count = u32::try_from(count).unwrap_or(u32::MAX).into();
+        entry.weight = (entry.weight.get() + change.weight * factor).into();
     }
 
     /// A new entry.

@@ -60,29 +60,25 @@ class Bench:
     def measure(self, ask, read, expected):
         """Seconds by probe, the number of answers compared and of those that differ, and whether one came too late.
 
-        The first answers are compared and not timed, unless they alone take long.
+        The first answers are compared. They warm the caches and are not counted, unless they alone take long.
         """
-        times, compared, differ, began, timed = {}, 0, 0, time.perf_counter(), False
-        place = asked = 0
+        times, compared, differ, place, began, warming = {}, 0, 0, 0, time.perf_counter(), True
         try:
-            while asked < 3 or time.perf_counter() - began < SECONDS:
+            while place < 3 or time.perf_counter() - began < SECONDS:
                 probe = self.probes[place % len(self.probes)]
                 seconds, answer = ask(probe)
-                if read and place < COMPARED:
-                    answer = read(answer)
-                    if probe not in expected:
-                        expected[probe] = answer
-                    else:
-                        compared += 1
-                        if not agree(expected[probe], answer):
-                            differ += 1
-                            print(f"bench-graph: {probe}: {answer[:3]}, expected {expected[probe][:3]}", file=sys.stderr)
+                times.setdefault(probe, []).append(seconds)
                 place += 1
-                if not timed and place == COMPARED and time.perf_counter() - began < SECONDS / 5:
-                    times, began, timed, asked = {}, time.perf_counter(), True, 0
-                else:
-                    times.setdefault(probe, []).append(seconds)
-                    asked += 1
+                if not warming or place > COMPARED:
+                    continue
+                if read:
+                    answer = read(answer)
+                    compared += probe in expected
+                    if not agree(expected.setdefault(probe, answer), answer):
+                        differ += 1
+                        print(f"bench-graph: {probe}: {answer[:3]}, expected {expected[probe][:3]}", file=sys.stderr)
+                if place == COMPARED and time.perf_counter() - began < SECONDS / 5:
+                    times, place, began, warming = {}, 0, time.perf_counter(), False
         except Timeout:
             return times, compared, differ, True
         return times, compared, differ, False
@@ -242,7 +238,7 @@ def walked(both):
     return heaviest([((int(node), hop), weight) for hop, rows in enumerate(results, 1) for node, weight in rows])
 
 
-def connected(newest):
+def connected():
     """A session as a client opens it, and the seconds until it is open."""
     began = time.perf_counter()
     session = Postgres("bench")
@@ -267,7 +263,7 @@ def first_answers(newest, hub):
     print("|---|---|---|---|---|---|")
     for name, sql in asked:
         restart()
-        session, opened = connected(newest)
+        session, opened = connected()
         ask = session.prepared("q", sql)
         try:
             seconds, answer = ask(hub)
@@ -326,8 +322,7 @@ def bench(log, work, medians):
     print(f"| 1 hop / primary-key lookup, medians | {mine['1 hop'] / median(one['primary-key lookup']):.1f} | 3 |")
     print(f"| 2 hops: recursive CTE / pg_recommend, medians | {ratio(two, RECURSIVE)} | 20 |")
     print(f"| 3 hops, pruned, median ms | {milliseconds(mine['3 hops, pruned'])} | 10 |", flush=True)
-    if Postgres("bench").run("SELECT FROM pg_proc WHERE proname = 'embed_graph'"):
-        embed()
+    embed(newest)
     first_answers(newest, hub)
     if log.isdigit():
         medians.append((log, mine))
@@ -336,12 +331,12 @@ def bench(log, work, medians):
     return at.failed == 0
 
 
-def embed():
-    """How long vectors of all nodes take."""
+def embed(newest):
+    """How long vectors of all nodes take, with writing them."""
     session = Postgres("bench")
-    session.run(f"CREATE TABLE vectors (node_type text, node text, vector real[])")
+    session.run("CREATE TABLE vectors (node_type text, node int, embedding real[])")
     began = time.perf_counter()
-    vectors = session.run("SELECT embed_graph('peer', dims => 128, \"into\" => 'vectors')")[0][0]
+    vectors = session.run(f"SELECT embed_graph('peer', 128, into_table => 'vectors', as_of => '{newest}')")[0][0]
     print(f"| `embed_graph`, 128 dimensions, {int(vectors):,} vectors, seconds | {time.perf_counter() - began:.1f} | |", flush=True)
     session.close()
 

@@ -7,6 +7,7 @@ scripts/bench-graph runs this in a throwaway cluster.
 """
 import os
 import random
+import signal
 import statistics
 import subprocess
 import sys
@@ -343,6 +344,7 @@ def embed(newest):
 
 def main():
     medians, same = [], True
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory(prefix="pg_recommend-bench.") as work:
         os.chdir(work)
         for log in sys.argv[1:]:

@@ -21,7 +21,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 CLUSTER = os.path.join(HERE, "../../scripts/cluster")
 SECONDS = float(os.environ.get("SECONDS_EACH", 10))
 TIMEOUT = 60
-PROBES, COMPARED = 5000, 20
+PROBES, COMPARED, ROUNDS = 5000, 20, 4
 OURS = "**pg_recommend**"
 RECURSIVE, UNROLLED, PLAIN, AGE = "recursive CTE", "CTE unrolled by hand", "plain SQL", "Apache AGE"
 LADYBUG = f"Ladybug {ladybug.__version__}" if ladybug else None
@@ -52,69 +52,84 @@ def agree(expected, found):
                for one, other in ((first, second), (second, first)) for key, weight in one.items())
 
 
-class Bench:
-    """The measurements on one log; `failed` counts answers that differ."""
+class Asked:
+    """One rival's answers to one question."""
 
-    def __init__(self, probes):
-        self.probes, self.failed = probes, 0
+    def __init__(self, rival, ask, read):
+        self.rival, self.ask, self.read = rival, ask, read
+        self.times, self.place, self.spent, self.late = {}, 0, 0.0, False
+        self.compared = self.differ = 0
 
-    def measure(self, ask, read, expected):
-        """Seconds by probe, the number of answers compared and of those that differ, and whether one came too late.
+    def compare(self, probes, expected):
+        """Compares the first answers. They warm the caches and are not counted, unless they alone take long."""
+        began = time.perf_counter()
+        for probe in probes[:COMPARED]:
+            answer = self.once(probe)
+            if self.late or time.perf_counter() - began > SECONDS and self.place > 2:
+                return
+            if self.read:
+                answer = self.read(answer)
+                self.compared += probe in expected
+                if not agree(expected.setdefault(probe, answer), answer):
+                    self.differ += 1
+                    print(f"bench-graph: {probe}: {answer[:3]}, expected {expected[probe][:3]}", file=sys.stderr)
+        if time.perf_counter() - began < SECONDS / 5:
+            self.times, self.place, self.spent = {}, 0, 0.0
 
-        The first answers are compared. They warm the caches and are not counted, unless they alone take long.
-        """
-        times, compared, differ, place, began, warming = {}, 0, 0, 0, time.perf_counter(), True
+    def until(self, seconds, probes):
+        """Goes on about further nodes until so many seconds are spent."""
+        while not self.late and self.spent < seconds:
+            self.once(probes[self.place % len(probes)])
+
+    def once(self, probe):
+        began = time.perf_counter()
         try:
-            while place < 3 or time.perf_counter() - began < SECONDS:
-                probe = self.probes[place % len(self.probes)]
-                seconds, answer = ask(probe)
-                times.setdefault(probe, []).append(seconds)
-                place += 1
-                if not warming or place > COMPARED:
-                    continue
-                if read:
-                    answer = read(answer)
-                    compared += probe in expected
-                    if not agree(expected.setdefault(probe, answer), answer):
-                        differ += 1
-                        print(f"bench-graph: {probe}: {answer[:3]}, expected {expected[probe][:3]}", file=sys.stderr)
-                if place == COMPARED and time.perf_counter() - began < SECONDS / 5:
-                    times, place, began, warming = {}, 0, time.perf_counter(), False
+            seconds, answer = self.ask(probe)
         except Timeout:
-            return times, compared, differ, True
-        return times, compared, differ, False
+            self.late = True
+            return None
+        self.times.setdefault(probe, []).append(seconds)
+        self.place += 1
+        self.spent += time.perf_counter() - began
+        return answer
 
-    def question(self, name, rivals):
-        """Prints a line for each rival (name, ask, read); gives the seconds by rival and probe."""
-        expected, found = {}, {}
-        for rival, ask, read in rivals:
-            times, compared, differ, late = self.measure(ask, read, expected)
-            self.failed += differ
-            found[rival] = times
-            every = sorted(seconds for some in times.values() for seconds in some)
-            answers = f"{compared - differ} of {compared}" if compared else ""
-            if not every:
-                print(f"| {name} | {rival} | not within {TIMEOUT} s | | | | {answers} |", flush=True)
-                continue
-            worst = milliseconds(every[int(len(every) * 0.99)]) if len(every) >= 100 else f"{milliseconds(every[-1])} (worst)"
-            if late:
-                worst = f"over {TIMEOUT} s"
-            print(f"| {name} | {rival} | {milliseconds(statistics.median(every))} | {worst} | {len(every)} | {ratio(found, rival)} | {answers} |",
-                  flush=True)
-        return found
+    def line(self, ours):
+        """Median, P99, how often asked, how many times as long as ours, and the answers compared."""
+        every = sorted(seconds for some in self.times.values() for seconds in some)
+        answers = f"{self.compared - self.differ} of {self.compared}" if self.compared else ""
+        if not every:
+            return f"not within {TIMEOUT} s | | | | {answers}"
+        worst = milliseconds(every[int(len(every) * 0.99)]) if len(every) >= 100 else f"{milliseconds(every[-1])} (worst)"
+        if self.late:
+            worst = f"over {TIMEOUT} s"
+        times = "" if ours is self else ratio(self, ours)
+        return f"{milliseconds(statistics.median(every))} | {worst} | {len(every)} | {times} | {answers}"
+
+    def median(self):
+        return statistics.median(seconds for some in self.times.values() for seconds in some)
 
 
-def ratio(found, rival):
+def question(name, rivals, probes):
+    """Asks all rivals in turns, so that what else the machine does strikes all alike; prints a line for each. Gives them by name."""
+    asked, expected = [Asked(*rival) for rival in rivals], {}
+    for one in asked:
+        one.compare(probes, expected)
+    for part in range(ROUNDS):
+        for one in asked:
+            one.until(SECONDS * (part + 1) / ROUNDS, probes)
+    found = {one.rival: one for one in asked}
+    for one in asked:
+        print(f"| {name} | {one.rival} | {one.line(found[OURS])} |", flush=True)
+    return found
+
+
+def ratio(theirs, ours):
     """How many times as long as ours, by the medians over the nodes that both were asked about."""
-    both = set(found.get(OURS, ())) & set(found[rival])
-    if rival == OURS or not both:
+    both = theirs.times.keys() & ours.times.keys()
+    if not both:
         return ""
-    ours, theirs = (statistics.median(seconds for probe in both for seconds in found[one][probe]) for one in (OURS, rival))
-    return f"{theirs / ours:.1f}"
-
-
-def median(times):
-    return statistics.median(seconds for some in times.values() for seconds in some)
+    middle, our_middle = (statistics.median(seconds for probe in both for seconds in one.times[probe]) for one in (theirs, ours))
+    return f"{middle / our_middle:.1f}"
 
 
 def signed(node, node_type):
@@ -307,21 +322,23 @@ def bench(log, work, medians):
     for name, seconds in rivals.lines:
         print(f"| {name} | {seconds:.1f} |")
     print("\n| question | engine | median ms | P99 ms | asked | times ours | same answers |\n|---|---|---|---|---|---|---|", flush=True)
-    at = Bench([(int(user), int(item)) for user, item in drawn])
+    probes = [(int(user), int(item)) for user, item in drawn]
     any_row = random.Random(42)
     lookup = rivals.by_sql("primary-key lookup", queries.LOOKUP, None, lambda probe: (any_row.randint(1, int(events)),))
-    one = at.question("1 hop, top 100", [lookup, *rivals.neighbors()])
-    two = at.question("2 hops, top 100", rivals.k_hop(2))
-    three = at.question("3 hops, top 100", rivals.k_hop(3))
-    pruned = at.question("3 hops, pruned", rivals.pruned())
-    paths = at.question("paths of 1 to 3 hops, top 100", rivals.paths())
+    found = {name: question(name, asked, probes) for name, asked in [
+        ("1 hop, top 100", [lookup, *rivals.neighbors()]),
+        ("2 hops, top 100", rivals.k_hop(2)),
+        ("3 hops, top 100", rivals.k_hop(3)),
+        ("3 hops, pruned", rivals.pruned()),
+        ("paths of 1 to 3 hops, top 100", rivals.paths()),
+    ]}
     rivals.close()
 
-    mine = {"1 hop": median(one[OURS]), "2 hops": median(two[OURS]), "3 hops": median(three[OURS]),
-            "3 hops, pruned": median(pruned[OURS]), "paths": median(paths[OURS])}
+    mine = {name: rows[OURS].median() for name, rows in found.items()}
+    one, two = found["1 hop, top 100"], found["2 hops, top 100"]
     print("\n| figure | value | aim |\n|---|---|---|")
-    print(f"| 1 hop / primary-key lookup, medians | {mine['1 hop'] / median(one['primary-key lookup']):.1f} | 3 |")
-    print(f"| 2 hops: recursive CTE / pg_recommend, medians | {ratio(two, RECURSIVE)} | 20 |")
+    print(f"| 1 hop / primary-key lookup, medians | {mine['1 hop, top 100'] / one['primary-key lookup'].median():.1f} | 3 |")
+    print(f"| 2 hops: recursive CTE / pg_recommend, medians | {ratio(two[RECURSIVE], two[OURS])} | 20 |")
     print(f"| 3 hops, pruned, median ms | {milliseconds(mine['3 hops, pruned'])} | 10 |", flush=True)
     embed(newest)
     first_answers(newest, hub)
@@ -329,7 +346,7 @@ def bench(log, work, medians):
         medians.append((log, mine))
     os.environ["PGDATABASE"] = "postgres"
     subprocess.run(["dropdb", "bench"], check=True)
-    return at.failed == 0
+    return all(one.differ == 0 for rows in found.values() for one in rows.values())
 
 
 def embed(newest):

@@ -63,6 +63,26 @@ CREATE TABLE recommend.edge_state (
 );
 COMMENT ON TABLE recommend.edge_state IS 'What the packed edges of a source hold in total';
 
+CREATE TABLE recommend.graph_changes (
+    graph int NOT NULL,
+    generation bigint NOT NULL,
+    previous bigint NOT NULL,
+    nodes int[],
+    PRIMARY KEY (graph, generation)
+);
+COMMENT ON TABLE recommend.graph_changes IS
+    'The nodes whose edges the last compactions of a graph have changed, NULL where there were too many: what was kept of others is good still';
+
+CREATE TABLE recommend.hot_subgraphs (
+    graph int NOT NULL,
+    request jsonb NOT NULL,
+    uses bigint NOT NULL,
+    saved_at timestamptz NOT NULL,
+    PRIMARY KEY (graph, request)
+);
+COMMENT ON TABLE recommend.hot_subgraphs IS
+    'What prune_subgraph() was asked most, as last seen: the cache of a preloaded library is warmed with it after a restart';
+
 CREATE VIEW recommend.feeds AS
     SELECT r.id, r.name, r.events AS source FROM recommend.recommenders r
     UNION ALL

@@ -3,3 +3,4 @@ UPDATE recommend.graph_state
        next_node = $2,
        last_compaction = clock_timestamp()
  WHERE graph = $1
+RETURNING generation

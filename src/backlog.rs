@@ -28,6 +28,7 @@ pub static ENDS: Ends = Ends { committed, aborted, savepoint_aborted: truncate::
 
 fn committed() {
     worker::committed();
+    graph::nodes::transaction_ended();
     let waiting = WAITING.get() + APPENDED.take();
     WAITING.set(waiting);
     if waiting == 0 || !guc::auto_compact() {
@@ -43,7 +44,7 @@ fn committed() {
 
 fn aborted() {
     worker::aborted();
-    graph::nodes::forget();
+    graph::nodes::transaction_ended();
     APPENDED.set(0);
     truncate::forget();
 }

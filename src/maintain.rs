@@ -19,6 +19,9 @@ pub enum MaintainError {
     /// The caller does not own the event table.
     #[error("must be owner of the event table of recommender \"{0}\"")]
     NotOwner(String),
+    /// The caller does not own the graph.
+    #[error("must be owner of graph \"{0}\"")]
+    NotGraphOwner(String),
     /// A limit that is not positive.
     #[error("max_events must be positive: {0}")]
     Limit(i64),
@@ -42,7 +45,7 @@ pub enum MaintainError {
 impl SqlError for MaintainError {
     fn sqlstate(&self) -> PgSqlErrorCode {
         match self {
-            Self::NotOwner(_) => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+            Self::NotOwner(_) | Self::NotGraphOwner(_) => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
             Self::Limit(_) => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
             Self::Catalog(error) => error.sqlstate(),
             Self::Compact(error) => error.sqlstate(),
@@ -54,7 +57,9 @@ impl SqlError for MaintainError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::NotOwner(_) => Some("Background workers compact by themselves; see recommend.auto_compact.".into()),
+            Self::NotOwner(_) | Self::NotGraphOwner(_) => {
+                Some("Background workers compact by themselves; see recommend.auto_compact.".into())
+            }
             Self::Limit(_) => Some("Leave it out to move the whole backlog.".into()),
             Self::Catalog(error) => error.hint(),
             Self::Compact(error) => error.hint(),
@@ -135,12 +140,14 @@ fn chosen(name: Option<String>) -> Result<Vec<Target>, MaintainError> {
         targets.retain(owns);
         return Ok(targets);
     };
-    match targets.iter().all(owns) {
-        _ if targets.is_empty() => {
-            Err(CatalogError::Unknown { existing: catalog::names()?.into_iter().map(|(_, other)| other).collect(), name }.into())
-        }
-        true => Ok(targets),
-        false => Err(MaintainError::NotOwner(name)),
+    if targets.is_empty() {
+        let existing = catalog::names()?.into_iter().map(|(_, other)| other).collect();
+        return Err(CatalogError::Unknown { existing, name }.into());
+    }
+    match targets.iter().find(|target| !owns(target)) {
+        None => Ok(targets),
+        Some(Target::Recommender(_)) => Err(MaintainError::NotOwner(name)),
+        Some(Target::Graph(_)) => Err(MaintainError::NotGraphOwner(name)),
     }
 }
 

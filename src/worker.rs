@@ -9,6 +9,7 @@ use pgrx::pg_sys;
 use crate::catalog::{self, CatalogError};
 use crate::compact::{self, Outcome, Pace};
 use crate::graph::catalog::{self as graphs, GraphError};
+use crate::graph::subgraphs::{self, WarmError};
 use crate::pg::worker::{self, CompactorLock, Termination};
 use crate::pg::{error, guc, relation};
 use crate::{graph, worker_function};
@@ -60,13 +61,24 @@ pub fn aborted() {
 }
 
 fn start(database: pg_sys::Oid) -> bool {
-    worker::start(c"pg_recommend_compactor", c"pg_recommend compactor", pg_sys::Datum::from(database))
+    start_with(subgraphs::worker_argument(database, false))
 }
 
-/// The compactor: moves the backlogs of one database's recommenders and ends when there has been none for a while.
-fn compactor(database: pg_sys::Datum) {
-    worker::connect(Some(pg_sys::Oid::from(database.value() as u32)), Termination::AtOnce);
+fn start_with(argument: pg_sys::Datum) -> bool {
+    worker::start(c"pg_recommend_compactor", c"pg_recommend compactor", argument)
+}
+
+/// The compactor: moves the backlogs of one database's recommenders and graphs and ends when there has been none for a while. The first one
+/// after a start of the server warms the cache too.
+fn compactor(argument: pg_sys::Datum) {
+    let (database, warm) = subgraphs::of_worker_argument(argument);
+    worker::connect(Some(database), Termination::AtOnce);
     let mut failed = HashSet::new();
+    if warm {
+        with_graphs(c"warming the cache", |graph| subgraphs::warm(graph).map(|_| ()));
+    } else {
+        with_graphs(c"writing down what is hot", subgraphs::save);
+    }
     while let Some(lock) = CompactorLock::take() {
         compact_until_idle(&mut failed);
         drop(lock);
@@ -162,6 +174,18 @@ fn compact_one(target: Target) -> u64 {
     }
 }
 
+/// Does something for each graph, in a transaction of its own; what fails is logged.
+fn with_graphs(what: &std::ffi::CStr, work: impl Fn(i32) -> Result<(), WarmError>) {
+    let graphs = worker::transaction(what, || error::or_raise(targets())).unwrap_or_default();
+    for (target, name) in graphs {
+        let Target::Graph(id) = target else { continue };
+        let done = worker::transaction(what, || work(id).map_err(|error| error.to_string()));
+        if let Err(message) | Ok(Err(message)) = done {
+            pgrx::warning!("graph \"{name}\": {} failed: {message}", what.to_string_lossy());
+        }
+    }
+}
+
 /// Registers the launcher when the library is preloaded.
 pub fn register_launcher() {
     worker::start_with_server("pg_recommend_launcher", "pg_recommend launcher", LAUNCH_EVERY);
@@ -171,11 +195,12 @@ pub fn register_launcher() {
 /// the time of a future event has come. A compactor without work, or without the extension, ends at once.
 fn launcher(_argument: pg_sys::Datum) {
     worker::connect(None, Termination::AfterSleep);
+    let mut first = true;
     loop {
         let mut waiting = if guc::auto_compact() { databases() } else { Vec::new() };
         loop {
             // Without a free slot the rest has its turn later, for else it would always be the same ones that have none.
-            waiting.retain(|&database| !start(database));
+            waiting.retain(|&database| !start_with(subgraphs::worker_argument(database, first)));
             if waiting.is_empty() {
                 break;
             }
@@ -185,6 +210,7 @@ fn launcher(_argument: pg_sys::Datum) {
             let existing = databases();
             waiting.retain(|database| existing.contains(database));
         }
+        first = false;
         if !worker::sleep(LAUNCH_EVERY) {
             return;
         }

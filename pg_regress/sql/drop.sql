@@ -6,8 +6,13 @@ CREATE VIEW traces AS
     SELECT 'relation' AS what, relname::text AS name FROM pg_class
      WHERE relnamespace = 'recommend'::regnamespace AND relname ~ '_\d+(_|$)'
     UNION ALL SELECT 'trigger', tgname FROM pg_trigger WHERE tgname ~ '^recommend_'
-    UNION ALL SELECT 'recommender', recommender::text FROM recommend.epochs
+    UNION ALL SELECT 'feed', feed::text FROM recommend.epochs
     UNION ALL SELECT 'state', recommender::text FROM recommend.state
+    UNION ALL SELECT 'edge state', feed::text FROM recommend.edge_state
+    UNION ALL SELECT 'graph state', graph::text FROM recommend.graph_state
+    UNION ALL SELECT 'edges', edge_type FROM recommend.edge_sources
+    UNION ALL SELECT 'nodes', name FROM recommend.node_types
+    UNION ALL SELECT 'graph', name FROM recommend.graphs
     UNION ALL SELECT 'partition', leaf::text FROM recommend.partitions
     UNION ALL SELECT 'definition', name FROM recommend.recommenders;
 CREATE TABLE log (u int, i int, at timestamptz, kind text);

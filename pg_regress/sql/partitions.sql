@@ -11,7 +11,8 @@ ALTER TABLE log ATTACH PARTITION log_1 FOR VALUES FROM (10) TO (20);
 CREATE TABLE log_2 PARTITION OF log FOR VALUES FROM (20) TO (40) PARTITION BY RANGE (u);
 CREATE TABLE log_2a PARTITION OF log_2 FOR VALUES FROM (20) TO (30);
 CREATE TABLE log_2b PARTITION OF log_2 FOR VALUES FROM (30) TO (40);
-SELECT create_recommender('p', 'log', 'u', 'i', 'at', event_column => 'kind', event_weights => '{"view": 1, "buy": 3}')
+SELECT create_recommender('p', 'log', 'u', 'i', 'at', event_column => 'kind', event_weights => '{"view": 1, "buy": 3}',
+    graph => false)
        AS id \gset
 SELECT leaf FROM recommend.partitions ORDER BY leaf::text;
 SELECT tgrelid::regclass AS table, tgname, tgenabled FROM pg_trigger WHERE tgname ~ '^recommend_' ORDER BY 1, 2;
@@ -20,7 +21,7 @@ CREATE VIEW delta AS SELECT epoch AS e, change AS c, user_key AS u, item_key AS 
 CREATE VIEW balance AS
     SELECT sum(change) AS n, user_key, item_key, at, weight FROM (
         SELECT change::int, user_key, item_key, at, weight
-          FROM :delta d WHERE change <> 0 AND epoch = (SELECT epoch FROM recommend.epochs WHERE recommender = :id)
+          FROM :delta d WHERE change <> 0 AND epoch = (SELECT epoch FROM recommend.epochs WHERE feed = :id)
          UNION ALL SELECT -1, user_key, item_key, at, weight FROM :events) b
      GROUP BY 2, 3, 4, 5 HAVING sum(change) <> 0;
 
@@ -107,12 +108,12 @@ SELECT needs_rebuild FROM recommend.status;
 SELECT leaf FROM recommend.partitions ORDER BY leaf::text;
 
 -- A single partition may have a recommender of its own beside that of the whole.
-SELECT create_recommender('leaf', 'log_2a', 'i', 'u', 'at') AS id2 \gset
+SELECT create_recommender('leaf', 'log_2a', 'i', 'u', 'at', graph => false) AS id2 \gset
 SELECT format('recommend.delta_%s', :id2) AS delta2 \gset
 INSERT INTO log VALUES (22, 6, 'epoch', 'view'), (11, 6, 'epoch', 'view');
 SELECT change, user_key, item_key FROM :delta2;
 TRUNCATE log_2;
-SELECT epoch FROM recommend.epochs ORDER BY recommender;
+SELECT epoch FROM recommend.epochs ORDER BY feed;
 SELECT drop_recommender('leaf');
 DROP VIEW delta, balance;
 SELECT drop_recommender('p');

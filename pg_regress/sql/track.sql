@@ -15,7 +15,7 @@ CREATE TABLE log (
 );
 ALTER TABLE log DROP COLUMN dropped;
 SELECT create_recommender('t', 'log', 'u', 'i', 'at', event_column => 'kind',
-    event_weights => '{"view": 1, "buy": 3, "ping": 0}', session_column => 'visit', context_columns => '{device,big}')
+    event_weights => '{"view": 1, "buy": 3, "ping": 0}', session_column => 'visit', context_columns => '{device,big}', graph => false)
        AS id \gset
 SELECT format('recommend.delta_%s', :id) AS delta, format('recommend.events_%s', :id) AS events \gset
 CREATE VIEW delta AS SELECT epoch AS e, change AS c, user_key AS u, item_key AS i, extract(epoch FROM at) AS at,
@@ -24,7 +24,7 @@ CREATE VIEW delta AS SELECT epoch AS e, change AS c, user_key AS u, item_key AS 
 CREATE VIEW balance AS
     SELECT sum(change) AS n, user_key, item_key, at, weight, session, context FROM (
         SELECT change::int, user_key, item_key::text COLLATE "default", at, weight, session, context::text[] COLLATE "default"
-          FROM :delta d WHERE change <> 0 AND epoch = (SELECT epoch FROM recommend.epochs WHERE recommender = :id)
+          FROM :delta d WHERE change <> 0 AND epoch = (SELECT epoch FROM recommend.epochs WHERE feed = :id)
          UNION ALL SELECT -1, * FROM :events) b
      GROUP BY 2, 3, 4, 5, 6, 7 HAVING sum(change) <> 0;
 
@@ -92,7 +92,7 @@ TABLE balance;
 BEGIN;
 TRUNCATE log;
 INSERT INTO log (u, i, at, kind) VALUES (5, 'in', 'epoch', 'view');
-SELECT epoch FROM recommend.epochs WHERE recommender = :id;
+SELECT epoch FROM recommend.epochs WHERE feed = :id;
 TABLE balance;
 ROLLBACK;
 INSERT INTO log (u, i, at, kind) VALUES (5, 'after', 'epoch', 'view');
@@ -141,7 +141,7 @@ ALTER TABLE log ENABLE TRIGGER ALL;
 SELECT tgname ~ '^recommend_\d+', tgenabled FROM pg_trigger WHERE tgrelid = 'log'::regclass AND NOT tgisinternal ORDER BY 1;
 
 -- Two recommenders on one table, with a column that comes later in one of them.
-SELECT create_recommender('t2', 'log', 'i', 'u', 'at') AS id2 \gset
+SELECT create_recommender('t2', 'log', 'i', 'u', 'at', graph => false) AS id2 \gset
 SELECT format('recommend.delta_%s', :id2) AS delta2 \gset
 ALTER TABLE log ADD COLUMN late text DEFAULT 'dflt';
 SELECT alter_recommender('t2', context_columns => '{late}');

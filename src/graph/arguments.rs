@@ -219,9 +219,9 @@ impl<'a> Arguments<'a> {
 
     /// Opens the graph for the question that the arguments at `places` ask, after a check of the caller's privileges.
     pub fn reader(&self, places: &Places) -> Result<Reader<'_>> {
-        let edge_types = self.edge_types(places.direction + 1)?;
+        let edge_types = self.edge_type_names(places.direction + 1).map(|names| edge_types(&self.graph, &names)).transpose()?;
         let filter = Filter { direction: self.direction(places.direction)?, edge_types, contexts: Vec::new() };
-        let contexts = self.contexts(places.direction + 2)?;
+        let contexts = contexts(&self.graph, &arguments::context(self.call, places.direction + 2)?)?;
         self.open_reader(places.as_of, places.half_life, filter, contexts)
     }
 
@@ -250,43 +250,15 @@ impl<'a> Arguments<'a> {
     }
 
     fn direction(&self, place: usize) -> Result<Option<Direction>> {
-        match self.call.arg::<String>(place).as_deref() {
-            None | Some("both") => Ok(None),
-            Some("out") => Ok(Some(Direction::Out)),
-            Some("in") => Ok(Some(Direction::In)),
-            Some(other) => Err(QuestionError::Direction(other.to_owned())),
-        }
+        direction(self.call.arg::<String>(place).as_deref())
     }
 
-    /// One edge type, or an array of them.
-    fn edge_types(&self, place: usize) -> Result<Option<Vec<u32>>> {
-        let names = match self.call.arg_type(place) {
+    /// The names of the edge types that are asked for: one, or an array.
+    pub fn edge_type_names(&self, place: usize) -> Option<Vec<String>> {
+        match self.call.arg_type(place) {
             pg_sys::TEXTARRAYOID => self.call.arg::<Vec<Option<String>>>(place).map(|names| names.into_iter().flatten().collect()),
             _ => self.call.arg::<String>(place).map(|name| vec![name]),
-        };
-        let known = &self.graph.edge_types;
-        let number = |name: String| match known.iter().position(|other| *other == name) {
-            Some(number) => Ok(number as u32),
-            None => Err(QuestionError::EdgeType { graph: self.graph.name.clone(), name, existing: known.clone() }),
-        };
-        names.map(|names: Vec<String>| names.into_iter().map(number).collect()).transpose()
-    }
-
-    /// The values of context columns that are asked for, by source. A source without one of the columns is not filtered.
-    fn contexts(&self, place: usize) -> Result<Vec<Option<Asked>>> {
-        let asked = arguments::context(self.call, place)?;
-        let sources = &self.graph.sources;
-        if let Some((name, _)) = asked.iter().find(|(name, _)| !sources.iter().any(|source| source.feed.context.contains(name))) {
-            let mut existing: Vec<String> = sources.iter().flat_map(|source| source.feed.context.iter().cloned()).collect();
-            existing.sort();
-            existing.dedup();
-            return Err(QuestionError::ContextColumn { graph: self.graph.name.clone(), name: name.clone(), existing });
         }
-        let of_source = |columns: &Vec<String>| {
-            let places = asked.iter().map(|(name, value)| Some((columns.iter().position(|column| column == name)?, value.clone())));
-            places.collect::<Option<Asked>>().filter(|asked| !asked.is_empty())
-        };
-        Ok(sources.iter().map(|source| of_source(&source.feed.context)).collect())
     }
 
     /// A node type by its name; the graph's first one for NULL.
@@ -399,4 +371,40 @@ impl<'a> Arguments<'a> {
     pub fn failure(&self, source: engine::Error) -> QuestionError {
         QuestionError::Engine { graph: self.graph.name.clone(), source }
     }
+}
+
+/// A direction by its name; `None` is both.
+pub fn direction(name: Option<&str>) -> Result<Option<Direction>> {
+    match name {
+        None | Some("both") => Ok(None),
+        Some("out") => Ok(Some(Direction::Out)),
+        Some("in") => Ok(Some(Direction::In)),
+        Some(other) => Err(QuestionError::Direction(other.to_owned())),
+    }
+}
+
+/// The numbers of edge types.
+pub fn edge_types(graph: &Graph, names: &[String]) -> Result<Vec<u32>> {
+    let known = &graph.edge_types;
+    let number = |name: &String| match known.iter().position(|other| other == name) {
+        Some(number) => Ok(number as u32),
+        None => Err(QuestionError::EdgeType { graph: graph.name.clone(), name: name.clone(), existing: known.clone() }),
+    };
+    names.iter().map(number).collect()
+}
+
+/// The values of context columns that are asked for, by source. A source without one of the columns is not filtered.
+pub fn contexts(graph: &Graph, asked: &[(String, String)]) -> Result<Vec<Option<Asked>>> {
+    let sources = &graph.sources;
+    if let Some((name, _)) = asked.iter().find(|(name, _)| !sources.iter().any(|source| source.feed.context.contains(name))) {
+        let mut existing: Vec<String> = sources.iter().flat_map(|source| source.feed.context.iter().cloned()).collect();
+        existing.sort();
+        existing.dedup();
+        return Err(QuestionError::ContextColumn { graph: graph.name.clone(), name: name.clone(), existing });
+    }
+    let of_source = |columns: &Vec<String>| {
+        let places = asked.iter().map(|(name, value)| Some((columns.iter().position(|column| column == name)?, value.clone())));
+        places.collect::<Option<Asked>>().filter(|asked| !asked.is_empty())
+    };
+    Ok(sources.iter().map(|source| of_source(&source.feed.context)).collect())
 }

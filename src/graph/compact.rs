@@ -266,7 +266,8 @@ impl<'a> Compaction<'a> {
     fn write(&self, state: &mut GraphState, batch: Batch) -> Result<u64> {
         let progress = Progress::start(self.source.id, Phase::Compacting, batch.events.len() as u64);
         let mut own = state.sources[self.place];
-        if own.is_void() {
+        let is_void = own.is_void();
+        if is_void {
             owner::as_user(self.source.owner, || write::clear(self.source))?;
             snapshot::count_command();
             own = own.emptied();
@@ -287,7 +288,7 @@ impl<'a> Compaction<'a> {
         let keys = Keys::of(&numbers);
         let mut rebuild = false;
         for direction in [Direction::Out, Direction::In] {
-            let (mut merged, lacking) = self.merged(&own, &changes, direction, &keys).map_err(|source| self.failure(source))?;
+            let (mut merged, lacking) = self.merged(is_void, &changes, direction, &keys).map_err(|source| self.failure(source))?;
             if batch.partial || lacking.len() > MAX_REFILLS {
                 rebuild |= lacking.len() > MAX_REFILLS;
             } else {
@@ -309,7 +310,10 @@ impl<'a> Compaction<'a> {
             needs_rebuild: rebuild,
             ..own
         };
-        write::state(self.graph, self.source, state, &state.sources[self.place])?;
+        let mut changed: Vec<NodeId> = changes.rows(Direction::Out).keys().chain(changes.rows(Direction::In).keys()).copied().collect();
+        changed.sort_unstable();
+        changed.dedup();
+        write::state(self.graph, self.place, state, Some(changed).filter(|_| !is_void))?;
         drop(progress);
         Ok(batch.done.len() as u64)
     }
@@ -320,14 +324,14 @@ impl<'a> Compaction<'a> {
         state.next_node += numbers.new_nodes.len() as NodeId;
         owner::as_user(self.source.owner, || write::contexts(self.source, numbers.first_context, numbers.new_contexts.iter()))?;
         snapshot::count_command();
-        nodes::forget();
+        nodes::writing();
         Ok(())
     }
 
     /// The changed rows of one direction, and the nodes whose rows have lost neighbours and may have others instead.
     fn merged(
         &self,
-        state: &SourceState,
+        is_void: bool,
         changes: &EdgeChanges,
         direction: Direction,
         keys: &Keys,
@@ -340,7 +344,7 @@ impl<'a> Compaction<'a> {
         changed.sort_unstable_by_key(|(node, _)| **node);
         for (&node, delta) in changed {
             interrupt::check();
-            let row = stored.get(&[number_datum(node)]).filter(|_| !state.is_void()).and_then(|row| row.datum(2)).map(bytes);
+            let row = stored.get(&[number_datum(node)]).filter(|_| !is_void).and_then(|row| row.datum(2)).map(bytes);
             let mut edges = match row {
                 Some(row) => Edges::from_view(&EdgesView::parse(&row)?, self.graph.half_life),
                 None => Edges::new(changes.landmark(), self.source.is_static()),
@@ -464,7 +468,7 @@ impl<'a> Compaction<'a> {
             needs_rebuild: false,
             ..own
         };
-        write::state(self.graph, self.source, state, &state.sources[self.place])?;
+        write::state(self.graph, self.place, state, None)?;
         Ok(events.len() as u64)
     }
 

@@ -148,10 +148,7 @@ fn insert(name: &str, args: &[Arg], role: pg_sys::Oid) -> Result<i32> {
         return Err(DefineError::MaxEdges(max_edges));
     }
     spi::write("INSERT INTO recommend.graph_state (graph) VALUES ($1)", &[Arg::of(id)])?;
-    ddl::unwatched(|| {
-        spi::write(&include_str!("../../sql/graph_state.sql").replace("{id}", &id.to_string()), &[])?;
-        set_owner(id, role)
-    })?;
+    ddl::unwatched(|| create_nodes(id, role))?;
     catalog::announce_change()?;
     Ok(id)
 }
@@ -187,7 +184,7 @@ fn add_edges(call: &Call) -> Result<pg_sys::Datum> {
     let ends = Ends { from: (&from_column, &from_type), to: (&to_column, &to_type) };
     let options = [7, 8, 10, 11, 9].map(|place| Arg::of(call.text(place)));
     let id = catalog::as_owner(|| insert_source(&graph, table, &ends, &edge_type, options))??;
-    fill(&graph, id, call.arg(12).unwrap_or(true))?;
+    fill_all(graph.id, id, call.arg(12).unwrap_or(true))?;
     Ok(call.value(Some(id)))
 }
 
@@ -207,8 +204,8 @@ fn insert_source(graph: &Graph, table: pg_sys::Oid, ends: &Ends<'_>, edge_type: 
         let table = relation::qualified_name(table).unwrap_or_default();
         return Err(DefineError::DuplicateEdges { graph: graph.name.clone(), table, edge_type: edge_type.to_owned() });
     }
-    let from_type = node_type(graph.id, table, ends.from)?;
-    let to_type = node_type(graph.id, table, ends.to)?;
+    let from_type = node_type(graph.id, table, ends.from, None)?;
+    let to_type = node_type(graph.id, table, ends.to, Some(from_type))?;
     let [time, weight, event, weights, context] = options;
     let args = [
         Arg::of(graph.id),
@@ -235,8 +232,8 @@ fn insert_source(graph: &Graph, table: pg_sys::Oid, ends: &Ends<'_>, edge_type: 
     Ok(id)
 }
 
-/// The number of a node type; a new one is made with the type of the column's keys.
-fn node_type(graph: i32, table: pg_sys::Oid, (column, name): (&str, &str)) -> Result<i16> {
+/// The number of a node type; a new one is made with the type of the column's keys, and one that no source has, `taken` apart, changes to it.
+fn node_type(graph: i32, table: pg_sys::Oid, (column, name): (&str, &str), taken: Option<i16>) -> Result<i16> {
     let key = {
         let table = Relation::open(table, pg_sys::AccessShareLock as i32);
         definition::check_key(&table, column)?
@@ -245,12 +242,19 @@ fn node_type(graph: i32, table: pg_sys::Oid, (column, name): (&str, &str)) -> Re
     let read = |row: &spi::Row| Ok::<_, SpiError>((row.value::<i16>(1)?, row.value::<String>(2)?));
     let known = snapshot::with_latest(|| spi::read(sql, &[Arg::of(graph), Arg::of(name)], read))?.pop();
     if let Some((id, stored)) = known {
-        return match KeyType::named(&stored) {
-            Some(expected) if !expected.comparable(key) => {
-                Err(DefineError::KeyType { name: name.to_owned(), expected: expected.sql(), column: column.to_owned(), found: key.sql() })
+        let expected = KeyType::named(&stored).filter(|expected| !expected.comparable(key));
+        if let Some(expected) = expected {
+            let sql = "SELECT 1 FROM recommend.edge_sources WHERE graph = $1 AND $2 IN (from_type, to_type)";
+            let used = snapshot::with_latest(|| spi::read(sql, &[Arg::of(graph), Arg::of(id)], |_| Ok::<_, SpiError>(())))?;
+            if !used.is_empty() || taken == Some(id) {
+                let (name, column) = (name.to_owned(), column.to_owned());
+                return Err(DefineError::KeyType { name, expected: expected.sql(), column, found: key.sql() });
             }
-            _ => Ok(id),
-        };
+            let args = [Arg::of(graph), Arg::of(id), Arg::of(key.sql())];
+            spi::write("UPDATE recommend.node_types SET key_type = $3 WHERE graph = $1 AND id = $2", &args)?;
+            reset_nodes(graph)?;
+        }
+        return Ok(id);
     }
     let ids = spi::write_returning(
         "INSERT INTO recommend.node_types (graph, id, name, key_type) \
@@ -259,6 +263,32 @@ fn node_type(graph: i32, table: pg_sys::Oid, (column, name): (&str, &str)) -> Re
         |row| row.value::<i16>(1),
     )?;
     Ok(ids.first().copied().ok_or(SpiError::Null { column: 1 })?)
+}
+
+/// Number the nodes anew, because those of one type have other keys now: a new table, and nothing packed. The graph's sources are to be filled.
+fn reset_nodes(graph: i32) -> Result<()> {
+    let nodes = relation::state_relation(&format!("nodes_{graph}")).and_then(relation::owner);
+    let role = nodes.ok_or(GraphError::UnknownId(graph))?;
+    ddl::unwatched(|| {
+        spi::write(&format!("DROP TABLE recommend.nodes_{graph}"), &[])?;
+        create_nodes(graph, role)
+    })?;
+    spi::write(
+        "UPDATE recommend.graph_state SET next_node = 0, generation = nextval('recommend.generation') WHERE graph = $1",
+        &[Arg::of(graph)],
+    )?;
+    for definition in graphs::source_definitions(graph)? {
+        for stem in ["out", "in"] {
+            spi::write(&format!("DELETE FROM recommend.{stem}_{}", definition.id), &[])?;
+        }
+        spi::write("UPDATE recommend.edge_state SET needs_rebuild = true WHERE feed = $1", &[Arg::of(definition.id)])?;
+    }
+    Ok(())
+}
+
+fn create_nodes(graph: i32, role: pg_sys::Oid) -> Result<()> {
+    spi::write(&include_str!("../../sql/graph_state.sql").replace("{id}", &graph.to_string()), &[])?;
+    set_owner(graph, role)
 }
 
 /// Bring the rows of a source's table into its state: now, in the background where there are many, or not yet.
@@ -328,7 +358,9 @@ pub fn forget(id: i32) -> Result<()> {
         forget_source(definition.id)?;
     }
     catalog::as_owner(|| {
-        for (table, column) in [("graphs", "id"), ("node_types", "graph"), ("graph_state", "graph")] {
+        for (table, column) in
+            [("graphs", "id"), ("node_types", "graph"), ("graph_state", "graph"), ("graph_changes", "graph"), ("hot_subgraphs", "graph")]
+        {
             spi::write(&format!("DELETE FROM recommend.{table} WHERE {column} = $1"), &[Arg::of(id)])?;
         }
         if relation::state_relation(&format!("nodes_{id}")).is_some() {
@@ -405,11 +437,21 @@ fn set_owner(graph: i32, role: pg_sys::Oid) -> Result<()> {
 
 /// Fill the edges that [`follow_recommender`] has named.
 pub fn fill_recommender((graph, source): (i32, i32), now: bool) -> Result<()> {
-    let graph = graphs::by_id(graph)?;
-    for other in graph.sources.iter().filter(|other| other.id != source) {
+    let all = graphs::by_id(graph)?;
+    for other in all.sources.iter().filter(|other| other.id != source) {
         // Their half-life may have changed too.
-        fill(&graph, other.id, now)?;
+        fill(&all, other.id, now)?;
     }
+    fill(&all, source, now)
+}
+
+/// Fill a new source, and those whose nodes have got new numbers by it.
+fn fill_all(graph: i32, source: i32, now: bool) -> Result<()> {
+    let graph = graphs::by_id(graph)?;
+    let sql =
+        "SELECT s.id FROM recommend.edge_sources s JOIN recommend.edge_state e ON e.feed = s.id WHERE s.graph = $1 AND e.needs_rebuild";
+    let stale = catalog::as_owner(|| snapshot::with_latest(|| spi::read(sql, &[Arg::of(graph.id)], |row| row.value::<i32>(1))))??;
+    stale.into_iter().filter(|id| *id != source).try_for_each(|id| fill(&graph, id, now))?;
     fill(&graph, source, now)
 }
 

@@ -1,7 +1,9 @@
 //! Temporal graphs: `create_graph`, `add_edges`, and the questions that SQL asks of them.
 
 pub mod arguments;
+pub mod cache;
 pub mod catalog;
+pub mod changes;
 pub mod compact;
 pub mod define;
 pub mod delta;
@@ -11,4 +13,5 @@ pub mod questions;
 pub mod reader;
 pub mod rows;
 pub mod source;
+pub mod subgraphs;
 pub mod write;

@@ -3,7 +3,7 @@
 //! A number that was committed stays its node's for good, so a backend keeps what it has read as long as the table of nodes is the
 //! same one.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 use engine::Result;
@@ -41,14 +41,23 @@ struct Kept {
 thread_local! {
     /// By the table of nodes.
     static KEPT: RefCell<HashMap<pg_sys::Oid, Kept>> = RefCell::new(HashMap::new());
+    static WRITING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Forgets what was read: numbers that this transaction has given may be rolled back.
-pub fn forget() {
-    KEPT.with_borrow_mut(HashMap::clear);
+/// This transaction has given numbers, which may be rolled back: until it ends nothing more is kept of what it reads.
+pub fn writing() {
+    WRITING.set(true);
+}
+
+/// The transaction has ended.
+pub fn transaction_ended() {
+    WRITING.set(false);
 }
 
 fn keep(graph: &Graph, id: NodeId, key: &TypedKey) {
+    if WRITING.get() {
+        return;
+    }
     KEPT.with_borrow_mut(|kept| {
         let kept = kept.entry(graph.nodes.0).or_default();
         if kept.keys.len() >= MAX_KEPT {

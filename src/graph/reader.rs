@@ -1,7 +1,7 @@
 //! One graph, opened for one question.
 
 use engine::decay::HalfLife;
-use engine::graph::{Filter, Graph as EngineGraph, Lens, Node, NodeId};
+use engine::graph::{Direction, Filter, Graph as EngineGraph, Lens, Node, NodeId};
 use engine::packed::Landmark;
 use engine::{ContextId, Micros, Result};
 use rustc_hash::FxHashSet;
@@ -9,7 +9,7 @@ use rustc_hash::FxHashSet;
 use super::catalog::{Graph, GraphError};
 use super::delta::GraphDelta;
 use super::events::{Asked, EventGraph, MATCHING};
-use super::nodes::{self, TypedKey};
+use super::nodes::{self, FIRST_PAST, FIRST_UNPACKED, TypedKey};
 use super::rows::{GraphState, LiveGraph};
 use crate::numbers::{ContextValues, matching_contexts};
 use crate::pg::{clock, guc, interrupt};
@@ -61,8 +61,7 @@ enum Source<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Opens `graph`. At or after the transaction's time all that is visible counts, and the time is the later of `as_of` and the newest
-    /// event. Before the newest visible event, and with another half-life, the answer comes from the events themselves.
+    /// Opens `graph`. At or after the transaction's time all that is visible counts. Before the newest visible event, and with another half-life, the answer comes from the events themselves.
     pub fn open(graph: &'a Graph, ask: Ask) -> std::result::Result<Self, OpenError> {
         let state = GraphState::read(graph)?;
         let horizon = ask.as_of.max(clock::now()).saturating_add(guc::clock_skew_us());
@@ -70,7 +69,7 @@ impl<'a> Reader<'a> {
         let packed = state.sources.iter().filter(|source| !source.is_void()).filter_map(|source| source.newest_at);
         let newest = packed.chain((0..graph.sources.len()).filter_map(|place| delta.newest(place))).max();
         let past = ask.as_of < clock::transaction_start() && newest.is_some_and(|newest| ask.as_of < newest);
-        let now = if past { ask.as_of } else { newest.unwrap_or(ask.as_of).max(ask.as_of) };
+        let now = ask.as_of;
         let half_life = ask.half_life.unwrap_or(graph.half_life);
         let window = ask.time_window.or(graph.time_window);
         let mut filter = ask.filter;
@@ -87,6 +86,34 @@ impl<'a> Reader<'a> {
         };
         let since = window.map_or(i64::MIN, |window| now.saturating_sub(window));
         Ok(Self { graph, now, half_life, since, filter, source: Some(source) })
+    }
+
+    /// The graph.
+    pub fn graph(&self) -> &'a Graph {
+        self.graph
+    }
+
+    /// The packed edges and the deltas, where the question is answered from these.
+    pub fn live(&self) -> Option<&LiveGraph<'a>> {
+        match &self.source {
+            Some(Source::Live(live)) => Some(live),
+            _ => None,
+        }
+    }
+
+    /// Whether edges go as time passes.
+    pub fn has_window(&self) -> bool {
+        self.since != i64::MIN
+    }
+
+    /// Whether the deltas change the edges of one of `nodes`, or it is in a delta only.
+    pub fn is_unpacked(&self, nodes: &[Node]) -> bool {
+        let Some(live) = self.live() else { return true };
+        let deltas: Vec<_> = (0..self.graph.sources.len()).filter_map(|place| live.delta.changes(place)).collect();
+        let touched = |id| {
+            deltas.iter().any(|changes| changes.rows(Direction::Out).contains_key(&id) || changes.rows(Direction::In).contains_key(&id))
+        };
+        nodes.iter().any(|node| node.id >= FIRST_UNPACKED || touched(node.id))
     }
 
     /// Asks the engine.
@@ -110,7 +137,12 @@ impl<'a> Reader<'a> {
             Some(Source::Events(events)) => Some(events.number(key)?),
             None => None,
         };
-        Ok(id.map(|id| Node { id, node_type: key.0 }))
+        let node = id.map(|id| Node { id, node_type: key.0 });
+        match node {
+            // A key that is not stored is a node where it has an edge.
+            Some(node) if node.id >= FIRST_PAST && self.ask(|lens| lens.adjacent(node))?.edges.is_empty() => Ok(None),
+            node => Ok(node),
+        }
     }
 
     /// All nodes of the graph with their keys, in the order of their numbers.

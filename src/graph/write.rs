@@ -6,7 +6,7 @@ use pgrx::pg_sys::{self, Datum};
 
 use super::catalog::Graph;
 use super::nodes::TypedKey;
-use super::rows::{GraphState, SourceState};
+use super::rows::GraphState;
 use super::source::EdgeSource;
 use crate::bulk::{Bulks, Result, write_packed};
 use crate::catalog::{self, CatalogError};
@@ -59,8 +59,14 @@ pub fn contexts<'v>(source: &EdgeSource, first: u32, new: impl Iterator<Item = &
     Ok(())
 }
 
-/// Writes the state of one of the graph's sources; the generation moves.
-pub fn state(graph: &Graph, source: &EdgeSource, of_graph: &GraphState, of_source: &SourceState) -> std::result::Result<(), CatalogError> {
+/// The most nodes that one compaction tells apart.
+const MAX_CHANGED: usize = 10_000;
+
+/// Writes the state of one of the graph's sources after a change of the edges of `nodes`, or of any where they are not given. The
+/// generation moves.
+pub fn state(graph: &Graph, place: usize, state: &mut GraphState, nodes: Option<Vec<NodeId>>) -> std::result::Result<(), CatalogError> {
+    let (source, of_source) = (&graph.sources[place], state.sources[place]);
+    let nodes = nodes.filter(|nodes| nodes.len() <= MAX_CHANGED);
     let save = || {
         let args = [
             Arg::of(source.id),
@@ -72,9 +78,14 @@ pub fn state(graph: &Graph, source: &EdgeSource, of_graph: &GraphState, of_sourc
             Arg::of(of_source.needs_rebuild),
         ];
         spi::write_prepared(include_str!("../../sql/save_edge_state.sql"), &args)?;
-        let args = [Arg::of(graph.id), Arg::of(of_graph.next_node as i32)];
-        spi::write_prepared(include_str!("../../sql/save_graph_state.sql"), &args)?;
-        Ok::<_, SpiError>(())
+        let args = [Arg::of(graph.id), Arg::of(state.next_node as i32)];
+        let moved = spi::write_returning(include_str!("../../sql/save_graph_state.sql"), &args, |row| row.value::<i64>(1))?;
+        let generation = moved.first().copied().ok_or(SpiError::Null { column: 1 })?;
+        let nodes = nodes.map(|nodes| nodes.into_iter().map(|node| node as i32).collect::<Vec<i32>>());
+        let args = [Arg::of(graph.id), Arg::of(generation), Arg::of(state.generation), Arg::of(nodes)];
+        spi::write_prepared(include_str!("../../sql/save_graph_changes.sql"), &args)?;
+        Ok::<_, SpiError>(generation)
     };
-    Ok(owner::as_user(catalog::catalog_owner()?, save)?)
+    state.generation = owner::as_user(catalog::catalog_owner()?, save)?;
+    Ok(())
 }

@@ -69,7 +69,10 @@ impl NumberType {
     pub fn sql(self, column: &str) -> String {
         match self {
             Self::Int2 | Self::Int4 | Self::Int8 => format!("{column}::real"),
-            _ => format!(
+            Self::Numeric => {
+                format!("CASE WHEN abs({column}) < {SMALLEST:e} THEN 0 WHEN abs({column}) <= {LARGEST:e} THEN {column}::real END")
+            }
+            Self::Float4 | Self::Float8 => format!(
                 "CASE WHEN abs({column}) < '{SMALLEST:e}'::float8 THEN 0 WHEN abs({column}) <= '{LARGEST:e}'::float8 THEN {column}::real END"
             ),
         }

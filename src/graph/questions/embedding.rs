@@ -58,13 +58,13 @@ fn embed_graph(call: &Call) -> Result<Datum> {
     let arguments = Arguments::open(call)?;
     let dims = arguments.integer(1, "dims", 128, 1, MAX_DIMS)?;
     let layer_weights = layer_weights(&arguments)?;
+    let normalization_strength = call.arg::<f32>(5).unwrap_or(-0.5);
+    if !normalization_strength.is_finite() {
+        let (allowed, given) = ("finite".into(), normalization_strength.to_string());
+        return Err(QuestionError::Range { argument: "normalization_strength", allowed, given });
+    }
     let into = Target::of(call.required(3, "into_table")?)?;
-    let how = Projection {
-        dims,
-        layer_weights,
-        seed: call.arg::<i64>(6).unwrap_or(42) as u64,
-        normalization_strength: call.arg::<f32>(5).filter(|strength| strength.is_finite()).unwrap_or(-0.5),
-    };
+    let how = Projection { dims, layer_weights, seed: call.arg::<i64>(6).unwrap_or(42) as u64, normalization_strength };
     let reader = arguments.whole(7, 8)?;
     let nodes = reader.all_nodes().map_err(|source| arguments.failure(source))?;
     let feed = arguments.graph.sources.first().map_or(0, |source| source.id);
@@ -94,7 +94,7 @@ fn layer_weights(arguments: &Arguments<'_>) -> Result<Vec<f32>> {
         Some(weights) if weights.len() == layers => Ok(weights),
         _ => {
             let allowed = format!("an array of {layers} finite numbers, as many as layers");
-            Err(QuestionError::Range { argument: "layer_weights", allowed, given: format!("{given:?}") })
+            Err(QuestionError::Range { argument: "layer_weights", allowed, given: arguments.call.text(4).unwrap_or_default() })
         }
     }
 }

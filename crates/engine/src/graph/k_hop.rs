@@ -3,7 +3,6 @@
 use super::{Edge, Lens, Node, NodeId};
 use crate::error::Result;
 use rustc_hash::FxHashMap;
-use std::cmp::Ordering;
 
 /// How many nodes are read at a time.
 const BATCH: usize = 256;
@@ -21,13 +20,6 @@ pub struct Reached {
     pub via: Node,
 }
 
-impl Reached {
-    /// Orders heaviest first, then nearest first, then by node.
-    fn order(&self, other: &Self) -> Ordering {
-        other.weight.total_cmp(&self.weight).then(self.hop.cmp(&other.hop)).then(self.node.cmp(&other.node))
-    }
-}
-
 /// The nodes within `hops` hops of `start`, without `start` itself: heaviest first, then nearest first, then by node.
 ///
 /// Each node follows its `fan_out[hop]` heaviest positive edges by [`Edge::order`], whether they lead to new nodes or not; the last number
@@ -36,19 +28,21 @@ impl Reached {
 /// most. Sums are formed in that order too: the answer is the same in every bit on every run. An error is the graph's own, or the
 /// interrupt's.
 pub fn k_hop(lens: &Lens<'_>, start: Node, hops: usize, fan_out: &[usize], max_nodes: usize) -> Result<Vec<Reached>> {
-    let mut level = Level::new(start);
+    let mut level = Level { start, slots: Vec::new(), places: FxHashMap::default() };
     let mut frontier = vec![Reached { node: start, hop: 0, weight: 1.0, via: start }];
     for hop in 1..=hops {
         let widest = fan_out.get(hop - 1).or(fan_out.last()).copied().unwrap_or(usize::MAX);
-        let first = level.reached.len();
+        let first = level.slots.len();
         'hop: for batch in frontier.chunks(BATCH) {
-            if level.reached.len() >= max_nodes {
+            if level.slots.len() >= max_nodes {
                 break;
             }
             let nodes: Vec<Node> = batch.iter().map(|from| from.node).collect();
             let mut found = lens.adjacents(&nodes)?;
+            let edges: usize = found.values().map(|adjacent| adjacent.edges.len().min(widest)).sum();
+            level.places.reserve(edges.min(max_nodes - level.slots.len()));
             for from in batch {
-                if level.reached.len() >= max_nodes {
+                if level.slots.len() >= max_nodes {
                     break 'hop;
                 }
                 let Some(adjacent) = found.get_mut(&from.node) else { continue };
@@ -60,48 +54,61 @@ pub fn k_hop(lens: &Lens<'_>, start: Node, hops: usize, fan_out: &[usize], max_n
             }
         }
         if hop < hops {
-            frontier.clear();
-            frontier.extend_from_slice(&level.reached[first..]);
-            frontier.sort_unstable_by(Reached::order);
+            frontier = ordered(&level.slots[first..]);
         }
     }
-    level.reached.sort_unstable_by(Reached::order);
-    Ok(level.reached)
+    Ok(ordered(&level.slots))
 }
 
-/// The nodes that were reached, and the sums in the making.
+/// Heaviest first, then nearest first, then by node.
+fn ordered(slots: &[Slot]) -> Vec<Reached> {
+    // Bits of positive floats are in the order of the floats: one comparison of integers orders nearly all.
+    let key = |(place, slot): (usize, &Slot)| u128::from(!slot.reached.weight.to_bits()) << 64 | place as u128;
+    let mut keys: Vec<u128> = slots.iter().enumerate().map(key).collect();
+    keys.sort_unstable();
+    let mut ordered: Vec<Reached> = keys.into_iter().map(|key| slots[key as u64 as usize].reached).collect();
+    for equal in ordered.chunk_by_mut(|a, b| a.weight == b.weight).filter(|equal| equal.len() > 1) {
+        equal.sort_unstable_by_key(|reached| (reached.hop, reached.node));
+    }
+    ordered
+}
+
+/// A node that was reached, with its sums in the making.
+struct Slot {
+    reached: Reached,
+    /// What `via` adds to the weight.
+    most: f64,
+    /// The node that adds to it now, and what that has added so far.
+    follower: NodeId,
+    added: f64,
+}
+
+/// The nodes that were reached.
 struct Level {
-    reached: Vec<Reached>,
-    /// By place in `reached`: what `via` adds, and the node that follows its edges now with what it has added so far.
-    parts: Vec<(f64, Node, f64)>,
-    places: FxHashMap<NodeId, usize>,
     start: Node,
+    slots: Vec<Slot>,
+    places: FxHashMap<NodeId, usize>,
 }
 
 impl Level {
-    fn new(start: Node) -> Self {
-        Self { reached: Vec::new(), parts: Vec::new(), places: FxHashMap::default(), start }
-    }
-
     /// Follows the positive ones of a node's edges.
     fn follow(&mut self, from: &Reached, edges: &[Edge]) {
         for edge in edges.iter().filter(|edge| edge.weight > 0.0 && edge.to != self.start) {
             let gain = from.weight * edge.weight;
-            let next = self.reached.len();
+            let next = self.slots.len();
             let place = *self.places.entry(edge.to.id).or_insert(next);
             if place == next {
-                self.reached.push(Reached { node: edge.to, hop: from.hop + 1, weight: gain, via: from.node });
-                self.parts.push((gain, from.node, gain));
+                let reached = Reached { node: edge.to, hop: from.hop + 1, weight: gain, via: from.node };
+                self.slots.push(Slot { reached, most: gain, follower: from.node.id, added: gain });
                 continue;
             }
-            let reached = &mut self.reached[place];
+            let Slot { reached, most, follower, added } = &mut self.slots[place];
             if reached.hop <= from.hop {
                 continue;
             }
             reached.weight += gain;
-            let (most, follower, added) = &mut self.parts[place];
-            *added = if *follower == from.node { *added + gain } else { gain };
-            *follower = from.node;
+            *added = if *follower == from.node.id { *added + gain } else { gain };
+            *follower = from.node.id;
             if *added > *most || (*added == *most && from.node < reached.via) {
                 (*most, reached.via) = (*added, from.node);
             }

@@ -6,9 +6,16 @@ use crate::error::Result;
 use rustc_hash::FxHashMap;
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 
 /// How many nodes are read at a time.
 const BATCH: usize = 64;
+
+/// How many edges are looked through for them.
+const AHEAD: usize = 16 * BATCH;
+
+/// How many edges are taken between two checks for interrupts.
+const CHECK: usize = 8192;
 
 /// What a subgraph may be made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,22 +53,31 @@ pub fn prune(lens: &Lens<'_>, start: Node, depth: usize, budget: Budget) -> Resu
         pruning.expand(lens, start, 0, 1.0)?;
     }
     let mut kept = 0.0;
-    while let Some(head) = pruning.heads.pop() {
-        let (edge, hop) = pruning.advance(head);
+    let mut taken = 0;
+    while let Some(head) = pruning.take() {
+        taken += 1;
+        if taken % CHECK == 0 {
+            lens.check()?;
+        }
+        let from = &pruning.open[head.open];
+        let (from, hop, edge) = (from.node, from.hop + 1, from.edges[head.place]);
         let is_new = !pruning.met.contains_key(&edge.to.id);
-        if is_new && pruning.subgraph.nodes.len() >= budget.nodes {
+        if is_new && pruning.is_full() {
             continue;
         }
         if !pruning.has_room(usize::from(is_new), 1, 0) {
             break;
         }
-        let from = pruning.open[head.open].node;
         pruning.subgraph.edges.push((hop, from, edge));
         kept += edge.weight;
         if is_new {
             pruning.subgraph.nodes.push(edge.to);
+            pruning.met.insert(edge.to.id, false);
+            if pruning.is_full() {
+                pruning.leave_out();
+            }
         }
-        let is_expanded = *pruning.met.entry(edge.to.id).or_insert(false);
+        let is_expanded = pruning.met.get(&edge.to.id).is_some_and(|is_expanded| *is_expanded);
         if !is_expanded && hop < depth && pruning.has_room(0, 0, 1) {
             pruning.expand(lens, edge.to, hop, head.strength)?;
         }
@@ -132,19 +148,33 @@ impl Pruning {
         packed_size(subgraph.nodes.len() + nodes, subgraph.edges.len() + edges, subgraph.expanded.len() + expanded) <= self.budget.bytes
     }
 
-    /// The head at `place` of an expanded node.
-    fn head(&self, open: usize, place: usize) -> Option<Head> {
-        let from = &self.open[open];
-        let edge = from.edges.get(place)?;
-        Some(Head { strength: from.strength * (edge.weight / from.total), open, place })
+    /// Whether there are as many nodes as there may be.
+    fn is_full(&self) -> bool {
+        self.subgraph.nodes.len() >= self.budget.nodes
     }
 
-    /// The edge of a head and its hop; the next edge of its node takes its place.
-    fn advance(&mut self, head: Head) -> (Edge, usize) {
-        let next = self.head(head.open, head.place + 1);
-        self.heads.extend(next);
-        let from = &self.open[head.open];
-        (from.edges[head.place], from.hop + 1)
+    /// Takes the strongest edge; the next one of its node takes its place.
+    fn take(&mut self) -> Option<Head> {
+        let mut top = self.heads.peek_mut()?;
+        let head = *top;
+        match head_of(&self.open, head.open, head.place + 1) {
+            Some(next) => *top = next,
+            None => {
+                PeekMut::pop(top);
+            }
+        }
+        Some(head)
+    }
+
+    /// Leaves out the edges to nodes that can no longer come in.
+    fn leave_out(&mut self) {
+        let heads = std::mem::take(&mut self.heads);
+        for head in heads {
+            let edges = &mut self.open[head.open].edges;
+            edges.drain(..head.place);
+            edges.retain(|edge| self.met.contains_key(&edge.to.id));
+            self.heads.extend(head_of(&self.open, head.open, 0));
+        }
     }
 
     /// Opens a node.
@@ -157,9 +187,11 @@ impl Pruning {
         let mut adjacent = self.rows.remove(&node.id).unwrap_or_default();
         adjacent.heaviest(usize::MAX);
         let positive: f64 = adjacent.edges.iter().map(|edge| edge.weight).sum();
+        if self.is_full() {
+            adjacent.edges.retain(|edge| self.met.contains_key(&edge.to.id));
+        }
         self.open.push(Open { node, hop, strength, total: adjacent.total.max(positive), edges: adjacent.edges });
-        let head = self.head(self.open.len() - 1, 0);
-        self.heads.extend(head);
+        self.heads.extend(head_of(&self.open, self.open.len() - 1, 0));
         Ok(())
     }
 
@@ -167,20 +199,33 @@ impl Pruning {
     fn read(&mut self, lens: &Lens<'_>, node: Node) -> Result<()> {
         let mut wanted = vec![node];
         let mut heads = self.heads.clone();
-        while wanted.len() < BATCH
-            && let Some(head) = heads.pop()
-        {
-            heads.extend(self.head(head.open, head.place + 1));
-            let from = &self.open[head.open];
-            let to = from.edges[head.place].to;
-            let is_full = self.subgraph.nodes.len() >= self.budget.nodes;
-            let may_open = self.met.get(&to.id).map_or(!is_full, |is_expanded| !is_expanded);
-            if from.hop + 1 < self.depth && may_open && !self.rows.contains_key(&to.id) && !wanted.contains(&to) {
+        for _ in 0..AHEAD {
+            let Some(mut top) = heads.peek_mut() else { break };
+            let from = &self.open[top.open];
+            let to = from.edges[top.place].to;
+            let is_expanded = self.met.get(&to.id).is_some_and(|is_expanded| *is_expanded);
+            if from.hop + 1 < self.depth && !is_expanded && !self.rows.contains_key(&to.id) && !wanted.contains(&to) {
                 wanted.push(to);
+                if wanted.len() == BATCH {
+                    break;
+                }
+            }
+            match head_of(&self.open, top.open, top.place + 1) {
+                Some(next) => *top = next,
+                None => {
+                    PeekMut::pop(top);
+                }
             }
         }
         let mut found = lens.adjacents(&wanted)?;
         self.rows.extend(wanted.into_iter().map(|node| (node.id, found.remove(&node).unwrap_or_default())));
         Ok(())
     }
+}
+
+/// The edge at `place` of an expanded node.
+fn head_of(all: &[Open], open: usize, place: usize) -> Option<Head> {
+    let from = &all[open];
+    let edge = from.edges.get(place)?;
+    Some(Head { strength: from.strength * (edge.weight / from.total), open, place })
 }

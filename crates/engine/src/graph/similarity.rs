@@ -54,5 +54,6 @@ pub fn adamic_adar(lens: &Lens<'_>, a: Node, b: Node) -> Result<f64> {
         let strength = strengths.get(&common.node).copied().filter(|strength| *strength > 0.0)?;
         Some((common.weight_a + common.weight_b) / strength.ln_1p())
     };
-    Ok(common.iter().filter_map(part).sum())
+    // The sum of nothing is -0.0.
+    Ok(common.iter().filter_map(part).sum::<f64>() + 0.0)
 }

@@ -13,8 +13,11 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 /// The time of edges that have none.
 pub const STATIC: Micros = i64::MIN;
 
-/// The most contexts that are told apart for one neighbour. Older ones are added to what has no context: totals stay, but no
-/// filter finds them, and the time of that sum is not set back where its newest event goes.
+/// The context that stands for all that were merged.
+const MERGED: ContextId = NO_CONTEXT - 1;
+
+/// The most contexts that are told apart for one neighbour. Older ones are merged: totals stay, but no filter finds them, and the time of
+/// their newest event is not set back where that event goes.
 pub const MAX_CONTEXTS: usize = 16;
 
 /// How many half-lives a weight may lie after its row's landmark: f64 holds 2^1023, and as much is left for what is older.
@@ -302,11 +305,10 @@ impl Edges {
         Ok(())
     }
 
-    /// Takes out what went of contexts that were added to a neighbour's entry without context.
+    /// Takes out what went of contexts that were merged.
     fn take_from_merged(&mut self, node: NodeId, change: &EdgeDelta, factor: f64) {
-        let contexts = self.entries.iter().filter(|entry| entry.node.get() == node).count();
-        let merged = self.entries.iter().position(|entry| entry.node.get() == node && entry.context.get() == NO_CONTEXT);
-        let Some(place) = merged.filter(|_| contexts >= MAX_CONTEXTS) else { return };
+        let merged = self.entries.iter().position(|entry| entry.node.get() == node && entry.context.get() == MERGED);
+        let Some(place) = merged else { return };
         let entry = &mut self.entries[place];
         let count = i64::from(entry.count.get()) + change.count;
         if count <= 0 {
@@ -358,7 +360,7 @@ impl Edges {
         }
     }
 
-    /// Adds the entries of a neighbour beyond [`MAX_CONTEXTS`] to its entry without context.
+    /// Merges the oldest entries of a neighbour, so that [`MAX_CONTEXTS`] are left.
     fn merge_old_contexts(&mut self) {
         let mut merged: Vec<EdgeEntry> = Vec::with_capacity(self.entries.len());
         for group in self.entries.chunk_by(|a, b| a.node == b.node) {
@@ -366,18 +368,18 @@ impl Edges {
                 merged.extend_from_slice(group);
                 continue;
             }
-            let nothing = EdgeEntry { context: NO_CONTEXT.into(), last_at: STATIC.into(), count: 0.into(), weight: 0.0.into(), ..group[0] };
-            let (own, others): (Vec<&EdgeEntry>, Vec<&EdgeEntry>) = group.iter().partition(|entry| entry.context.get() == NO_CONTEXT);
+            let nothing = EdgeEntry { context: MERGED.into(), last_at: STATIC.into(), count: 0.into(), weight: 0.0.into(), ..group[0] };
+            let (before, others): (Vec<&EdgeEntry>, Vec<&EdgeEntry>) = group.iter().partition(|entry| entry.context.get() == MERGED);
             let (kept, old) = others.split_at(MAX_CONTEXTS - 1);
-            let rest = own.into_iter().chain(old.iter().copied()).fold(nothing, |sum, entry| EdgeEntry {
+            let rest = before.into_iter().chain(old.iter().copied()).fold(nothing, |sum, entry| EdgeEntry {
                 last_at: sum.last_at.get().max(entry.last_at.get()).into(),
                 count: sum.count.get().saturating_add(entry.count.get()).into(),
                 weight: (sum.weight.get() + entry.weight.get()).into(),
                 ..sum
             });
-            let before = merged.len();
+            let start = merged.len();
             merged.extend(kept.iter().copied().chain([&rest]));
-            merged[before..].sort_unstable_by_key(|entry| (std::cmp::Reverse(entry.last_at.get()), entry.context.get()));
+            merged[start..].sort_unstable_by_key(|entry| (std::cmp::Reverse(entry.last_at.get()), entry.context.get()));
         }
         self.entries = merged;
     }

@@ -58,3 +58,21 @@ COMMENT ON VIEW recommend.graph_status IS
     'What each source of a graph has packed (events), what waits in its delta (backlog, of which future events), and rows skipped for want '
     'of a key, time or finite weight; nodes are those of the whole graph. For those who may read the table';
 GRANT SELECT ON recommend.graph_status TO PUBLIC;
+
+CREATE FUNCTION recommend.graph_cache_rows(
+    OUT entries bigint,
+    OUT bytes bigint,
+    OUT bytes_total bigint,
+    OUT hits bigint,
+    OUT misses bigint,
+    OUT evictions bigint,
+    OUT shared bool
+) RETURNS SETOF record
+    LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'graph_cache';
+COMMENT ON FUNCTION recommend.graph_cache_rows() IS 'The row of recommend.graph_cache';
+
+CREATE VIEW recommend.graph_cache AS SELECT * FROM recommend.graph_cache_rows();
+COMMENT ON VIEW recommend.graph_cache IS
+    'Subgraphs that are kept (entries), the memory that they take and can take (bytes, bytes_total), how many were found there and how many '
+    'not (hits, misses), and how many made room for others (evictions): of the whole server since its start if shared, else of this session';
+GRANT SELECT ON recommend.graph_cache TO PUBLIC;

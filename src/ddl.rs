@@ -150,7 +150,7 @@ fn follow_owner(id: i32) -> Result<(), DdlError> {
     let moved: Vec<pg_sys::Oid> = read_latest(include_str!("../sql/new_owner.sql"), id, |row| row.value(1))?;
     for owner in moved {
         state::set_owner(id, owner)?;
-        graph::define::follow_owner(id, owner)?;
+        graph::of_recommender::follow_owner(id, owner)?;
     }
     Ok(())
 }

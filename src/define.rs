@@ -93,12 +93,12 @@ fn create(call: &Call) -> Result<pg_sys::Datum, DefineError> {
         definition.check()?;
         ddl::unwatched(|| state::create(&definition.feed(), Purpose::Recommender))?;
         catalog::announce_change()?;
-        let edges = if with_graph { graph::define::follow_recommender(&definition, None)? } else { None };
+        let edges = if with_graph { graph::of_recommender::follow(&definition, None)? } else { None };
         Ok::<_, DefineError>((id, edges))
     })??;
     fill(id, backfill)?;
     if let Some(edges) = edges {
-        graph::define::fill_recommender(edges, backfill)?;
+        graph::of_recommender::fill_edges(edges, backfill)?;
     }
     Ok(call.value(Some(id)))
 }
@@ -211,7 +211,7 @@ fn alter(call: &Call) -> Result<pg_sys::Datum, DefineError> {
         let after = catalog::definition(id)?;
         after.check()?;
         catalog::announce_change()?;
-        let edges = graph::define::follow_recommender(&after, Some(&before))?;
+        let edges = graph::of_recommender::follow(&after, Some(&before))?;
         if before.feed() != after.feed() {
             ddl::unwatched(|| {
                 state::drop(id)?;
@@ -226,7 +226,7 @@ fn alter(call: &Call) -> Result<pg_sys::Datum, DefineError> {
         fill(id, true)?;
     }
     if let Some(edges) = edges {
-        graph::define::fill_recommender(edges, true)?;
+        graph::of_recommender::fill_edges(edges, true)?;
     }
     Ok(call.void())
 }

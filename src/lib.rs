@@ -14,6 +14,7 @@ mod definition;
 mod delta;
 mod feed;
 mod graph;
+mod interest;
 mod key;
 mod maintain;
 mod numbers;
@@ -43,12 +44,14 @@ pgrx::extension_sql_file!("../sql/define.sql", name = "define", requires = ["cat
 pgrx::extension_sql_file!("../sql/status.sql", name = "status", requires = ["catalog", "graph_catalog"]);
 pgrx::extension_sql_file!("../sql/serve.sql", name = "serve", requires = ["packed"]);
 pgrx::extension_sql_file!("../sql/graph.sql", name = "graph", requires = ["packed", "graph_catalog"]);
+pgrx::extension_sql_file!("../sql/interest.sql", name = "interest", requires = ["catalog"]);
 pgrx::extension_sql_file!("../sql/maintain.sql", name = "maintain", requires = ["catalog"]);
 
 /// Called once per process, when the library is loaded.
 #[pgrx::pg_guard]
 pub extern "C-unwind" fn _PG_init() {
     pg::guc::register();
+    graph::cache::register();
     pg::invalidation::register();
     pg::transaction::register(&backlog::ENDS);
     worker::register_launcher();

@@ -95,7 +95,7 @@ impl Target {
             }
             Self::Graph(graph) => {
                 let compacted = graph::compact::compact(graph.id, limit, Pace::Now)?;
-                let of_recommender = |place| graph.recommender.is_some() && graph.edge_type(place) == graph::define::EVENT;
+                let of_recommender = |place| graph.recommender.is_some() && graph.edge_type(place) == graph::of_recommender::EVENT;
                 let own = compacted.moved.iter().enumerate().filter(|(place, _)| !of_recommender(*place)).map(|(_, count)| count).sum();
                 Ok((moved(compacted.outcome), own))
             }

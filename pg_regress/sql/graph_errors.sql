@@ -271,11 +271,18 @@ SELECT try($$SELECT decay('-infinity', '1 day')$$);
 SELECT try($$SELECT decay(now(), '1 day', 'infinity')$$);
 SELECT decay('4000-01-01 BC', '1 us', '294276-01-01'), decay('294276-01-01', '1 us', '4000-01-01 BC'), decay('4000-01-01 BC', lambda => 1e300, as_of => '294276-01-01'), decay('294276-01-01', lambda => 1e300, as_of => '4000-01-01 BC');
 
--- Types are kept when their edges have gone, and nodes without edges have no neighbours; another key type is refused still.
+-- Types are kept when their edges have gone, and nodes without edges have no neighbours. No other edges need their key type: it may change.
 SELECT drop_edges('g', 'other', 'said');
 SELECT * FROM neighbors('g', 'hello'::text, 'word');
 SELECT try($$SELECT * FROM neighbors('g', 1, edge_type => 'said')$$);
-SELECT try($$SELECT add_edges('g', 'log', 'a', 'user', 'b', 'word', 'e2')$$);
+SELECT try($$SELECT add_edges('g', 'log', 'a', 'user', 'id', 'user', 'e2')$$);
+SELECT add_edges('g', 'log', 'a', 'user', 'b', 'word', 'e2');
+SELECT node, node_type FROM neighbors('g', 2, edge_type => 'e2');
+SELECT node, node_type FROM neighbors('g', 3, 'word') ORDER BY 1, 2;
+SELECT rebuild_graph('g');
+SELECT recommend.maintain('g');
+SELECT name, key_type FROM recommend.node_types ORDER BY id;
+SELECT embed_graph('g', into_table => 'vectors');
 SELECT drop_edges('g', 'other');
 SELECT drop_edges('g', 'log');
 SELECT * FROM ask_all('as_of => now()');

@@ -8,8 +8,8 @@ use pgrx::pg_sys;
 use rustc_hash::FxHashSet;
 
 use crate::pg::fetch::{INTEGER, Scan};
-use crate::pg::{array, relation};
-use crate::totals::{int4, int8};
+use crate::pg::relation;
+use crate::totals::int8;
 
 /// One compaction.
 struct Change {
@@ -40,7 +40,7 @@ pub fn unchanged(graph: i32, since: i64, now: i64, nodes: &[NodeId]) -> bool {
             if change.generation != generation {
                 continue;
             }
-            if !change.nodes.as_ref().is_some_and(|changed| !nodes.iter().any(|node| changed.contains(node))) {
+            if change.nodes.as_ref().is_none_or(|changed| nodes.iter().any(|node| changed.contains(node))) {
                 return false;
             }
             if change.previous == since {
@@ -61,14 +61,9 @@ fn stored(graph: i32) -> Vec<Change> {
     let mut changes = Vec::new();
     while let Some(row) = scan.next_row() {
         if let (Some(generation), Some(previous)) = (row.datum(2), row.datum(3)) {
-            changes.push(Change { generation: int8(generation), previous: int8(previous), nodes: row.datum(4).map(nodes) });
+            let nodes = row.integers(4).map(|nodes| nodes.into_iter().map(|node| node as NodeId).collect());
+            changes.push(Change { generation: int8(generation), previous: int8(previous), nodes });
         }
     }
     changes
-}
-
-#[allow(unsafe_code)]
-fn nodes(array: pg_sys::Datum) -> FxHashSet<NodeId> {
-    // SAFETY: the column's type is int[].
-    unsafe { array::elements(array, pg_sys::INT4OID) }.into_iter().flatten().map(|node| int4(node) as NodeId).collect()
 }

@@ -5,20 +5,21 @@
 use engine::graph::fold::{EdgeChanges, EdgeEvent, pack};
 use engine::graph::{Direction, NodeId};
 use engine::packed::{Edges, EdgesView, Landmark, STATIC};
-use engine::{ContextId, Micros, NO_CONTEXT};
+use engine::{ContextId, Micros};
 use pgrx::{PgSqlErrorCode, pg_sys};
 use rustc_hash::FxHashMap;
 
 use super::catalog::{self as graphs, Graph, GraphError};
 use super::delta::{DeltaEdge, KeyedEdge, Met, scan};
-use super::nodes::{self, NewNodes, TypedKey};
+use super::nodes;
+use super::numbering::{Keys, Lookup, Nothing, Numbers, Stored};
 use super::rows::{self, GraphState, SourceState};
 use super::source::EdgeSource;
 use super::write;
 use crate::bulk::WriteError;
 use crate::catalog::{CatalogError, catalog_owner};
 use crate::compact::{Outcome, Pace, REST, horizon};
-use crate::numbers::{ContextValues, store_error, stored_context};
+use crate::numbers::store_error;
 use crate::pg::error::SqlError;
 use crate::pg::fetch::{INTEGER, Scan, Version, delete_rows};
 use crate::pg::spi::{self, Arg, SpiError};
@@ -157,66 +158,6 @@ struct Compaction<'a> {
     place: usize,
     source: &'a EdgeSource,
     horizon: Micros,
-}
-
-/// Numbers of nodes and contexts, found or given.
-struct Numbers {
-    nodes: FxHashMap<TypedKey, NodeId>,
-    new_nodes: NewNodes,
-    contexts: FxHashMap<ContextValues, ContextId>,
-    new_contexts: Vec<ContextValues>,
-    first_context: ContextId,
-}
-
-impl Numbers {
-    fn starting(next_node: NodeId, first_context: ContextId) -> Self {
-        let (nodes, contexts) = (FxHashMap::default(), FxHashMap::default());
-        Self { nodes, new_nodes: NewNodes::starting(next_node), contexts, new_contexts: Vec::new(), first_context }
-    }
-
-    /// An event in terms of numbers; `lookup` finds stored nodes and contexts that are not known yet.
-    fn event(&mut self, graph: &Graph, place: usize, edge: &KeyedEdge, lookup: &dyn Lookup) -> engine::Result<EdgeEvent> {
-        let [from, to] = edge.ends(graph, place).map(|key| match self.nodes.get(&key) {
-            Some(id) => Ok::<_, engine::Error>(*id),
-            None => {
-                let id = lookup.node(&key)?.unwrap_or_else(|| self.new_nodes.add(key.clone()));
-                self.nodes.insert(key, id);
-                Ok(id)
-            }
-        });
-        let context = match &edge.context {
-            None => NO_CONTEXT,
-            Some(values) => *self.contexts.entry(values.clone()).or_insert_with_key(|values| {
-                lookup.context(values).unwrap_or_else(|| {
-                    self.new_contexts.push(values.clone());
-                    self.first_context + self.new_contexts.len() as ContextId - 1
-                })
-            }),
-        };
-        Ok(EdgeEvent { from: from?, to: to?, at: edge.at, weight: edge.weight, context })
-    }
-}
-
-/// Where stored numbers are found.
-trait Lookup {
-    fn node(&self, key: &TypedKey) -> engine::Result<Option<NodeId>>;
-    fn context(&self, values: &ContextValues) -> Option<ContextId>;
-}
-
-/// In the tables; contexts only where the packed edges are not void.
-struct Stored<'a> {
-    graph: &'a Graph,
-    contexts: Option<(pg_sys::Oid, pg_sys::Oid)>,
-}
-
-impl Lookup for Stored<'_> {
-    fn node(&self, key: &TypedKey) -> engine::Result<Option<NodeId>> {
-        Ok(nodes::stored_numbers(self.graph, [key].into_iter())?[0])
-    }
-
-    fn context(&self, values: &ContextValues) -> Option<ContextId> {
-        stored_context(self.contexts?, values)
-    }
 }
 
 impl<'a> Compaction<'a> {
@@ -484,31 +425,3 @@ impl<'a> Compaction<'a> {
 
 /// How many rows of a rebuild are written at a time.
 const ROWS: usize = 1000;
-
-/// All that is stored is known already.
-struct Nothing;
-
-impl Lookup for Nothing {
-    fn node(&self, _key: &TypedKey) -> engine::Result<Option<NodeId>> {
-        Ok(None)
-    }
-
-    fn context(&self, _values: &ContextValues) -> Option<ContextId> {
-        None
-    }
-}
-
-/// The keys and values of a batch's numbers.
-struct Keys {
-    nodes: FxHashMap<NodeId, TypedKey>,
-    contexts: FxHashMap<ContextId, ContextValues>,
-}
-
-impl Keys {
-    fn of(numbers: &Numbers) -> Self {
-        Self {
-            nodes: numbers.nodes.iter().map(|(key, id)| (*id, key.clone())).collect(),
-            contexts: numbers.contexts.iter().map(|(values, id)| (*id, values.clone())).collect(),
-        }
-    }
-}

@@ -4,10 +4,11 @@ use std::rc::Rc;
 
 use pgrx::{PgSqlErrorCode, pg_sys};
 
+use super::cache;
 use super::catalog::{self as graphs, Graph, GraphError};
 use super::compact::{self, CompactError};
 use crate::catalog::{self, CatalogError};
-use crate::definition::{self, Definition, DefinitionError};
+use crate::definition::{self, DefinitionError};
 use crate::key::KeyType;
 use crate::pg::error::SqlError;
 use crate::pg::function::{Call, CallError};
@@ -25,13 +26,6 @@ sql_function!(graph_drop, pg_finfo_graph_drop, drop);
 
 /// The highest `max_edges_per_node` of a graph: a row of 28 MB.
 const MAX_EDGES: i32 = 1_000_000;
-
-/// The node and edge types of a recommender's own graph.
-pub const USER: &str = "user";
-/// ...
-pub const ITEM: &str = "item";
-/// ...
-pub const EVENT: &str = "event";
 
 /// What can go wrong when a graph is defined.
 #[derive(Debug, thiserror::Error)]
@@ -112,7 +106,8 @@ impl SqlError for DefineError {
     }
 }
 
-type Result<T> = std::result::Result<T, DefineError>;
+/// The module's result.
+pub type Result<T> = std::result::Result<T, DefineError>;
 
 fn lock_catalog() -> Result<()> {
     // One at a time: two sessions must not take the same id or name.
@@ -134,7 +129,7 @@ fn create(call: &Call) -> Result<pg_sys::Datum> {
 }
 
 /// Write the rows of a new graph and make its table of nodes, which belongs to `role`.
-fn insert(name: &str, args: &[Arg], role: pg_sys::Oid) -> Result<i32> {
+pub fn insert(name: &str, args: &[Arg], role: pg_sys::Oid) -> Result<i32> {
     if name.is_empty() {
         return Err(DefineError::Nameless);
     }
@@ -153,7 +148,7 @@ fn insert(name: &str, args: &[Arg], role: pg_sys::Oid) -> Result<i32> {
     Ok(id)
 }
 
-fn refuse_taken(name: &str) -> Result<()> {
+pub fn refuse_taken(name: &str) -> Result<()> {
     let taken =
         snapshot::with_latest(|| spi::read("SELECT 1 FROM recommend.graphs WHERE name = $1", &[Arg::of(name)], |_| Ok::<_, SpiError>(())))?;
     if taken.is_empty() { Ok(()) } else { Err(DefineError::Duplicate(name.to_owned())) }
@@ -189,14 +184,16 @@ fn add_edges(call: &Call) -> Result<pg_sys::Datum> {
 }
 
 /// The columns of both ends of an edge, each with the type of its nodes.
-struct Ends<'a> {
-    from: (&'a str, &'a str),
-    to: (&'a str, &'a str),
+pub struct Ends<'a> {
+    /// Where it starts.
+    pub from: (&'a str, &'a str),
+    /// Where it ends.
+    pub to: (&'a str, &'a str),
 }
 
 /// Write the rows of a new source and make its state. `options` are the time, weight and event columns, the event weights, and the
 /// context columns, each as text.
-fn insert_source(graph: &Graph, table: pg_sys::Oid, ends: &Ends<'_>, edge_type: &str, options: [Arg; 5]) -> Result<i32> {
+pub fn insert_source(graph: &Graph, table: pg_sys::Oid, ends: &Ends<'_>, edge_type: &str, options: [Arg; 5]) -> Result<i32> {
     lock_catalog()?;
     let taken = graph.sources.iter().zip(&graph.schema.sources);
     let taken = taken.filter(|(source, _)| source.table == table).any(|(_, kind)| graph.edge_types[kind.edge_type as usize] == edge_type);
@@ -292,7 +289,7 @@ fn create_nodes(graph: i32, role: pg_sys::Oid) -> Result<()> {
 }
 
 /// Bring the rows of a source's table into its state: now, in the background where there are many, or not yet.
-fn fill(graph: &Graph, source: i32, now: bool) -> Result<()> {
+pub fn fill(graph: &Graph, source: i32, now: bool) -> Result<()> {
     let rows = catalog::as_owner(|| totals::estimated_events(source))??;
     if now && rows <= guc::background_backfill() {
         compact::rebuild(graph.id, Some(source))?;
@@ -367,6 +364,7 @@ pub fn forget(id: i32) -> Result<()> {
             ddl::unwatched(|| spi::write(&format!("DROP TABLE recommend.nodes_{id}"), &[]))?;
         }
         spi::forget_plans(|sql| sql.contains(&format!("recommend.nodes_{id}")));
+        cache::forget(id);
         catalog::announce_change()?;
         Ok(())
     })?
@@ -384,65 +382,10 @@ pub fn forget_source(id: i32) -> Result<()> {
     })?
 }
 
-/// Make the graph of a recommender, or bring it in line with what the recommender has become. The caller has put on the catalog
-/// owner's role and holds the event table. Gives the graph where its edges have to be filled.
-pub fn follow_recommender(definition: &Definition, before: Option<&Definition>) -> Result<Option<(i32, i32)>> {
-    let role = relation::owner(definition.events).ok_or(CatalogError::UnknownId(definition.id))?;
-    let Some(before) = before else {
-        let args = [
-            Arg::of(definition.name.clone()),
-            Arg::of(None::<String>),
-            Arg::of(None::<String>),
-            Arg::of(None::<i32>),
-            Arg::of(definition.id),
-        ];
-        let graph = insert(&definition.name, &args, role)?;
-        copy_rules(graph, definition.id)?;
-        return Ok(Some((graph, insert_events(graph, definition)?)));
-    };
-    let Some(graph) = graphs::of_recommender(definition.id)? else { return Ok(None) };
-    if before.name != definition.name {
-        refuse_taken(&definition.name)?;
-        spi::write("UPDATE recommend.graphs SET name = $2 WHERE id = $1", &[Arg::of(graph), Arg::of(definition.name.clone())])?;
-    }
-    copy_rules(graph, definition.id)?;
-    catalog::announce_change()?;
-    let source = events_of(graph, definition)?;
-    let feed = |definition: &Definition| crate::feed::Feed { session: None, ..definition.feed() };
-    match source {
-        Some(source) if feed(before) != feed(definition) => {
-            forget_source(source)?;
-            Ok(Some((graph, insert_events(graph, definition)?)))
-        }
-        Some(source) if before.half_life_us != definition.half_life_us || before.max_edges != definition.max_edges => {
-            Ok(Some((graph, source)))
-        }
-        _ => Ok(None),
-    }
-}
-
-/// The graph of a recommender goes to the new owner of its events.
-pub fn follow_owner(recommender: i32, role: pg_sys::Oid) -> Result<()> {
-    if let Some(graph) = graphs::of_recommender(recommender)? {
-        set_owner(graph, role)?;
-    }
-    Ok(())
-}
-
-fn set_owner(graph: i32, role: pg_sys::Oid) -> Result<()> {
+pub fn set_owner(graph: i32, role: pg_sys::Oid) -> Result<()> {
     let owner = quote_ident(&owner::role_name(role));
     spi::write(&format!("ALTER TABLE recommend.nodes_{graph} OWNER TO {owner}"), &[])?;
     Ok(())
-}
-
-/// Fill the edges that [`follow_recommender`] has named.
-pub fn fill_recommender((graph, source): (i32, i32), now: bool) -> Result<()> {
-    let all = graphs::by_id(graph)?;
-    for other in all.sources.iter().filter(|other| other.id != source) {
-        // Their half-life may have changed too.
-        fill(&all, other.id, now)?;
-    }
-    fill(&all, source, now)
 }
 
 /// Fill a new source, and those whose nodes have got new numbers by it.
@@ -453,35 +396,4 @@ fn fill_all(graph: i32, source: i32, now: bool) -> Result<()> {
     let stale = catalog::as_owner(|| snapshot::with_latest(|| spi::read(sql, &[Arg::of(graph.id)], |row| row.value::<i32>(1))))??;
     stale.into_iter().filter(|id| *id != source).try_for_each(|id| fill(&graph, id, now))?;
     fill(&graph, source, now)
-}
-
-fn copy_rules(graph: i32, recommender: i32) -> Result<()> {
-    spi::write(
-        "UPDATE recommend.graphs g SET half_life = r.half_life, time_window = r.time_window, max_edges_per_node = r.max_edges_per_node \
-           FROM recommend.recommenders r WHERE g.id = $1 AND r.id = $2",
-        &[Arg::of(graph), Arg::of(recommender)],
-    )?;
-    Ok(())
-}
-
-fn insert_events(graph: i32, definition: &Definition) -> Result<i32> {
-    let graph = graphs::by_id(graph)?;
-    let ends = Ends { from: (&definition.user_column, USER), to: (&definition.item_column, ITEM) };
-    let weights = definition.event_weights.as_ref().map(|weights| serde_json::json!(weights).to_string());
-    let context: Vec<String> = definition.context_columns.iter().map(|column| quote_ident(column)).collect();
-    let options = [
-        Arg::of(definition.time_column.clone()),
-        Arg::of(None::<String>),
-        Arg::of(definition.event_column.clone()),
-        Arg::of(weights),
-        Arg::of(format!("{{{}}}", context.join(","))),
-    ];
-    insert_source(&graph, definition.events, &ends, EVENT, options)
-}
-
-/// The source of a recommender's own events.
-fn events_of(graph: i32, definition: &Definition) -> Result<Option<i32>> {
-    let sql = "SELECT id FROM recommend.edge_sources WHERE graph = $1 AND source_table = $2::oid::regclass AND edge_type = $3";
-    let args = [Arg::of(graph), Arg::of(definition.events), Arg::of(EVENT)];
-    Ok(snapshot::with_latest(|| spi::read(sql, &args, |row| row.value::<i32>(1)))?.first().copied())
 }

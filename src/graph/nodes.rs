@@ -90,21 +90,18 @@ pub fn stored_numbers<'k>(graph: &Graph, keys: impl Iterator<Item = &'k TypedKey
 
 /// The types and keys of stored nodes; `None` for numbers that no node has.
 pub fn stored_keys(graph: &Graph, ids: &[NodeId]) -> Result<Vec<Option<TypedKey>>> {
+    let kept = |kept: &Kept| ids.iter().map(|id| kept.keys.get(id).cloned()).collect::<Vec<_>>();
+    let mut keys = KEPT.with_borrow(|all| all.get(&graph.nodes.0).map(kept)).unwrap_or_else(|| vec![None; ids.len()]);
     let mut scan = None;
-    ids.iter()
-        .map(|&id| {
-            let kept = KEPT.with_borrow(|kept| kept.get(&graph.nodes.0).and_then(|kept| kept.keys.get(&id).cloned()));
-            if kept.is_some() {
-                return Ok(kept);
-            }
-            let scan = scan.get_or_insert_with(|| Scan::open(graph.nodes.0, graph.nodes.1, &[INTEGER]));
-            let Some(row) = scan.get(&[number_datum(id)]) else { return Ok(None) };
-            let (Some(node_type), Some(key)) = (row.datum(2), row.datum(3)) else { return Ok(None) };
-            let key = typed_key(graph, node_type, key)?;
-            keep(graph, id, &key);
-            Ok(Some(key))
-        })
-        .collect()
+    for (key, &id) in keys.iter_mut().zip(ids).filter(|(key, id)| key.is_none() && **id < FIRST_UNPACKED) {
+        let scan = scan.get_or_insert_with(|| Scan::open(graph.nodes.0, graph.nodes.1, &[INTEGER]));
+        let Some(row) = scan.get(&[number_datum(id)]) else { continue };
+        let (Some(node_type), Some(found)) = (row.datum(2), row.datum(3)) else { continue };
+        let found = typed_key(graph, node_type, found)?;
+        keep(graph, id, &found);
+        *key = Some(found);
+    }
+    Ok(keys)
 }
 
 /// A node's type and key from the columns of its row.

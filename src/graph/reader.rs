@@ -52,7 +52,6 @@ pub struct Reader<'a> {
     source: Option<Source<'a>>,
 }
 
-#[expect(clippy::large_enum_variant, reason = "one on the stack of a call")]
 enum Source<'a> {
     /// Packed edges and the deltas.
     Live(LiveGraph<'a>),

@@ -11,15 +11,16 @@ use engine::graph::{Budget, Filter, Node, Subgraph, prune};
 use pgrx::pg_sys;
 use serde::{Deserialize, Serialize};
 
-use super::arguments::{self, QuestionError};
+use super::arguments;
 use super::cache;
 use super::catalog::{self as graphs, Graph, GraphError};
 use super::changes;
+use super::error::QuestionError;
 use super::reader::{Ask, OpenError, Reader};
 use crate::catalog;
 use crate::key::Key;
 use crate::pg::spi::{self, Arg, SpiError};
-use crate::pg::{clock, hash, relation, snapshot};
+use crate::pg::{clock, hash, shmem, snapshot};
 
 /// How many requests of a graph are written down to be warmed after a restart.
 const HOT: usize = 100;
@@ -82,7 +83,7 @@ pub fn pruned(reader: &Reader<'_>, node: Node, request: &Request) -> engine::Res
     let text = serde_json::to_vec(request).unwrap_or_default();
     let key = key(reader, &text);
     let mut bytes = Vec::new();
-    if cache::get(key, &mut bytes)
+    if cache::get(graph.id, key, &mut bytes)
         && let Some(mut kept) = Kept::from_bytes(&bytes)
         && kept.request == text
         && !reader.is_unpacked(&kept.subgraph.expanded)
@@ -90,7 +91,7 @@ pub fn pruned(reader: &Reader<'_>, node: Node, request: &Request) -> engine::Res
     {
         if kept.generation != generation {
             kept.generation = generation;
-            cache::put(key, tag(graph.id), &kept.to_bytes()?);
+            cache::put(graph.id, key, &kept.to_bytes()?);
         }
         kept.subgraph.decay_to(reader.now, reader.half_life);
         return Ok(kept.subgraph);
@@ -98,7 +99,7 @@ pub fn pruned(reader: &Reader<'_>, node: Node, request: &Request) -> engine::Res
     let subgraph = fresh()?;
     if !reader.is_unpacked(&subgraph.expanded) {
         let kept = Kept { generation, request: text, subgraph };
-        cache::put(key, tag(graph.id), &kept.to_bytes()?);
+        cache::put(graph.id, key, &kept.to_bytes()?);
         return Ok(kept.subgraph);
     }
     Ok(subgraph)
@@ -108,17 +109,12 @@ fn ids(nodes: &[Node]) -> Vec<u32> {
     nodes.iter().map(|node| node.id).collect()
 }
 
-/// What the entries of a graph of this database are marked with.
-fn tag(graph: i32) -> u64 {
-    u64::from(relation::database().to_u32()) << 32 | u64::from(graph as u32)
-}
-
 /// The key of a request to a graph as it is defined now.
 fn key(reader: &Reader<'_>, request: &[u8]) -> u128 {
     let graph = reader.graph();
     let epochs = reader.live().map(|live| live.state.sources.iter().map(|source| source.epoch).collect::<Vec<_>>());
     let sources: Vec<i32> = graph.sources.iter().map(|source| source.id).collect();
-    let rules = (relation::database().to_u32(), graph.id, graph.nodes.0.to_u32(), sources, epochs, reader.half_life, graph.max_edges);
+    let rules = (graph.nodes.0.to_u32(), sources, epochs, reader.half_life, graph.max_edges);
     let mut bytes = format!("{rules:?} ").into_bytes();
     bytes.extend_from_slice(request);
     let low = hash::bytes(&bytes);
@@ -189,7 +185,8 @@ fn warm_one(graph: &Graph, request: &Request) -> Result<bool, WarmError> {
 
 /// Writes down what is asked most, unless that was done lately. Runs in a background worker.
 pub fn save(graph: i32) -> Result<(), WarmError> {
-    let hottest = cache::hottest(tag(graph), HOT);
+    // What a worker keeps for itself tells nothing.
+    let hottest = if shmem::is_there() { cache::hottest(graph, HOT) } else { Vec::new() };
     if hottest.is_empty() {
         return Ok(());
     }

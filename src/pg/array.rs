@@ -1,7 +1,12 @@
-//! Arrays as parameters of bulk statements.
+//! Arrays: as parameters of bulk statements, and as vectors.
 #![allow(unsafe_code)]
 
-use pgrx::pg_sys;
+use std::ops::Deref;
+
+use pgrx::datum::IntoDatum;
+use pgrx::{PgSqlErrorCode, pg_sys};
+
+use super::error::SqlError;
 
 /// A one-dimensional array of `element`s; the datums are of that type.
 pub fn of(element: pg_sys::Oid, datums: &mut [pg_sys::Datum]) -> pg_sys::Datum {
@@ -62,4 +67,97 @@ pub unsafe fn elements(array: pg_sys::Datum, element: pg_sys::Oid) -> Vec<Option
 pub fn element_type(array: pg_sys::Oid) -> pg_sys::Oid {
     // SAFETY: a catalog lookup.
     unsafe { pg_sys::get_base_element_type(array) }
+}
+
+/// Why an array is no vector.
+#[derive(Debug, thiserror::Error)]
+pub enum VectorError {
+    /// An element is NULL.
+    #[error("a vector must not contain NULL")]
+    NullElement,
+    /// An array of arrays.
+    #[error("a vector must be a one-dimensional array, not one of {0} dimensions")]
+    Shape(i32),
+    /// The elements are no real numbers.
+    #[error("a vector must be an array of real")]
+    ElementType,
+}
+
+impl SqlError for VectorError {
+    fn sqlstate(&self) -> PgSqlErrorCode {
+        match self {
+            Self::NullElement => PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
+            Self::Shape(_) => PgSqlErrorCode::ERRCODE_ARRAY_ELEMENT_ERROR,
+            Self::ElementType => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("Give an array such as ARRAY[0.1, 0.2, 0.3]::real[], with one number for each dimension.".into())
+    }
+}
+
+/// A `real[]` without NULLs as the numbers in it, read in place where the array was stored plainly.
+pub struct Reals {
+    array: *mut pg_sys::ArrayType,
+    length: usize,
+    owned: bool,
+}
+
+impl Reals {
+    /// The numbers of an array; an error if it has NULLs or more than one dimension.
+    ///
+    /// # Safety
+    /// `datum` is an array that lives, and is not written to, at least as long as the value returned.
+    pub unsafe fn of(datum: pg_sys::Datum) -> Result<Self, VectorError> {
+        let original = datum.cast_mut_ptr::<pg_sys::varlena>();
+        // SAFETY: by the contract above; an array of one dimension has its length behind the header.
+        unsafe {
+            let plain = pgrx::varlena::varatt_is_4b_u(original);
+            let array = if plain { original } else { pg_sys::pg_detoast_datum(original) }.cast::<pg_sys::ArrayType>();
+            let dimensions = (*array).ndim;
+            if dimensions > 1 {
+                return Err(VectorError::Shape(dimensions));
+            }
+            if (*array).elemtype != pg_sys::FLOAT4OID {
+                return Err(VectorError::ElementType);
+            }
+            if (*array).dataoffset != 0 && pg_sys::array_contains_nulls(array) {
+                return Err(VectorError::NullElement);
+            }
+            let length = if dimensions == 0 { 0 } else { *array.add(1).cast::<i32>() as usize };
+            Ok(Self { array, length, owned: !plain })
+        }
+    }
+}
+
+impl Deref for Reals {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        // SAFETY: the numbers begin at the offset that the array gives if it has a bitmap of NULLs, else behind the header
+        // with the length and the lower bound of each dimension, aligned to 8 bytes.
+        unsafe {
+            let offset = match (*self.array).dataoffset {
+                0 => (size_of::<pg_sys::ArrayType>() + 8 * (*self.array).ndim as usize).next_multiple_of(8),
+                offset => offset as usize,
+            };
+            std::slice::from_raw_parts(self.array.cast::<u8>().add(offset).cast::<f32>(), self.length)
+        }
+    }
+}
+
+impl Drop for Reals {
+    fn drop(&mut self) {
+        if self.owned && !std::thread::panicking() {
+            // SAFETY: allocated by pg_detoast_datum above, and not handed out.
+            unsafe { pg_sys::pfree(self.array.cast()) }
+        }
+    }
+}
+
+/// A new `real[]` of one dimension, in the current memory context.
+pub fn of_reals(numbers: &[f32]) -> pg_sys::Datum {
+    let mut datums: Vec<pg_sys::Datum> = numbers.iter().filter_map(|number| number.into_datum()).collect();
+    of(pg_sys::FLOAT4OID, &mut datums)
 }

@@ -126,6 +126,15 @@ impl Columns<'_> {
     }
 }
 
+impl Columns<'_> {
+    /// The elements of a column of type int[] that are not NULL.
+    pub fn integers(&self, column: i16) -> Option<Vec<i32>> {
+        // SAFETY: the caller names a column of that type.
+        let elements = |array| unsafe { super::array::elements(array, pg_sys::INT4OID) };
+        self.datum(column).map(|array| elements(array).into_iter().flatten().map(|element| element.value() as i32).collect())
+    }
+}
+
 /// Where a heap row version lies, and what made it: tells row versions apart within one snapshot and the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Version {

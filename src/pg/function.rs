@@ -9,7 +9,9 @@ use std::ffi::{CStr, c_int};
 use pgrx::datum::{FromDatum, IntoDatum};
 use pgrx::{PgSqlErrorCode, pg_sys};
 
+use super::array::{self, Reals, VectorError};
 use super::error::SqlError;
+use super::varlena::{Bytes, Writable};
 
 /// Declare `symbol` to Postgres as a version-1 function whose body is a
 /// `fn(&Call) -> Result<pg_sys::Datum, impl SqlError>`. The second name is `pg_finfo_<symbol>`.
@@ -55,12 +57,18 @@ pub enum CallError {
     /// A trigger function called otherwise.
     #[error("\"{0}\" can only be called as a trigger")]
     NotTrigger(&'static str),
+    /// A part of an aggregate called otherwise.
+    #[error("aggregate function called in non-aggregate context")]
+    NotAggregate,
+    /// A window function called otherwise.
+    #[error("window function called in non-window context")]
+    NotWindow,
 }
 
 impl SqlError for CallError {
     fn sqlstate(&self) -> PgSqlErrorCode {
         match self {
-            Self::NoSet | Self::NoColumns => PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
+            Self::NoSet | Self::NoColumns | Self::NotAggregate | Self::NotWindow => PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
             Self::Null(_) => PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
             Self::NotTrigger(_) => PgSqlErrorCode::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
         }
@@ -71,6 +79,8 @@ impl SqlError for CallError {
             Self::NoSet | Self::NoColumns => Some("Call it in FROM: SELECT * FROM function(...).".into()),
             Self::Null(name) => Some(format!("Give a value for \"{name}\".")),
             Self::NotTrigger(_) => None,
+            Self::NotAggregate => Some("It belongs to an aggregate: call that.".into()),
+            Self::NotWindow => Some("Call it with OVER (...).".into()),
         }
     }
 }
@@ -114,6 +124,58 @@ impl Call {
         self.arg(index).ok_or(CallError::Null(name))
     }
 
+    /// The bytes of an argument whose type is a varlena.
+    pub fn bytes(&self, index: usize) -> Option<Bytes> {
+        // SAFETY: the declaration gives a varlena type; arguments live as long as the call.
+        self.datum(index).map(|datum| unsafe { Bytes::of(datum) })
+    }
+
+    /// The numbers of an argument of type `real[]`.
+    pub fn reals(&self, index: usize) -> Result<Option<Reals>, VectorError> {
+        // SAFETY: the declaration gives an array type; arguments live as long as the call.
+        self.datum(index).map(|datum| unsafe { Reals::of(datum) }).transpose()
+    }
+
+    /// The text of an argument of type cstring: an input function's.
+    pub fn cstring(&self, index: usize) -> Option<String> {
+        // SAFETY: the declaration gives cstring, which ends with a NUL.
+        self.datum(index).map(|datum| unsafe { CStr::from_ptr(datum.cast_mut_ptr()) }.to_string_lossy().into_owned())
+    }
+
+    /// Text as a result of type cstring: an output function's.
+    pub fn to_cstring(&self, text: &str) -> pg_sys::Datum {
+        // SAFETY: pnstrdup copies exactly the bytes of the text and puts a NUL behind them.
+        unsafe { pg_sys::pnstrdup(text.as_ptr().cast(), text.len()) }.into()
+    }
+
+    /// The rest of a binary message: a receive function's argument.
+    pub fn message(&self, index: usize) -> Option<Vec<u8>> {
+        let message = self.datum(index)?.cast_mut_ptr::<pg_sys::StringInfoData>();
+        // SAFETY: the declaration gives internal, and Postgres passes a receive function a StringInfo.
+        unsafe {
+            let length = (*message).len - (*message).cursor;
+            let start = pg_sys::pq_getmsgbytes(message, length);
+            Some(std::slice::from_raw_parts(start.cast::<u8>(), length as usize).to_vec())
+        }
+    }
+
+    /// The state of the aggregate whose transition this is, to be written in place; `None` before the first row.
+    pub fn state(&self) -> Result<Option<Writable>, CallError> {
+        // SAFETY: valid for the call.
+        if !unsafe { super::aggregate::is_part(self.0) } {
+            return Err(CallError::NotAggregate);
+        }
+        // SAFETY: the declaration gives a varlena type. Within an aggregate the first argument is its own state, which the
+        // transition alone touches.
+        Ok(self.datum(0).map(|datum| unsafe { Writable::of(datum) }))
+    }
+
+    /// The window of the window function that this is.
+    pub fn window(&self) -> Result<super::window::Window, CallError> {
+        // SAFETY: valid for the call.
+        unsafe { super::window::Window::of(self.0) }.ok_or(CallError::NotWindow)
+    }
+
     /// An argument's text, as its type writes it.
     pub fn text(&self, index: usize) -> Option<String> {
         let datum = self.datum(index)?;
@@ -124,6 +186,14 @@ impl Call {
             let text = CStr::from_ptr(pg_sys::OidOutputFunctionCall(output, datum));
             Some(text.to_string_lossy().into_owned())
         }
+    }
+
+    /// The elements of an array argument, none for NULL, with their type; `InvalidOid` where the argument is no array.
+    pub fn elements(&self, index: usize) -> (pg_sys::Oid, Vec<Option<pg_sys::Datum>>) {
+        let element = array::element_type(self.arg_type(index));
+        // SAFETY: the argument is an array of such elements, as its type says.
+        let elements = |datum| unsafe { array::elements(datum, element) };
+        (element, self.datum(index).filter(|_| element != pg_sys::InvalidOid).map(elements).unwrap_or_default())
     }
 
     /// The type of an argument as the call passes it: what a polymorphic argument stands for.

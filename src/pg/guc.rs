@@ -1,11 +1,16 @@
 //! Settings, `recommend.*`.
 
+use engine::Micros;
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
+
+use super::shmem;
 
 static COMPACT_AFTER: GucSetting<i32> = GucSetting::<i32>::new(1000);
 static CLOCK_SKEW: GucSetting<i32> = GucSetting::<i32>::new(10_000);
 static AUTO_COMPACT: GucSetting<bool> = GucSetting::<bool>::new(true);
 static BACKGROUND_BACKFILL: GucSetting<i32> = GucSetting::<i32>::new(1_000_000);
+static GRAPH_CACHE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(16 * 1024);
+static GRAPH_CACHE_TTL: GucSetting<i32> = GucSetting::<i32>::new(300);
 
 /// Events a session appends before it starts a compactor at commit.
 pub fn compact_after() -> u64 {
@@ -27,8 +32,40 @@ pub fn background_backfill() -> f64 {
     f64::from(BACKGROUND_BACKFILL.get())
 }
 
+/// Memory for parts of graphs that are kept, in bytes; 0 for none.
+pub fn graph_cache_size() -> usize {
+    GRAPH_CACHE_SIZE.get().unsigned_abs() as usize * 1024
+}
+
+/// How long a part of a graph is kept, in microseconds.
+pub fn graph_cache_ttl_us() -> Micros {
+    Micros::from(GRAPH_CACHE_TTL.get()) * 1_000_000
+}
+
 /// Register the settings. Once per process.
 pub fn register() {
+    // Shared memory is as large as it was made at the start; memory of its own a session may choose.
+    let memory = if shmem::preloading() { GucContext::Postmaster } else { GucContext::Userset };
+    GucRegistry::define_int_guc(
+        c"recommend.graph_cache_size",
+        c"Memory for subgraphs that are kept for the next time they are asked for.",
+        c"Shared by all sessions, and fixed at the start of the server, with shared_preload_libraries; else of each session. 0 keeps none.",
+        &GRAPH_CACHE_SIZE,
+        0,
+        i32::MAX,
+        memory,
+        GucFlags::UNIT_KB,
+    );
+    GucRegistry::define_int_guc(
+        c"recommend.graph_cache_ttl",
+        c"How long a subgraph is kept.",
+        c"It is about what is put into the cache from then on.",
+        &GRAPH_CACHE_TTL,
+        1,
+        i32::MAX,
+        GucContext::Suset,
+        GucFlags::UNIT_S,
+    );
     GucRegistry::define_int_guc(
         c"recommend.compact_after",
         c"Events that a session appends before it starts a compactor at commit.",

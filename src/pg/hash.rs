@@ -9,6 +9,11 @@ unsafe extern "C-unwind" {
 
 /// The 64-bit hash that `hashtextextended(text, 0)` gives for text of a deterministic collation.
 pub fn bytes(bytes: &[u8]) -> u64 {
+    seeded(bytes, 0)
+}
+
+/// The same with a seed. The lower half of what seed 0 gives is Postgres' 32-bit hash.
+pub fn seeded(bytes: &[u8], seed: u64) -> u64 {
     // SAFETY: reads exactly the bytes of the slice; a varlena holds fewer than 2^30.
-    unsafe { hash_bytes_extended(bytes.as_ptr(), bytes.len() as c_int, 0) }
+    unsafe { hash_bytes_extended(bytes.as_ptr(), bytes.len() as c_int, seed) }
 }

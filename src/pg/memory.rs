@@ -1,5 +1,8 @@
-//! Memory of Postgres that is freed piece by piece within one long call.
+//! Memory of Postgres that is freed piece by piece within one long call, and large memory of this process.
 #![allow(unsafe_code)]
+
+use std::alloc::{Layout, alloc_zeroed};
+use std::sync::atomic::AtomicU64;
 
 use pgrx::memcxt::PgMemoryContexts;
 use pgrx::pg_sys;
@@ -34,4 +37,13 @@ impl Drop for Scratch {
         // SAFETY: the context that was current before; after an error Postgres has switched already, and switches again.
         unsafe { pg_sys::MemoryContextSwitchTo(self.before) };
     }
+}
+
+/// So many words, all zero, which take up memory where they are used. `None` when there is not so much, and for 0.
+pub fn zeroed_words(count: usize) -> Option<Box<[AtomicU64]>> {
+    let layout = Layout::array::<AtomicU64>(count).ok().filter(|layout| layout.size() > 0)?;
+    // SAFETY: the layout has a size.
+    let words = unsafe { alloc_zeroed(layout) }.cast::<AtomicU64>();
+    // SAFETY: as many words of the same allocator and layout, and zero is a value of each.
+    (!words.is_null()).then(|| unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(words, count)) })
 }

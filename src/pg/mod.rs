@@ -1,6 +1,7 @@
 //! Everything that touches Postgres' own memory and functions. `unsafe` lives here and in the files that the
 //! lint list names, nowhere else.
 
+pub mod aggregate;
 pub mod array;
 pub mod clock;
 pub mod column;
@@ -21,9 +22,11 @@ pub mod planner;
 pub mod privilege;
 pub mod progress;
 pub mod relation;
+pub mod shmem;
 pub mod snapshot;
 pub mod spi;
 pub mod threads;
 pub mod transaction;
 pub mod varlena;
+pub mod window;
 pub mod worker;

@@ -1,7 +1,7 @@
 //! Byte views of variable-length values, without a copy where Postgres needs none.
 #![allow(unsafe_code)]
 
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 
 use pgrx::pg_sys;
 
@@ -57,4 +57,58 @@ pub fn from_bytes(bytes: &[u8]) -> pg_sys::Datum {
 pub unsafe fn length(datum: pg_sys::Datum) -> usize {
     // SAFETY: by the contract above.
     unsafe { pg_sys::toast_raw_datum_size(datum) }.saturating_sub(pg_sys::VARHDRSZ)
+}
+
+/// The bytes of a varlena of ours that may be written: plain, with a 4-byte header, in memory of Postgres that outlives
+/// the value.
+pub struct Writable(*mut pg_sys::varlena);
+
+impl Writable {
+    /// A new one of `length` zeros, in the current memory context.
+    pub fn zeroed(length: usize) -> Self {
+        let size = pg_sys::VARHDRSZ + length;
+        // SAFETY: palloc0 gives `size` bytes or raises an ERROR; the header is written before anything reads it.
+        unsafe {
+            let value = pg_sys::palloc0(size).cast::<pg_sys::varlena>();
+            pgrx::varlena::set_varsize_4b(value, size as i32);
+            Self(value)
+        }
+    }
+
+    /// A varlena to write to in place where it is plain, else a plain copy of it in the current memory context.
+    ///
+    /// # Safety
+    /// `datum` points to a varlena that nobody else reads or writes as long as the value returned lives.
+    pub unsafe fn of(datum: pg_sys::Datum) -> Self {
+        let value = datum.cast_mut_ptr::<pg_sys::varlena>();
+        // SAFETY: by the contract above. Extended are all but plain ones: short, compressed and out of line.
+        unsafe {
+            let plain = pgrx::varlena::varatt_is_4b_u(value);
+            Self(if plain { value } else { pg_sys::pg_detoast_datum_copy(value) })
+        }
+    }
+
+    /// As a datum.
+    pub fn datum(&self) -> pg_sys::Datum {
+        self.0.into()
+    }
+}
+
+impl Deref for Writable {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        // SAFETY: a plain varlena.
+        unsafe { pgrx::varlena::varlena_to_byte_slice(self.0) }
+    }
+}
+
+impl DerefMut for Writable {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        // SAFETY: a plain varlena: its bytes begin behind a 4-byte header, and nobody else holds them.
+        unsafe {
+            let length = pgrx::varlena::varsize_4b(self.0) - pg_sys::VARHDRSZ;
+            std::slice::from_raw_parts_mut(self.0.cast::<u8>().add(pg_sys::VARHDRSZ), length)
+        }
+    }
 }

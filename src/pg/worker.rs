@@ -64,8 +64,7 @@ fn put<const N: usize>(field: &mut [c_char; N], text: &CStr) {
 
 /// Have the server run `function` from its start on, if the library is being preloaded.
 pub fn start_with_server(function: &str, title: &str, restart_after: Duration) {
-    // SAFETY: reads a global that is set while shared_preload_libraries are loaded.
-    if unsafe { pg_sys::process_shared_preload_libraries_in_progress } {
+    if super::shmem::preloading() {
         BackgroundWorkerBuilder::new(title)
             .set_library("pg_recommend")
             .set_function(function)

@@ -66,7 +66,7 @@ impl<'a> Arguments<'a> {
     pub fn users(&self, place: usize) -> Result<Vec<Key>> {
         let given = array::element_type(self.call.arg_type(place));
         self.check_user_type(given)?;
-        self.elements(place, given)
+        self.elements(place)
     }
 
     /// One item.
@@ -88,14 +88,11 @@ impl<'a> Arguments<'a> {
             return Err(ServeError::ItemArray { expected: self.recommender.item.key.sql(), given: relation::type_name(given) });
         }
         self.check_item_type(element)?;
-        self.elements(place, element)
+        self.elements(place)
     }
 
-    #[allow(unsafe_code)]
-    fn elements(&self, place: usize, element: pg_sys::Oid) -> Result<Vec<Key>> {
-        let Some(datum) = self.call.datum(place) else { return Ok(Vec::new()) };
-        // SAFETY: the argument is an array of `element`s, as its type says.
-        let elements = unsafe { array::elements(datum, element) };
+    fn elements(&self, place: usize) -> Result<Vec<Key>> {
+        let (element, elements) = self.call.elements(place);
         Ok(elements.into_iter().flatten().map(|datum| Key::from_datum(datum, element)).collect::<std::result::Result<_, _>>()?)
     }
 

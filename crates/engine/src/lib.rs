@@ -4,11 +4,13 @@
 //! [`store::Store`]. The same code serves SQL queries, answers `as_of` questions over an in-memory store, and runs the
 //! accuracy protocols.
 
+pub mod cache;
 pub mod decay;
 pub mod error;
 pub mod event;
 pub mod fold;
 pub mod graph;
+pub mod interest;
 pub mod packed;
 pub mod recommend;
 pub mod store;

@@ -5,7 +5,8 @@ use pgrx::pg_sys::{self, Datum};
 use rustc_hash::FxHashMap;
 
 use super::neighborhood::start;
-use crate::graph::arguments::{Arguments, Places, QuestionError, Result};
+use crate::graph::arguments::{Arguments, Places};
+use crate::graph::error::{QuestionError, Result};
 use crate::graph::nodes::TypedKey;
 use crate::graph::reader::Reader;
 use crate::key::KeyType;
@@ -99,10 +100,13 @@ fn layer_weights(arguments: &Arguments<'_>) -> Result<Vec<f32>> {
     }
 }
 
+/// A node's place, and where its edges lead with their weights.
+type CsrRow = (usize, Vec<(usize, f64)>);
+
 /// All edges of the graph in compressed rows, by the places of `nodes`.
 fn compressed(lens: &Lens<'_>, nodes: &[(Node, TypedKey)], progress: &mut Progress) -> engine::Result<Csr> {
     let places: FxHashMap<NodeId, usize> = nodes.iter().enumerate().map(|(place, (node, _))| (node.id, place)).collect();
-    let mut rows = |chunk: &[(Node, TypedKey)]| -> engine::Result<Vec<(usize, Vec<(usize, f64)>)>> {
+    let mut rows = |chunk: &[(Node, TypedKey)]| -> engine::Result<Vec<CsrRow>> {
         let wanted: Vec<Node> = chunk.iter().map(|(node, _)| *node).collect();
         let found = lens.adjacents(&wanted)?;
         progress.advance(chunk.len() as u64);

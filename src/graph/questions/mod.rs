@@ -12,7 +12,8 @@ use pgrx::datum::IntoDatum;
 use pgrx::pg_sys::{self, Datum};
 use rustc_hash::FxHashMap;
 
-use super::arguments::{Arguments, Result};
+use super::arguments::Arguments;
+use super::error::Result;
 use super::nodes::TypedKey;
 use super::reader::Reader;
 

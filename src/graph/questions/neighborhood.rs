@@ -5,7 +5,8 @@ use pgrx::datum::IntoDatum;
 use pgrx::pg_sys::Datum;
 
 use super::{Names, bigint, float8, time};
-use crate::graph::arguments::{Arguments, Places, QuestionError, Result};
+use crate::graph::arguments::{Arguments, Places};
+use crate::graph::error::{QuestionError, Result};
 use crate::graph::reader::Reader;
 use crate::pg::function::Call;
 use crate::sql_function;

@@ -6,7 +6,8 @@ use pgrx::pg_sys::{self, Datum};
 
 use super::neighborhood::start;
 use super::{Names, float8, time};
-use crate::graph::arguments::{Arguments, Places, Result};
+use crate::graph::arguments::{Arguments, Places};
+use crate::graph::error::Result;
 use crate::pg::array;
 use crate::pg::function::Call;
 use crate::sql_function;

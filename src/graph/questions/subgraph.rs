@@ -5,7 +5,8 @@ use pgrx::datum::IntoDatum;
 use pgrx::pg_sys::Datum;
 
 use super::{Names, bigint, float8, time};
-use crate::graph::arguments::{Arguments, Places, Result};
+use crate::graph::arguments::{Arguments, Places};
+use crate::graph::error::Result;
 use crate::graph::subgraphs::{self, Request};
 use crate::pg::function::{Call, RowSet};
 use crate::sql_function;

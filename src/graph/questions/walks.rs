@@ -5,7 +5,8 @@ use pgrx::pg_sys::Datum;
 
 use super::neighborhood::start;
 use super::{Names, bigint, float8};
-use crate::graph::arguments::{Arguments, Places, QuestionError, Result};
+use crate::graph::arguments::{Arguments, Places};
+use crate::graph::error::{QuestionError, Result};
 use crate::pg::function::Call;
 use crate::sql_function;
 

@@ -7,13 +7,16 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 ifdef PG_CONFIG
 export PG_CONFIG
 endif
+ifdef PEERS
+export PEERS
+endif
 
 ENGINE := -p pg_recommend_engine
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup build install installcheck package test test-unit test-install test-regress test-isolation \
-	test-cluster test-majors demo bench bench-recommend bench-write bench-interest bench-engine accuracy fmt lint clean
+	test-cluster test-majors demo bench bench-recommend bench-write bench-interest bench-graph bench-engine accuracy fmt lint clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
@@ -70,6 +73,9 @@ bench-write: test-install ## Bench tracked INSERT and COPY, the compactor, and t
 
 bench-interest: test-install ## Bench interest aggregates against the same sums in plain SQL (ROWS=5000000 DIMENSIONS=64)
 	@scripts/bench-interest
+
+bench-graph: ## Bench graph functions beside SQL by hand, Apache AGE and Ladybug (root; without the last two: PEERS=no)
+	@scripts/bench-graph $(EVENTS)
 
 accuracy: test-install ## Print the accuracy on two public logs, from the engine and through SQL
 	cargo bench $(ENGINE) --bench accuracy

@@ -166,7 +166,11 @@ impl Key {
 
     /// A datum of type `type_oid`, in the current memory context.
     pub fn to_datum(&self, type_oid: pg_sys::Oid) -> Result<pg_sys::Datum, KeyError> {
-        let key_type = KeyType::of(type_oid)?;
+        self.write(KeyType::of(type_oid)?)
+    }
+
+    /// A datum of the type that `key_type` uses, in the current memory context, without looking types up.
+    pub fn write(&self, key_type: KeyType) -> Result<pg_sys::Datum, KeyError> {
         let out_of_range = |value| KeyError::OutOfRange { value, type_name: key_type.sql().into() };
         let datum = match (self, key_type) {
             (Self::Int(value), KeyType::Int2) => i16::try_from(*value).map_err(|_| out_of_range(*value))?.into_datum(),

@@ -28,6 +28,20 @@ pub struct Places {
     pub half_life: usize,
 }
 
+/// The type in which an answer gives keys.
+#[derive(Debug, Clone, Copy)]
+pub struct ResultType {
+    oid: pg_sys::Oid,
+    key: KeyType,
+}
+
+impl ResultType {
+    /// That of a result column.
+    pub fn of(oid: pg_sys::Oid) -> Result<Self> {
+        Ok(Self { oid, key: KeyType::of(oid)? })
+    }
+}
+
 /// The arguments of one call.
 pub struct Arguments<'a> {
     /// The call.
@@ -134,15 +148,15 @@ impl<'a> Arguments<'a> {
     }
 
     /// A key as a datum of a result column; as text where that is the column's type.
-    pub fn datum(&self, (node_type, key): &TypedKey, result: pg_sys::Oid) -> Result<pg_sys::Datum> {
-        if result == pg_sys::TEXTOID {
+    pub fn datum(&self, (node_type, key): &TypedKey, result: ResultType) -> Result<pg_sys::Datum> {
+        if result.key == KeyType::Text {
             return Ok(crate::pg::varlena::from_bytes(key.to_string().as_bytes()));
         }
-        match key.to_datum(result) {
+        match key.write(result.key) {
             Err(KeyError::Mismatch { .. }) => {
                 let kind = &self.graph.node_types[*node_type as usize];
                 let (name, found) = (kind.name.clone(), kind.key.sql());
-                Err(QuestionError::ResultType { name, found, expected: relation::type_name(result) })
+                Err(QuestionError::ResultType { name, found, expected: relation::type_name(result.oid) })
             }
             datum => Ok(datum?),
         }

@@ -12,45 +12,50 @@ use pgrx::datum::IntoDatum;
 use pgrx::pg_sys::{self, Datum};
 use rustc_hash::FxHashMap;
 
-use super::arguments::Arguments;
+use super::arguments::{Arguments, ResultType};
 use super::error::Result;
-use super::nodes::TypedKey;
 use super::reader::Reader;
 
-/// The keys of the nodes in an answer.
-struct Names<'a> {
-    arguments: &'a Arguments<'a>,
-    keys: FxHashMap<NodeId, TypedKey>,
+/// The nodes and types of an answer as datums, each made once.
+struct Names {
+    keys: FxHashMap<NodeId, Datum>,
+    node_types: Vec<Option<Datum>>,
+    edge_types: Vec<Option<Datum>>,
 }
 
-impl<'a> Names<'a> {
-    /// Looks the keys of `nodes` up, each once.
-    fn of(arguments: &'a Arguments<'a>, reader: &Reader<'_>, nodes: impl Iterator<Item = NodeId>) -> Result<Self> {
+impl Names {
+    /// Looks the keys of `nodes` up, each once, and makes datums of type `result` of them.
+    fn of(arguments: &Arguments<'_>, reader: &Reader<'_>, nodes: impl Iterator<Item = NodeId>, result: pg_sys::Oid) -> Result<Self> {
         let mut ids: Vec<NodeId> = nodes.collect();
         ids.sort_unstable();
         ids.dedup();
-        let keys = reader.keys(&ids).map_err(|source| arguments.failure(source))?;
-        Ok(Self { arguments, keys: ids.into_iter().zip(keys).filter_map(|(id, key)| key.map(|key| (id, key))).collect() })
+        let found = reader.keys(&ids).map_err(|source| arguments.failure(source))?;
+        let result = ResultType::of(result)?;
+        let mut keys = FxHashMap::with_capacity_and_hasher(ids.len(), Default::default());
+        for (id, key) in ids.into_iter().zip(found) {
+            if let Some(key) = key {
+                keys.insert(id, arguments.datum(&key, result)?);
+            }
+        }
+        let text = |name: &String| name.as_str().into_datum();
+        let node_types = arguments.graph.node_types.iter().map(|kind| text(&kind.name)).collect();
+        Ok(Self { keys, node_types, edge_types: arguments.graph.edge_types.iter().map(text).collect() })
     }
 
-    /// A node's key as a datum of type `result`.
-    fn key(&self, node: Node, result: pg_sys::Oid) -> Result<Option<Datum>> {
-        self.keys.get(&node.id).map(|key| self.arguments.datum(key, result)).transpose()
+    /// A node's key.
+    fn key(&self, node: Node) -> Option<Datum> {
+        self.keys.get(&node.id).copied()
     }
 
     /// The name of a node's type.
     fn node_type(&self, node: Node) -> Option<Datum> {
-        type_name(self.arguments, node.node_type)
+        self.node_types[node.node_type as usize]
     }
 
     /// The name of an edge type.
     fn edge_type(&self, edge_type: u32) -> Option<Datum> {
-        self.arguments.graph.edge_types[edge_type as usize].as_str().into_datum()
+        self.edge_types[edge_type as usize]
     }
-}
-
-fn type_name(arguments: &Arguments<'_>, node_type: u32) -> Option<Datum> {
-    arguments.graph.node_types[node_type as usize].name.as_str().into_datum()
 }
 
 /// A time; NULL for an edge that has none.
@@ -60,10 +65,10 @@ fn time(at: Option<engine::Micros>) -> Option<Datum> {
 
 /// A double precision.
 fn float8(value: f64) -> Option<Datum> {
-    value.into_datum()
+    Some(Datum::from(value.to_bits()))
 }
 
 /// A bigint.
 fn bigint(value: u64) -> Option<Datum> {
-    i64::try_from(value).unwrap_or(i64::MAX).into_datum()
+    Some(Datum::from(i64::try_from(value).unwrap_or(i64::MAX)))
 }

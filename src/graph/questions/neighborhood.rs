@@ -34,12 +34,10 @@ fn neighbors(call: &Call) -> Result<Datum> {
     let mut rows = call.rows()?;
     if let Some(node) = start(&arguments, &reader, 1, 2)? {
         let edges = reader.ask(|lens| graph::neighbors(lens, node, n)).map_err(|source| arguments.failure(source))?;
-        let names = Names::of(&arguments, &reader, edges.iter().map(|edge| edge.to.id))?;
-        let result = rows.column_type(0);
+        let names = Names::of(&arguments, &reader, edges.iter().map(|edge| edge.to.id), rows.column_type(0))?;
         for edge in edges {
             let (weight, count) = (float8(edge.weight), bigint(edge.count));
-            let key = names.key(edge.to, result)?;
-            rows.push(&[key, names.node_type(edge.to), names.edge_type(edge.edge_type), weight, count, time(edge.last_at)]);
+            rows.push(&[names.key(edge.to), names.node_type(edge.to), names.edge_type(edge.edge_type), weight, count, time(edge.last_at)]);
         }
     }
     Ok(rows.finish(call))
@@ -57,11 +55,10 @@ fn k_hop(call: &Call) -> Result<Datum> {
     if let Some(node) = start(&arguments, &reader, 1, 2)? {
         let reached = reader.ask(|lens| graph::k_hop(lens, node, hops, &fan_out, max_nodes)).map_err(|source| arguments.failure(source))?;
         let shown: Vec<_> = reached.into_iter().filter(|row| target.is_none_or(|kind| row.node.node_type == kind)).take(n).collect();
-        let names = Names::of(&arguments, &reader, shown.iter().flat_map(|row| [row.node.id, row.via.id]))?;
-        let result = rows.column_type(0);
+        let names = Names::of(&arguments, &reader, shown.iter().flat_map(|row| [row.node.id, row.via.id]), rows.column_type(0))?;
         for row in shown {
             let hop = i32::try_from(row.hop).ok().and_then(IntoDatum::into_datum);
-            rows.push(&[names.key(row.node, result)?, names.node_type(row.node), hop, float8(row.weight), names.key(row.via, result)?]);
+            rows.push(&[names.key(row.node), names.node_type(row.node), hop, float8(row.weight), names.key(row.via)]);
         }
     }
     Ok(rows.finish(call))
@@ -93,10 +90,9 @@ fn common_neighbors(call: &Call) -> Result<Datum> {
     if let Some((a, b)) = pair(&arguments, &reader)? {
         let mut common = reader.ask(|lens| graph::common_neighbors(lens, a, b)).map_err(|source| arguments.failure(source))?;
         common.truncate(n);
-        let names = Names::of(&arguments, &reader, common.iter().map(|row| row.node.id))?;
-        let result = rows.column_type(0);
+        let names = Names::of(&arguments, &reader, common.iter().map(|row| row.node.id), rows.column_type(0))?;
         for row in common {
-            let (key, node_type) = (names.key(row.node, result)?, names.node_type(row.node));
+            let (key, node_type) = (names.key(row.node), names.node_type(row.node));
             rows.push(&[key, node_type, float8(row.weight_a), float8(row.weight_b), time(row.last_at)]);
         }
     }

@@ -32,29 +32,29 @@ fn paths(call: &Call) -> Result<Datum> {
     if let Some(from) = from.filter(|_| reachable) {
         let found = reader.ask(|lens| graph::paths(lens, from, to, min..=max, time_respecting, n));
         let found = found.map_err(|source| arguments.failure(source))?;
-        let names = Names::of(&arguments, &reader, found.iter().flat_map(|path| path.nodes.iter().map(|node| node.id)))?;
         let element = array::element_type(rows.column_type(0));
+        let names = Names::of(&arguments, &reader, found.iter().flat_map(|path| path.nodes.iter().map(|node| node.id)), element)?;
         for path in &found {
-            rows.push(&row(path, &names, element)?);
+            rows.push(&row(path, &names, element));
         }
     }
     Ok(rows.finish(call))
 }
 
-fn row(path: &Path, names: &Names<'_>, element: pg_sys::Oid) -> Result<[Option<Datum>; 6]> {
-    let mut keys = path.nodes.iter().map(|node| names.key(*node, element)).collect::<Result<Option<Vec<_>>>>()?.unwrap_or_default();
+fn row(path: &Path, names: &Names, element: pg_sys::Oid) -> [Option<Datum>; 6] {
+    let mut keys: Vec<Datum> = path.nodes.iter().filter_map(|node| names.key(*node)).collect();
     let texts = |values: Vec<Option<Datum>>| {
         let mut values: Vec<Datum> = values.into_iter().flatten().collect();
         Some(array::of(pg_sys::TEXTOID, &mut values))
     };
     let times: Vec<Option<Datum>> = path.edges.iter().map(|edge| time(edge.last_at)).collect();
     let weights: Vec<f64> = path.edges.iter().map(|edge| edge.weight).collect();
-    Ok([
+    [
         Some(array::of(element, &mut keys)),
         texts(path.nodes.iter().map(|node| names.node_type(*node)).collect()),
         texts(path.edges.iter().map(|edge| names.edge_type(edge.edge_type)).collect()),
         Some(array::with_nulls(pg_sys::TIMESTAMPTZOID, &times)),
         weights.into_datum(),
         float8(path.weight),
-    ])
+    ]
 }

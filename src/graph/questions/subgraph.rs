@@ -36,20 +36,19 @@ fn prune_subgraph(call: &Call) -> Result<Datum> {
             context: crate::arguments::context(call, 8)?.into_iter().collect(),
         };
         let subgraph = subgraphs::pruned(&reader, node, &request).map_err(failed)?;
-        let names = Names::of(&arguments, &reader, subgraph.nodes.iter().map(|node| node.id))?;
-        push(&mut rows, &names, &subgraph)?;
+        let names = Names::of(&arguments, &reader, subgraph.nodes.iter().map(|node| node.id), rows.column_type(1))?;
+        push(&mut rows, &names, &subgraph);
     }
     Ok(rows.finish(call))
 }
 
-fn push(rows: &mut RowSet, names: &Names<'_>, subgraph: &Subgraph) -> Result<()> {
-    let result = rows.column_type(1);
+fn push(rows: &mut RowSet, names: &Names, subgraph: &Subgraph) {
     for (hop, from, edge) in &subgraph.edges {
         rows.push(&[
             i32::try_from(*hop).ok().and_then(IntoDatum::into_datum),
-            names.key(*from, result)?,
+            names.key(*from),
             names.node_type(*from),
-            names.key(edge.to, result)?,
+            names.key(edge.to),
             names.node_type(edge.to),
             names.edge_type(edge.edge_type),
             float8(edge.weight),
@@ -58,5 +57,4 @@ fn push(rows: &mut RowSet, names: &Names<'_>, subgraph: &Subgraph) -> Result<()>
             float8(subgraph.kept_share()),
         ]);
     }
-    Ok(())
 }

@@ -29,10 +29,9 @@ fn personalized_pagerank(call: &Call) -> Result<Datum> {
         let ranks = ranks.map_err(|source| arguments.failure(source))?;
         let wanted = |(node, _): &&(Node, f64)| target.is_none_or(|kind| node.node_type == kind);
         let shown: Vec<(Node, f64)> = ranks.scores.iter().filter(wanted).take(n).copied().collect();
-        let names = Names::of(&arguments, &reader, shown.iter().map(|(node, _)| node.id))?;
-        let result = rows.column_type(0);
+        let names = Names::of(&arguments, &reader, shown.iter().map(|(node, _)| node.id), rows.column_type(0))?;
         for (node, score) in shown {
-            rows.push(&[names.key(node, result)?, names.node_type(node), float8(score), float8(ranks.residual)]);
+            rows.push(&[names.key(node), names.node_type(node), float8(score), float8(ranks.residual)]);
         }
     }
     Ok(rows.finish(call))
@@ -61,10 +60,9 @@ fn random_walk(call: &Call) -> Result<Datum> {
     }
     let mut visited = reader.ask(|lens| graph::random_walk(lens, &seeds, &walk)).map_err(|source| arguments.failure(source))?;
     visited.truncate(n);
-    let names = Names::of(&arguments, &reader, visited.iter().map(|row| row.node.id))?;
-    let result = rows.column_type(0);
+    let names = Names::of(&arguments, &reader, visited.iter().map(|row| row.node.id), rows.column_type(0))?;
     for row in visited {
-        rows.push(&[names.key(row.node, result)?, names.node_type(row.node), bigint(row.visits), float8(row.score)]);
+        rows.push(&[names.key(row.node), names.node_type(row.node), bigint(row.visits), float8(row.score)]);
     }
     Ok(rows.finish(call))
 }

@@ -6,7 +6,7 @@ use std::cell::RefCell;
 
 use engine::graph::{Direction, Graph as EngineGraph, NodeId, Relation};
 use engine::packed::{Edges, EdgesView, Landmark, RowDelta, STATIC};
-use engine::{ContextId, Micros, Result};
+use engine::{ContextId, Error, Micros, Result};
 use pgrx::pg_sys;
 use rustc_hash::FxHashMap;
 
@@ -16,7 +16,7 @@ use super::nodes::{self, FIRST_PAST, NewNodes, TypedKey};
 use super::source::EdgeSource;
 use crate::numbers::{ContextValues, store_error};
 use crate::pg::spi::{self, Arg, SpiError};
-use crate::pg::{array, owner};
+use crate::pg::{array, interrupt, owner};
 
 /// How many nodes one statement asks for.
 const CHUNK: usize = 10_000;
@@ -121,6 +121,7 @@ impl<'a> EventGraph<'a> {
         let (delta, newest) = rows.entry(node).or_insert((RowDelta::default(), STATIC));
         let gain = if edge.at == STATIC { 1.0 } else { self.landmark.gain(edge.at) };
         let context = self.context(relation.source, edge.context.as_ref());
+        delta.make_room(&interrupt::checker::<Error>())?;
         delta.add(neighbor, context, edge.at, gain * f64::from(edge.weight), true);
         *newest = (*newest).max(edge.at);
         Ok(())
@@ -131,7 +132,7 @@ impl EngineGraph for EventGraph<'_> {
     fn edges(&self, relation: Relation, nodes: &[NodeId], each: &mut dyn FnMut(NodeId, EdgesView<'_>) -> Result<()>) -> Result<()> {
         for nodes in nodes.chunks(CHUNK) {
             for (node, (delta, newest)) in self.read(relation, nodes)? {
-                let edges = Edges::of(&delta, self.landmark, newest == STATIC, self.graph.max_edges);
+                let edges = Edges::of(&delta, self.landmark, newest == STATIC, self.graph.max_edges, &interrupt::checker::<Error>())?;
                 each(node, edges.view())?;
             }
         }

@@ -1,10 +1,13 @@
 //! Embeddings of single nodes from their surroundings.
 
-use super::{Edge, Lens, Node, NodeId};
-use crate::error::Result;
+use super::interruptible::{self, Pace};
+use super::lens::BATCH;
+use super::{Lens, Node, NodeId};
+use crate::error::{Error, Result};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 use rustc_hash::FxHashMap;
+use std::ops::Range;
 
 /// How to embed a node.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,39 +31,48 @@ pub type IdentityOf<'a> = dyn FnMut(&[Node]) -> Result<Vec<u64>> + 'a;
 ///
 /// Layer 0 of each node is a random vector of `+-1 / sqrt(dims)`, drawn from the seed and the node's identity alone. Layer l of a node v is
 /// `normalise(self_weight * h(v) + (1 - self_weight) * sum of share(v, u) * h(u))`, h being layer l - 1, over the ends u of the
-/// `fan_out` heaviest positive edges of v by [`Edge::order`], where share is the edge's part of their decayed weight: a mean aggregation like
-/// GraphSAGE's (Hamilton et al. 2017), untrained and weighted by recency. A node without such edges keeps its vector. The
+/// `fan_out` heaviest positive edges of v by [`Edge::order`](super::Edge::order), where share is the edge's part of their decayed weight: a mean
+/// aggregation like GraphSAGE's (Hamilton et al. 2017), untrained and weighted by recency. A node without such edges keeps its vector. The
 /// answer is the last layer, formed in a fixed order of sums.
 ///
-/// Each hop is read in one go. Nodes that share surroundings are near each other; vectors of different seeds or dims have
+/// Each hop is read in large parts. Nodes that share surroundings are near each other; vectors of different seeds or dims have
 /// nothing to do with each other. An error is the graph's own, the interrupt's, or `identity`'s.
 pub fn node_embedding(lens: &Lens<'_>, node: Node, how: &Aggregation, identity: &mut IdentityOf<'_>) -> Result<Vec<f32>> {
     let mut nodes = vec![node];
     let mut places: FxHashMap<NodeId, usize> = FxHashMap::from_iter([(node.id, 0)]);
     // By place: where the node's edges lead, and their shares. The nodes within l hops are the first `within[l]`.
-    let mut rows: Vec<Vec<(usize, f32)>> = Vec::new();
+    let mut rows: Vec<Range<usize>> = Vec::new();
+    let mut steps: Vec<(usize, f32)> = Vec::new();
     let mut within = vec![1];
+    let mut pace = lens.pace();
     for _ in 0..how.layers {
         let level = nodes[rows.len()..].to_vec();
-        let mut found = lens.adjacents(&level)?;
-        for from in level {
-            let mut adjacent = found.remove(&from).unwrap_or_default();
-            let edges = adjacent.heaviest(how.fan_out);
-            let sum: f64 = edges.iter().map(|edge| edge.weight).sum();
-            let mut step = |edge: &Edge| {
-                let place = *places.entry(edge.to.id).or_insert(nodes.len());
-                if place == nodes.len() {
-                    nodes.push(edge.to);
+        for batch in level.chunks(BATCH) {
+            let mut found = lens.adjacents(batch)?;
+            for from in batch {
+                let mut adjacent = found.remove(from).unwrap_or_default();
+                let edges = adjacent.heaviest(how.fan_out, lens.checker())?;
+                let sum: f64 = edges.iter().map(|edge| edge.weight).sum();
+                let first = steps.len();
+                for edge in edges {
+                    pace.step()?;
+                    interruptible::make_room(&mut places, lens.checker())?;
+                    let place = *places.entry(edge.to.id).or_insert(nodes.len());
+                    if place == nodes.len() {
+                        nodes.push(edge.to);
+                    }
+                    steps.push((place, (edge.weight / sum) as f32));
                 }
-                (place, (edge.weight / sum) as f32)
-            };
-            let row = edges.iter().map(&mut step).collect();
-            rows.push(row);
+                rows.push(first..steps.len());
+            }
         }
         within.push(nodes.len());
     }
     let mut vectors = Vec::with_capacity(nodes.len() * how.dims);
-    for identity in identity(&nodes)? {
+    for (place, identity) in identity(&nodes)?.into_iter().enumerate() {
+        if place % 256 == 255 {
+            lens.check()?;
+        }
         random_signs(how.seed, identity, how.dims, &mut vectors);
     }
     for layer in 1..=how.layers {
@@ -70,7 +82,7 @@ pub fn node_embedding(lens: &Lens<'_>, node: Node, how: &Aggregation, identity: 
             if place % 256 == 255 {
                 lens.check()?;
             }
-            aggregate(&vectors, place, row, how, &mut next);
+            aggregate(&vectors, place, &steps[row.clone()], how, &mut next, &mut pace)?;
         }
         vectors = next;
     }
@@ -79,20 +91,29 @@ pub fn node_embedding(lens: &Lens<'_>, node: Node, how: &Aggregation, identity: 
 }
 
 /// Appends a node's vector of the next layer.
-fn aggregate(vectors: &[f32], place: usize, row: &[(usize, f32)], how: &Aggregation, next: &mut Vec<f32>) {
+fn aggregate(
+    vectors: &[f32],
+    place: usize,
+    row: &[(usize, f32)],
+    how: &Aggregation,
+    next: &mut Vec<f32>,
+    pace: &mut Pace<'_, Error>,
+) -> Result<()> {
     let vector = |place: usize| &vectors[place * how.dims..(place + 1) * how.dims];
     let start = next.len();
     next.extend_from_slice(vector(place));
     if row.is_empty() {
-        return;
+        return Ok(());
     }
     let own = &mut next[start..];
     own.iter_mut().for_each(|x| *x *= how.self_weight);
     for &(neighbor, share) in row {
+        pace.step()?;
         let share = (1.0 - how.self_weight) * share;
         own.iter_mut().zip(vector(neighbor)).for_each(|(x, y)| *x += share * y);
     }
     normalise(own);
+    Ok(())
 }
 
 /// Scales a vector to length 1, unless it is zero.

@@ -4,6 +4,7 @@ use super::{Direction, NodeId};
 use crate::packed::{Edges, Landmark, RowDelta, STATIC};
 use crate::{ContextId, Micros};
 use rustc_hash::FxHashMap;
+use std::convert::Infallible;
 
 /// One event of one edge.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -90,7 +91,8 @@ pub fn pack<E>(
         for event in events {
             delta.add(event.ends(direction).1, event.context, event.at, gain(event, landmark), true);
         }
-        each(events[0].ends(direction).0, Edges::of(&delta, landmark, is_static, max_edges))?;
+        let Ok(edges) = Edges::of(&delta, landmark, is_static, max_edges, &|| Ok::<_, Infallible>(()));
+        each(events[0].ends(direction).0, edges)?;
     }
     Ok(())
 }

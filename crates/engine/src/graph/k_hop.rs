@@ -1,7 +1,8 @@
 //! The nodes within some hops of a node.
 
+use super::interruptible::{self, Pace};
 use super::{Edge, Lens, Node, NodeId};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use rustc_hash::FxHashMap;
 
 /// How many nodes are read at a time.
@@ -29,6 +30,7 @@ pub struct Reached {
 /// interrupt's.
 pub fn k_hop(lens: &Lens<'_>, start: Node, hops: usize, fan_out: &[usize], max_nodes: usize) -> Result<Vec<Reached>> {
     let mut level = Level { start, slots: Vec::new(), places: FxHashMap::default() };
+    let mut pace = lens.pace();
     let mut frontier = vec![Reached { node: start, hop: 0, weight: 1.0, via: start }];
     for hop in 1..=hops {
         let widest = fan_out.get(hop - 1).or(fan_out.last()).copied().unwrap_or(usize::MAX);
@@ -48,29 +50,35 @@ pub fn k_hop(lens: &Lens<'_>, start: Node, hops: usize, fan_out: &[usize], max_n
                 let Some(adjacent) = found.get_mut(&from.node) else { continue };
                 lens.check()?;
                 if widest < adjacent.edges.len() {
-                    adjacent.heaviest(widest);
+                    adjacent.heaviest(widest, lens.checker())?;
                 }
-                level.follow(from, &adjacent.edges);
+                level.follow(from, &adjacent.edges, &mut pace)?;
             }
         }
         if hop < hops {
-            frontier = ordered(&level.slots[first..]);
+            frontier = ordered(lens, &level.slots[first..])?;
         }
     }
-    Ok(ordered(&level.slots))
+    ordered(lens, &level.slots)
 }
 
 /// Heaviest first, then nearest first, then by node.
-fn ordered(slots: &[Slot]) -> Vec<Reached> {
+fn ordered(lens: &Lens<'_>, slots: &[Slot]) -> Result<Vec<Reached>> {
     // Bits of positive floats are in the order of the floats: one comparison of integers orders nearly all.
     let key = |(place, slot): (usize, &Slot)| u128::from(!slot.reached.weight.to_bits()) << 64 | place as u128;
     let mut keys: Vec<u128> = slots.iter().enumerate().map(key).collect();
-    keys.sort_unstable();
-    let mut ordered: Vec<Reached> = keys.into_iter().map(|key| slots[key as u64 as usize].reached).collect();
-    for equal in ordered.chunk_by_mut(|a, b| a.weight == b.weight).filter(|equal| equal.len() > 1) {
-        equal.sort_unstable_by_key(|reached| (reached.hop, reached.node));
+    interruptible::sort_unstable_by(&mut keys, lens.checker(), u128::cmp)?;
+    let mut pace = lens.pace();
+    let mut ordered: Vec<Reached> = Vec::with_capacity(keys.len());
+    for key in keys {
+        pace.step()?;
+        ordered.push(slots[key as u64 as usize].reached);
     }
-    ordered
+    for equal in ordered.chunk_by_mut(|a, b| a.weight == b.weight).filter(|equal| equal.len() > 1) {
+        pace.step()?;
+        interruptible::sort_unstable_by(equal, lens.checker(), |a, b| (a.hop, a.node).cmp(&(b.hop, b.node)))?;
+    }
+    Ok(ordered)
 }
 
 /// A node that was reached, with its sums in the making.
@@ -92,8 +100,9 @@ struct Level {
 
 impl Level {
     /// Follows the positive ones of a node's edges.
-    fn follow(&mut self, from: &Reached, edges: &[Edge]) {
+    fn follow(&mut self, from: &Reached, edges: &[Edge], pace: &mut Pace<'_, Error>) -> Result<()> {
         for edge in edges.iter().filter(|edge| edge.weight > 0.0 && edge.to != self.start) {
+            pace.step()?;
             let gain = from.weight * edge.weight;
             let next = self.slots.len();
             let place = *self.places.entry(edge.to.id).or_insert(next);
@@ -113,5 +122,6 @@ impl Level {
                 (*most, reached.via) = (*added, from.node);
             }
         }
+        Ok(())
     }
 }

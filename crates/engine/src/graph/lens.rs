@@ -1,12 +1,16 @@
 //! What one question sees of a graph: some relations, some contexts, one time.
 
+use super::interruptible::{self, Check, Pace};
 use super::{Direction, Graph, Node, NodeId, Relation, Schema};
 use crate::decay::HalfLife;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::packed::{EdgeEntry, EdgesView};
 use crate::{ContextId, Micros};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::cmp::Ordering;
+
+/// How many nodes are read at a time where there may be very many: what is read is given back a node at a time, which takes long for all.
+pub(super) const BATCH: usize = 10_000;
 
 /// Which edges count.
 #[derive(Debug, Clone, Default)]
@@ -54,15 +58,12 @@ pub struct Adjacent {
 }
 
 impl Adjacent {
-    /// The `n` heaviest edges of positive weight, by [`Edge::order`].
-    pub fn heaviest(&mut self, n: usize) -> &[Edge] {
-        self.edges.retain(|edge| edge.weight > 0.0);
-        if n < self.edges.len() {
-            self.edges.select_nth_unstable_by(n, Edge::order);
-            self.edges.truncate(n);
-        }
-        self.edges.sort_unstable_by(Edge::order);
-        &self.edges
+    /// The `n` heaviest edges of positive weight, by [`Edge::order`]; the only error is that of `check`, which is called on the way where
+    /// there are many.
+    pub fn heaviest(&mut self, n: usize, check: &dyn Fn() -> Result<()>) -> Result<&[Edge]> {
+        interruptible::retain(&mut self.edges, check, |edge| edge.weight > 0.0)?;
+        interruptible::keep_first(&mut self.edges, n, check, Edge::order)?;
+        Ok(&self.edges)
     }
 }
 
@@ -107,6 +108,16 @@ impl<'a> Lens<'a> {
         (self.interrupt)()
     }
 
+    /// What [`Lens::check`] calls.
+    pub(super) fn checker(&self) -> &Check<'_, Error> {
+        self.interrupt
+    }
+
+    /// Counts steps between checks.
+    pub(super) fn pace(&self) -> Pace<'_, Error> {
+        Pace::new(self.interrupt)
+    }
+
     /// The half-life that weights decay by.
     pub fn half_life(&self) -> HalfLife {
         self.half_life
@@ -120,18 +131,28 @@ impl<'a> Lens<'a> {
     /// What nodes are adjacent to; those without edges are left out.
     pub fn adjacents(&self, nodes: &[Node]) -> Result<FxHashMap<Node, Adjacent>> {
         let mut found: FxHashMap<Node, Adjacent> = FxHashMap::default();
+        found.reserve(nodes.len());
         let mut places = Places::default();
-        self.rows(nodes, &mut |relation, node, view| self.collect(relation, &view, found.entry(node).or_default(), &mut places))?;
+        let mut pace = self.pace();
+        self.rows(nodes, &mut |relation, node, view| {
+            self.collect(relation, &view, found.entry(node).or_default(), &mut places, &mut pace)
+        })?;
         Ok(found)
     }
 
     /// The [`Adjacent::total`] of nodes, without their edges where no filter by context wants them; nodes without edges are left out.
     pub fn totals(&self, nodes: &[Node]) -> Result<FxHashMap<Node, f64>> {
-        if self.contexts.iter().any(Option::is_some) {
-            return Ok(self.adjacents(nodes)?.into_iter().map(|(node, adjacent)| (node, adjacent.total)).collect());
-        }
         let mut found: FxHashMap<Node, f64> = FxHashMap::default();
+        found.reserve(nodes.len());
+        if self.contexts.iter().any(Option::is_some) {
+            for nodes in nodes.chunks(BATCH) {
+                found.extend(self.adjacents(nodes)?.into_iter().map(|(node, adjacent)| (node, adjacent.total)));
+            }
+            return Ok(found);
+        }
+        let mut pace = self.pace();
         self.rows(nodes, &mut |_, node, view| {
+            pace.step()?;
             *found.entry(node).or_default() += view.header.total.get() * view.loss(self.now, self.half_life);
             Ok(())
         })?;
@@ -148,16 +169,23 @@ impl<'a> Lens<'a> {
             if wanted.is_empty() {
                 continue;
             }
-            wanted.sort_unstable();
-            wanted.dedup();
             self.check()?;
+            interruptible::sort_unstable_by(&mut wanted, self.interrupt, NodeId::cmp)?;
+            wanted.dedup();
             self.graph.edges(relation, &wanted, &mut |id, view| each(relation, Node { id, node_type }, view))?;
         }
         Ok(())
     }
 
     /// Adds a row's edges; `places` is scratch.
-    fn collect(&self, relation: Relation, view: &EdgesView<'_>, adjacent: &mut Adjacent, places: &mut Places) -> Result<()> {
+    fn collect(
+        &self,
+        relation: Relation,
+        view: &EdgesView<'_>,
+        adjacent: &mut Adjacent,
+        places: &mut Places,
+        pace: &mut Pace<'_, Error>,
+    ) -> Result<()> {
         let loss = view.loss(self.now, self.half_life);
         let contexts = self.contexts.get(relation.source).and_then(Option::as_ref);
         let edge_type = self.schema.sources[relation.source].edge_type;
@@ -165,14 +193,16 @@ impl<'a> Lens<'a> {
         let repeats = !adjacent.edges.is_empty() && self.may_repeat(relation);
         places.clear();
         if repeats {
-            places.extend(adjacent.edges.iter().enumerate().map(|(place, edge)| ((edge.to.id, edge.edge_type), place)));
+            places.reserve(adjacent.edges.len());
+            for (place, edge) in adjacent.edges.iter().enumerate() {
+                pace.step()?;
+                places.insert((edge.to.id, edge.edge_type), place);
+            }
         }
         adjacent.edges.reserve(view.header.neighbors.get() as usize);
         let mut sum = 0.0;
-        for (place, group) in view.entries.chunk_by(|a, b| a.node == b.node).enumerate() {
-            if place % 8192 == 8191 {
-                self.check()?;
-            }
+        for group in view.entries.chunk_by(|a, b| a.node == b.node) {
+            pace.step()?;
             // Newest neighbours first: behind the first one that is too old all are.
             if !view.is_static() && group[0].last_at.get() < self.since {
                 break;

@@ -8,6 +8,7 @@ mod csr;
 mod embedding;
 mod fastrp;
 pub mod fold;
+pub(crate) mod interruptible;
 mod k_hop;
 pub mod lens;
 pub mod memory;

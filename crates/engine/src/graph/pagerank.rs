@@ -1,8 +1,11 @@
 //! Personalized PageRank by forward push.
 
+use super::interruptible::{self, Pace};
+use super::lens::BATCH;
 use super::{Lens, Node, NodeId};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use rustc_hash::FxHashMap;
+use std::ops::Range;
 
 /// What [`personalized_pagerank`] found.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -18,8 +21,8 @@ pub struct Ranks {
 /// without any it goes on at one of `start` again. Weights of `start` that are not positive are left out.
 ///
 /// Forward push (Andersen, Chung, Lang: "Local graph partitioning using PageRank vectors", FOCS 2006), in rounds: each reads
-/// the nodes whose residual is above `epsilon` in one go and pushes them, those of the greatest residual first, then by node. It ends when
-/// there are none or after `max_pushes` pushes. Each node is read once. An error is the graph's own, or the interrupt's.
+/// the nodes whose residual is above `epsilon` in large parts and pushes them, those of the greatest residual first, then by node. It ends
+/// when there are none or after `max_pushes` pushes. Each node is read once. An error is the graph's own, or the interrupt's.
 pub fn personalized_pagerank(lens: &Lens<'_>, start: &[(Node, f64)], alpha: f64, epsilon: f64, max_pushes: usize) -> Result<Ranks> {
     let mut push = Push::default();
     let sum: f64 = start.iter().map(|&(_, weight)| weight.max(0.0)).sum();
@@ -29,20 +32,21 @@ pub fn personalized_pagerank(lens: &Lens<'_>, start: &[(Node, f64)], alpha: f64,
         push.start.push((place, weight / sum));
     }
     let mut pushes = 0;
+    let mut pace = lens.pace();
     loop {
         let mut round: Vec<usize> = (0..push.nodes.len()).filter(|&place| push.nodes[place].residual > epsilon).collect();
-        round.sort_unstable_by(|&a, &b| {
+        interruptible::sort_unstable_by(&mut round, lens.checker(), |&a, &b| {
             let (a, b) = (&push.nodes[a], &push.nodes[b]);
             b.residual.total_cmp(&a.residual).then(a.node.cmp(&b.node))
-        });
+        })?;
         round.truncate(max_pushes - pushes);
         if round.is_empty() {
-            return Ok(push.ranks());
+            return push.ranks(lens);
         }
         push.read(lens, &round)?;
         for &place in &round {
             lens.check()?;
-            push.push(place, alpha);
+            push.push(place, alpha, &mut pace)?;
         }
         pushes += round.len();
     }
@@ -53,8 +57,8 @@ struct State {
     node: Node,
     score: f64,
     residual: f64,
-    /// Places of the neighbours and the probabilities of going there, once the node was read.
-    steps: Option<Vec<(usize, f64)>>,
+    /// Where its steps are, once the node was read.
+    steps: Option<Range<usize>>,
 }
 
 /// Scores and residuals in the making.
@@ -62,6 +66,8 @@ struct State {
 struct Push {
     nodes: Vec<State>,
     places: FxHashMap<NodeId, usize>,
+    /// Places of neighbours and the probabilities of going there.
+    steps: Vec<(usize, f64)>,
     start: Vec<(usize, f64)>,
 }
 
@@ -79,36 +85,52 @@ impl Push {
     fn read(&mut self, lens: &Lens<'_>, round: &[usize]) -> Result<()> {
         let missing: Vec<usize> = round.iter().copied().filter(|&place| self.nodes[place].steps.is_none()).collect();
         let nodes: Vec<Node> = missing.iter().map(|&place| self.nodes[place].node).collect();
-        let mut found = lens.adjacents(&nodes)?;
-        for (place, node) in missing.into_iter().zip(nodes) {
-            let mut edges = found.remove(&node).unwrap_or_default().edges;
-            edges.retain(|edge| edge.weight > 0.0);
-            let sum: f64 = edges.iter().map(|edge| edge.weight).sum();
-            let steps = edges.iter().map(|edge| (self.place(edge.to), edge.weight / sum)).collect();
-            self.nodes[place].steps = Some(steps);
+        let mut pace = lens.pace();
+        for (places, nodes) in missing.chunks(BATCH).zip(nodes.chunks(BATCH)) {
+            let mut found = lens.adjacents(nodes)?;
+            for (place, node) in places.iter().zip(nodes) {
+                let mut edges = found.remove(node).unwrap_or_default().edges;
+                interruptible::retain(&mut edges, lens.checker(), |edge| edge.weight > 0.0)?;
+                let sum: f64 = edges.iter().map(|edge| edge.weight).sum();
+                let first = self.steps.len();
+                for edge in &edges {
+                    pace.step()?;
+                    interruptible::make_room(&mut self.places, lens.checker())?;
+                    let step = (self.place(edge.to), edge.weight / sum);
+                    self.steps.push(step);
+                }
+                self.nodes[*place].steps = Some(first..self.steps.len());
+            }
         }
         Ok(())
     }
 
     /// Gives a node its part of its residual, and the rest to those that the walk goes on to.
-    fn push(&mut self, place: usize, alpha: f64) {
+    fn push(&mut self, place: usize, alpha: f64, pace: &mut Pace<'_, Error>) -> Result<()> {
         let state = &mut self.nodes[place];
         let residual = std::mem::take(&mut state.residual);
         state.score += alpha * residual;
         let passed = (1.0 - alpha) * residual;
-        let steps = state.steps.take().unwrap_or_default();
-        let next = if steps.is_empty() { &self.start } else { &steps };
+        let steps = &self.steps[state.steps.clone().unwrap_or_default()];
+        let next = if steps.is_empty() { &self.start } else { steps };
         for &(to, share) in next {
+            pace.step()?;
             self.nodes[to].residual += passed * share;
         }
-        self.nodes[place].steps = Some(steps);
+        Ok(())
     }
 
-    fn ranks(self) -> Ranks {
+    fn ranks(self, lens: &Lens<'_>) -> Result<Ranks> {
         let residual = self.nodes.iter().map(|state| state.residual).sum();
-        let scored = self.nodes.into_iter().filter(|state| state.score > 0.0);
-        let mut scores: Vec<(Node, f64)> = scored.map(|state| (state.node, state.score)).collect();
-        scores.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        Ranks { scores, residual }
+        let mut scores: Vec<(Node, f64)> = Vec::new();
+        let mut pace = lens.pace();
+        for state in self.nodes {
+            pace.step()?;
+            if state.score > 0.0 {
+                scores.push((state.node, state.score));
+            }
+        }
+        interruptible::sort_unstable_by(&mut scores, lens.checker(), |a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)))?;
+        Ok(Ranks { scores, residual })
     }
 }

@@ -1,12 +1,14 @@
 //! The heaviest simple paths from a node.
 
-use super::{Edge, Lens, Node, NodeId};
+use super::lens::BATCH;
+use super::{Edge, Lens, Node, NodeId, interruptible};
 use crate::Micros;
 use crate::error::Result;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
-use std::ops::RangeInclusive;
+use std::collections::hash_map::Entry;
+use std::ops::{Range, RangeInclusive};
 
 /// How many steps of the search pass between two checks for interrupts.
 const STEPS: usize = 4096;
@@ -63,7 +65,7 @@ impl Ord for Ranked {
 ///
 /// With `time_respecting` the edges' newest events must not get older along a path; edges without time fit anywhere.
 ///
-/// All nodes nearer than the last hop are read, each once and a hop at a time; the search then leaves out every branch whose heaviest
+/// All nodes nearer than the last hop are read, each once and a hop after the other; the search then leaves out every branch whose heaviest
 /// continuation, whether simple or not, is too light. An error is the graph's own, or the interrupt's.
 pub fn paths(
     lens: &Lens<'_>,
@@ -79,46 +81,77 @@ pub fn paths(
     let map = Map::read(lens, from, to, hops)?;
     let mut search = Search { map, time_respecting, n, best: BinaryHeap::new(), branches: FxHashMap::default() };
     search.run(lens, from)?;
-    Ok(search.best.into_sorted_vec().into_iter().map(|ranked| ranked.0).collect())
+    let mut best: Vec<Path> = search.best.into_iter().map(|ranked| ranked.0).collect();
+    interruptible::sort_unstable_by(&mut best, lens.checker(), Path::order)?;
+    Ok(best)
 }
 
 /// The edges within reach, and bounds of what can still follow.
 struct Map {
     to: Option<Node>,
     hops: RangeInclusive<usize>,
-    rows: FxHashMap<NodeId, Vec<Edge>>,
+    edges: Vec<Edge>,
+    /// By node: where its edges are.
+    rows: FxHashMap<NodeId, Range<usize>>,
     /// By number of hops done: the greatest product of weights that can still follow at a node; missing where no path can end.
     bounds: Vec<FxHashMap<NodeId, f64>>,
 }
 
 impl Map {
     fn read(lens: &Lens<'_>, from: Node, to: Option<Node>, hops: RangeInclusive<usize>) -> Result<Self> {
-        let mut map = Self { to, hops, rows: FxHashMap::default(), bounds: Vec::new() };
+        let mut map = Self { to, hops, edges: Vec::new(), rows: FxHashMap::default(), bounds: Vec::new() };
         let most = *map.hops.end();
         let mut levels = vec![vec![from]];
         let mut met = FxHashSet::from_iter([from]);
+        let mut pace = lens.pace();
         // A simple path has no more edges than there are other nodes.
         while levels.len() <= most && levels.len() <= met.len() {
             let level = &levels[levels.len() - 1];
-            let mut missing: Vec<Node> = level.iter().filter(|node| !map.rows.contains_key(&node.id)).copied().collect();
+            let mut missing = level.clone();
+            interruptible::retain(&mut missing, lens.checker(), |node| !map.rows.contains_key(&node.id))?;
             let last = levels.len() == most;
-            for (node, mut adjacent) in lens.adjacents(&missing)? {
-                adjacent.edges.retain(|edge| edge.weight > 0.0 && edge.to != node && (!last || map.ends_at(edge.to)));
-                map.rows.insert(node.id, adjacent.edges);
+            map.rows.reserve(missing.len());
+            for nodes in missing.chunks(BATCH) {
+                let found = lens.adjacents(nodes)?;
+                for node in nodes {
+                    pace.step()?;
+                    let start = map.edges.len();
+                    for edge in found.get(node).into_iter().flat_map(|adjacent| &adjacent.edges) {
+                        pace.step()?;
+                        if edge.weight > 0.0 && edge.to != *node && (!last || map.ends_at(edge.to)) {
+                            map.edges.push(*edge);
+                        }
+                    }
+                    map.rows.insert(node.id, start..map.edges.len());
+                }
             }
-            missing.retain(|node| !map.rows.contains_key(&node.id));
-            map.rows.extend(missing.into_iter().map(|node| (node.id, Vec::new())));
             if last {
                 break;
             }
-            let mut next: Vec<Node> = level.iter().flat_map(|node| &map.rows[&node.id]).map(|edge| edge.to).collect();
-            next.sort_unstable();
+            let mut next: Vec<Node> = Vec::new();
+            for node in level {
+                pace.step()?;
+                for edge in map.row(*node) {
+                    pace.step()?;
+                    next.push(edge.to);
+                }
+            }
+            interruptible::sort_unstable_by(&mut next, lens.checker(), Node::cmp)?;
             next.dedup();
-            met.extend(next.iter().copied());
+            met.reserve(next.len());
+            for node in &next {
+                pace.step()?;
+                met.insert(*node);
+            }
             levels.push(next);
         }
         map.bound(lens, &levels)?;
         Ok(map)
+    }
+
+    /// A node's edges; none where it was not read.
+    fn row(&self, node: Node) -> &[Edge] {
+        self.rows.get(&node.id).map_or(&[], |row| &self.edges[row.clone()])
     }
 
     fn ends_at(&self, node: Node) -> bool {
@@ -128,14 +161,20 @@ impl Map {
     /// Computes the bounds from the last hop back.
     fn bound(&mut self, lens: &Lens<'_>, levels: &[Vec<Node>]) -> Result<()> {
         self.bounds = vec![FxHashMap::default(); levels.len()];
+        let mut pace = lens.pace();
         for (depth, level) in levels.iter().enumerate().rev() {
             lens.check()?;
             let mut bounds = FxHashMap::default();
+            bounds.reserve(level.len());
             for &node in level {
-                let here = (self.hops.contains(&depth) && self.ends_at(node)).then_some(1.0);
-                let after = self.rows.get(&node.id).into_iter().flatten();
-                let follows = after.filter_map(|edge| Some(edge.weight * self.after(depth + 1, edge.to)?));
-                if let Some(bound) = follows.chain(here).max_by(f64::total_cmp) {
+                pace.step()?;
+                let mut most = (self.hops.contains(&depth) && self.ends_at(node)).then_some(1.0);
+                for edge in self.row(node) {
+                    pace.step()?;
+                    let bound = self.after(depth + 1, edge.to).map(|after| edge.weight * after);
+                    most = most.into_iter().chain(bound).max_by(f64::total_cmp);
+                }
+                if let Some(bound) = most {
                     bounds.insert(node.id, bound);
                 }
             }
@@ -179,8 +218,10 @@ impl Search {
                 lens.check()?;
             }
             let node = path.nodes[path.edges.len()];
-            let branches = self.branches.entry((path.edges.len(), node.id));
-            let branches = branches.or_insert_with(|| branches_of(&self.map, path.edges.len(), node));
+            let branches = match self.branches.entry((path.edges.len(), node.id)) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => new.insert(branches_of(lens, &self.map, path.edges.len(), node)?),
+            };
             let branch = branches.get(*next).filter(|(bound, _)| self.best.len() < self.n || may_enter(&self.best, *weight * bound));
             let Some(&(_, place)) = branch else {
                 stack.pop();
@@ -189,7 +230,7 @@ impl Search {
                 continue;
             };
             *next += 1;
-            let edge = self.map.rows[&node.id][place];
+            let edge = self.map.row(node)[place];
             let too_old = self.time_respecting && edge.last_at.is_some() && edge.last_at < *newest;
             if too_old || path.nodes.contains(&edge.to) {
                 continue;
@@ -221,11 +262,15 @@ impl Search {
 }
 
 /// The branches of a node after `depth` hops, the most promising first.
-fn branches_of(map: &Map, depth: usize, node: Node) -> Vec<Branch> {
-    let edges = map.rows.get(&node.id).into_iter().flatten().enumerate();
-    let mut branches: Vec<Branch> = edges.filter_map(|(place, edge)| Some((edge.weight * map.after(depth + 1, edge.to)?, place))).collect();
-    branches.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    branches
+fn branches_of(lens: &Lens<'_>, map: &Map, depth: usize, node: Node) -> Result<Vec<Branch>> {
+    let mut branches: Vec<Branch> = Vec::new();
+    let mut pace = lens.pace();
+    for (place, edge) in map.row(node).iter().enumerate() {
+        pace.step()?;
+        branches.extend(map.after(depth + 1, edge.to).map(|after| (edge.weight * after, place)));
+    }
+    interruptible::sort_unstable_by(&mut branches, lens.checker(), |a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)))?;
+    Ok(branches)
 }
 
 /// Whether a path of at most this weight may still be among the best.

@@ -1,7 +1,7 @@
 //! The strongest part of a node's surroundings.
 
 use super::subgraph::packed_size;
-use super::{Adjacent, Edge, Kinds, Lens, Node, NodeId, Subgraph};
+use super::{Adjacent, Edge, Kinds, Lens, Node, NodeId, Subgraph, interruptible};
 use crate::error::Result;
 use rustc_hash::FxHashMap;
 use std::cmp::Ordering;
@@ -81,7 +81,7 @@ pub fn prune(lens: &Lens<'_>, start: Node, depth: usize, budget: Budget) -> Resu
             pruning.subgraph.nodes.push(edge.to);
             pruning.met.insert(edge.to.id, false);
             if pruning.is_full() {
-                pruning.leave_out();
+                pruning.leave_out(lens)?;
             }
         }
         let is_expanded = pruning.met.get(&edge.to.id).is_some_and(|is_expanded| *is_expanded);
@@ -174,14 +174,15 @@ impl Pruning {
     }
 
     /// Leaves out the edges to nodes that can no longer come in.
-    fn leave_out(&mut self) {
+    fn leave_out(&mut self, lens: &Lens<'_>) -> Result<()> {
         let heads = std::mem::take(&mut self.heads);
         for head in heads {
             let edges = &mut self.open[head.open].edges;
             edges.drain(..head.place);
-            edges.retain(|edge| self.met.contains_key(&edge.to.id));
+            interruptible::retain(edges, lens.checker(), |edge| self.met.contains_key(&edge.to.id))?;
             self.heads.extend(head_of(&self.open, head.open, 0));
         }
+        Ok(())
     }
 
     /// Opens a node.
@@ -192,7 +193,7 @@ impl Pruning {
         self.met.insert(node.id, true);
         self.subgraph.expanded.push(node);
         let mut adjacent = self.rows.remove(&node.id).unwrap_or_default();
-        adjacent.heaviest(usize::MAX);
+        adjacent.heaviest(usize::MAX, lens.checker())?;
         let mut positive = Kinds::default();
         adjacent.edges.iter().for_each(|edge| *positive.of_mut(edge) += edge.weight);
         let total = Kinds {
@@ -202,10 +203,12 @@ impl Pruning {
         if positive.decaying > 0.0 && positive.timeless > 0.0 {
             let share = |edge: &Edge| edge.weight / total.of(edge);
             let kind = |edge: &Edge| edge.last_at.is_none();
-            adjacent.edges.sort_by(|a, b| share(b).total_cmp(&share(a)).then(kind(a).cmp(&kind(b))).then(a.order(b)));
+            interruptible::sort_by(&mut adjacent.edges, lens.checker(), |a, b| {
+                share(b).total_cmp(&share(a)).then(kind(a).cmp(&kind(b))).then(a.order(b))
+            })?;
         }
         if self.is_full() {
-            adjacent.edges.retain(|edge| self.met.contains_key(&edge.to.id));
+            interruptible::retain(&mut adjacent.edges, lens.checker(), |edge| self.met.contains_key(&edge.to.id))?;
         }
         self.open.push(Open { node, hop, strength, total, edges: adjacent.edges });
         self.heads.extend(head_of(&self.open, self.open.len() - 1, 0));

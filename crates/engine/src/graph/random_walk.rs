@@ -1,6 +1,6 @@
 //! Random walks from several nodes at once (Eksombatchai et al.: "Pixie", WWW 2018).
 
-use super::{Lens, Node, NodeId};
+use super::{Lens, Node, NodeId, interruptible};
 use crate::error::Result;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
@@ -73,7 +73,7 @@ pub fn random_walk(lens: &Lens<'_>, seeds: &[(Node, f64)], walk: &Walk) -> Resul
         walkers.retain(|walker| walker.left > 0);
         steps.read(lens, walkers.iter().map(|walker| walker.at))?;
     }
-    Ok(boosted(visits))
+    boosted(lens, visits)
 }
 
 /// Someone who walks.
@@ -118,15 +118,17 @@ impl Steps {
         missing.sort_unstable();
         missing.dedup();
         let mut found = lens.adjacents(&missing)?;
+        let mut pace = lens.pace();
         for node in missing {
             let edges = found.remove(&node).unwrap_or_default().edges;
             let mut sum = 0.0;
-            let positive = edges.iter().filter(|edge| edge.weight > 0.0);
-            let up_to = positive.map(|edge| {
+            let mut up_to = Vec::with_capacity(edges.len());
+            for edge in edges.iter().filter(|edge| edge.weight > 0.0) {
+                pace.step()?;
                 sum += edge.weight;
-                (edge.to, sum)
-            });
-            self.rows.insert(node.id, up_to.collect());
+                up_to.push((edge.to, sum));
+            }
+            self.rows.insert(node.id, up_to);
         }
         Ok(())
     }
@@ -150,15 +152,15 @@ fn unit(rng: &mut Xoshiro256PlusPlus) -> f64 {
 }
 
 /// The scores of visits by node and seed, in order.
-fn boosted(visits: FxHashMap<(Node, usize), u64>) -> Vec<Visited> {
+fn boosted(lens: &Lens<'_>, visits: FxHashMap<(Node, usize), u64>) -> Result<Vec<Visited>> {
     let mut visits: Vec<((Node, usize), u64)> = visits.into_iter().collect();
-    visits.sort_unstable_by_key(|(key, _)| *key);
+    interruptible::sort_unstable_by(&mut visits, lens.checker(), |(a, _), (b, _)| a.cmp(b))?;
     let of_node = |of_node: &[((Node, usize), u64)]| {
         let sum: f64 = of_node.iter().map(|(_, visits)| (*visits as f64).sqrt()).sum();
         let all = of_node.iter().map(|(_, visits)| visits).sum();
         Visited { node: of_node[0].0.0, score: if of_node.len() == 1 { all as f64 } else { sum * sum }, visits: all }
     };
     let mut visited: Vec<Visited> = visits.chunk_by(|a, b| a.0.0 == b.0.0).map(of_node).collect();
-    visited.sort_unstable_by(|a, b| b.score.total_cmp(&a.score).then(a.node.cmp(&b.node)));
-    visited
+    interruptible::sort_unstable_by(&mut visited, lens.checker(), |a, b| b.score.total_cmp(&a.score).then(a.node.cmp(&b.node)))?;
+    Ok(visited)
 }

@@ -1,6 +1,6 @@
 //! How alike two nodes are by the neighbours that they share.
 
-use super::{Adjacent, Lens, Node};
+use super::{Adjacent, Lens, Node, interruptible};
 use crate::Micros;
 use crate::error::Result;
 use rustc_hash::FxHashMap;
@@ -22,25 +22,32 @@ pub struct Common {
 /// the graph's own, or the interrupt's.
 pub fn common_neighbors(lens: &Lens<'_>, a: Node, b: Node) -> Result<Vec<Common>> {
     let found = lens.adjacents(&[a, b])?;
-    let of_b = sums(found.get(&b));
-    let both = |(node, (weight_a, at)): (Node, (f64, Option<Micros>))| {
-        let &(weight_b, other_at) = of_b.get(&node)?;
-        Some(Common { node, weight_a, weight_b, last_at: at.max(other_at) })
-    };
-    let mut common: Vec<Common> = sums(found.get(&a)).into_iter().filter_map(both).collect();
+    let (of_a, of_b) = (sums(lens, found.get(&a))?, sums(lens, found.get(&b))?);
+    let mut common: Vec<Common> = Vec::new();
+    let mut pace = lens.pace();
+    for (node, (weight_a, at)) in of_a {
+        pace.step()?;
+        if let Some(&(weight_b, other_at)) = of_b.get(&node) {
+            common.push(Common { node, weight_a, weight_b, last_at: at.max(other_at) });
+        }
+    }
     let sum = |common: &Common| common.weight_a + common.weight_b;
-    common.sort_unstable_by(|x, y| sum(y).total_cmp(&sum(x)).then(x.node.cmp(&y.node)));
+    interruptible::sort_unstable_by(&mut common, lens.checker(), |x, y| sum(y).total_cmp(&sum(x)).then(x.node.cmp(&y.node)))?;
     Ok(common)
 }
 
 /// The positive edges to each neighbour as one: weight and newest event.
-fn sums(adjacent: Option<&Adjacent>) -> FxHashMap<Node, (f64, Option<Micros>)> {
+fn sums(lens: &Lens<'_>, adjacent: Option<&Adjacent>) -> Result<FxHashMap<Node, (f64, Option<Micros>)>> {
+    let edges = adjacent.map_or(&[][..], |adjacent| &adjacent.edges);
     let mut sums: FxHashMap<Node, (f64, Option<Micros>)> = FxHashMap::default();
-    for edge in adjacent.iter().flat_map(|adjacent| &adjacent.edges).filter(|edge| edge.weight > 0.0) {
+    sums.reserve(edges.len());
+    let mut pace = lens.pace();
+    for edge in edges.iter().filter(|edge| edge.weight > 0.0) {
+        pace.step()?;
         let sum = sums.entry(edge.to).or_insert((0.0, None));
         *sum = (sum.0 + edge.weight, sum.1.max(edge.last_at));
     }
-    sums
+    Ok(sums)
 }
 
 /// The weighted Adamic-Adar index (Lü, Zhou: "Link prediction in weighted networks: The role of weak ties", EPL 89, 2010):
@@ -50,10 +57,13 @@ fn sums(adjacent: Option<&Adjacent>) -> FxHashMap<Node, (f64, Option<Micros>)> {
 pub fn adamic_adar(lens: &Lens<'_>, a: Node, b: Node) -> Result<f64> {
     let common = common_neighbors(lens, a, b)?;
     let strengths = lens.totals(&common.iter().map(|common| common.node).collect::<Vec<_>>())?;
-    let part = |common: &Common| {
-        let strength = strengths.get(&common.node).copied().filter(|strength| *strength > 0.0)?;
-        Some((common.weight_a + common.weight_b) / strength.ln_1p())
-    };
-    // The sum of nothing is -0.0.
-    Ok(common.iter().filter_map(part).sum::<f64>() + 0.0)
+    let mut sum = 0.0;
+    let mut pace = lens.pace();
+    for common in common {
+        pace.step()?;
+        if let Some(strength) = strengths.get(&common.node).filter(|strength| **strength > 0.0) {
+            sum += (common.weight_a + common.weight_b) / strength.ln_1p();
+        }
+    }
+    Ok(sum)
 }

@@ -4,6 +4,7 @@ use super::{Kind, Landmark, VERSION, entries_of, header_of, to_bytes};
 use crate::decay::HalfLife;
 use crate::error::{Error, Result};
 use crate::graph::NodeId;
+use crate::graph::interruptible::{self, Check, Pace};
 use crate::{ContextId, Micros, NO_CONTEXT};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::cmp::Ordering;
@@ -149,6 +150,12 @@ pub struct RowDelta {
 }
 
 impl RowDelta {
+    /// Makes room for one more entry where many are expected; `check` is called on the way. After its error, which is the only one, the
+    /// entries may be lost.
+    pub fn make_room<E>(&mut self, check: &dyn Fn() -> std::result::Result<(), E>) -> std::result::Result<(), E> {
+        interruptible::make_room(&mut self.entries, check)
+    }
+
     /// Adds an event of `gain`, its weight relative to the batch's landmark; takes one away when `came` is false.
     pub fn add(&mut self, node: NodeId, context: ContextId, at: Micros, gain: f64, came: bool) {
         let (count, gain) = if came { (1, gain) } else { (-1, -gain) };
@@ -206,18 +213,28 @@ impl Edges {
         EdgesView { header: &self.header, entries: &self.entries }
     }
 
-    /// The row of a node whose events are all in `delta`, with weights relative to `landmark`.
-    pub fn of(delta: &RowDelta, landmark: Landmark, is_static: bool, max_edges: usize) -> Self {
+    /// The row of a node whose events are all in `delta`, with weights relative to `landmark`. `check` is called on the way where there are
+    /// many; its error is the only one.
+    pub fn of<E>(
+        delta: &RowDelta,
+        landmark: Landmark,
+        is_static: bool,
+        max_edges: usize,
+        check: &dyn Fn() -> std::result::Result<(), E>,
+    ) -> std::result::Result<Self, E> {
         let mut row = Self::new(landmark, is_static);
         row.header.events = (delta.events.max(0) as u64).into();
         row.header.total = delta.total.into();
+        row.entries.reserve_exact(delta.entries.len());
+        let mut pace = Pace::new(check);
         for (&key, change) in &delta.entries {
+            pace.step()?;
             if change.count > 0 {
                 row.append(key, change, change.came_at.unwrap_or(STATIC), 1.0);
             }
         }
-        row.arrange(max_edges);
-        row
+        row.arrange(max_edges, check)?;
+        Ok(row)
     }
 
     /// True when the node has no event in this relation.
@@ -260,8 +277,7 @@ impl Edges {
         if met.len() < delta.entries.len() {
             self.append_new(delta, &met, factor, newest_of)?;
         }
-        self.arrange(max_edges);
-        Ok(())
+        self.arrange(max_edges, &|| Ok(()))
     }
 
     /// The factor from weights relative to `landmark` to this row's own; moves the row's landmark where it must.
@@ -337,26 +353,35 @@ impl Edges {
     }
 
     /// Orders and cuts the entries, and counts the neighbours.
-    fn arrange(&mut self, max_edges: usize) {
+    fn arrange<E>(&mut self, max_edges: usize, check: &Check<'_, E>) -> std::result::Result<(), E> {
         let is_static = self.view().is_static();
         if self.entries.iter().all(|entry| entry.context.get() == NO_CONTEXT) {
-            return self.arrange_plain(is_static, max_edges);
+            return self.arrange_plain(is_static, max_edges, check);
         }
         let mut ranks: FxHashMap<u32, (i64, f64, u32)> = FxHashMap::default();
+        let mut pace = Pace::new(check);
         for entry in &self.entries {
+            pace.step()?;
+            interruptible::make_room(&mut ranks, check)?;
             let rank = ranks.entry(entry.node.get()).or_insert((i64::MIN, 0.0, 0));
             *rank = (rank.0.max(entry.last_at.get()), rank.1 + entry.weight.get(), rank.2 + 1);
         }
-        let rank = |entry: &EdgeEntry| ranks[&entry.node.get()];
-        self.entries.sort_unstable_by(|a, b| {
-            let ((a_at, a_weight, _), (b_at, b_weight, _)) = (rank(a), rank(b));
-            let neighbors = if is_static { b_weight.total_cmp(&a_weight) } else { b_at.cmp(&a_at) };
+        let mut ranked: Vec<(i64, f64, EdgeEntry)> = Vec::with_capacity(self.entries.len());
+        for &entry in &self.entries {
+            pace.step()?;
+            let (at, weight, _) = ranks[&entry.node.get()];
+            ranked.push((at, weight, entry));
+        }
+        interruptible::sort_by(&mut ranked, check, |(a_at, a_weight, a), (b_at, b_weight, b)| {
+            let neighbors = if is_static { b_weight.total_cmp(a_weight) } else { b_at.cmp(a_at) };
             let within = b.last_at.get().cmp(&a.last_at.get()).then(a.context.get().cmp(&b.context.get()));
             neighbors.then(a.node.get().cmp(&b.node.get())).then(within)
-        });
+        })?;
+        self.entries.iter_mut().zip(ranked).for_each(|(entry, (_, _, ranked))| *entry = ranked);
         if ranks.len() > max_edges {
             let (mut place, mut kept) = (0, 0);
             while kept < max_edges {
+                pace.step()?;
                 place += ranks[&self.entries[place].node.get()].2 as usize;
                 kept += 1;
             }
@@ -365,27 +390,31 @@ impl Edges {
         }
         self.header.neighbors = (ranks.len().min(max_edges) as u32).into();
         if ranks.values().any(|rank| rank.2 as usize > MAX_CONTEXTS) {
-            self.merge_old_contexts();
+            self.merge_old_contexts(check)?;
         }
+        Ok(())
     }
 
     /// [`Edges::arrange`] where each entry is a neighbour of its own. A stable sort is fast on what is mostly in order.
-    fn arrange_plain(&mut self, is_static: bool, max_edges: usize) {
-        self.entries.sort_by(|a, b| {
+    fn arrange_plain<E>(&mut self, is_static: bool, max_edges: usize, check: &Check<'_, E>) -> std::result::Result<(), E> {
+        interruptible::sort_by(&mut self.entries, check, |a, b| {
             let neighbors = if is_static { b.weight.get().total_cmp(&a.weight.get()) } else { b.last_at.get().cmp(&a.last_at.get()) };
             neighbors.then(a.node.get().cmp(&b.node.get()))
-        });
+        })?;
         if self.entries.len() > max_edges {
             self.entries.truncate(max_edges);
             self.header.flags |= CUT;
         }
         self.header.neighbors = (self.entries.len() as u32).into();
+        Ok(())
     }
 
     /// Merges the oldest entries of a neighbour, so that [`MAX_CONTEXTS`] are left.
-    fn merge_old_contexts(&mut self) {
+    fn merge_old_contexts<E>(&mut self, check: &Check<'_, E>) -> std::result::Result<(), E> {
         let mut merged: Vec<EdgeEntry> = Vec::with_capacity(self.entries.len());
+        let mut pace = Pace::new(check);
         for group in self.entries.chunk_by(|a, b| a.node == b.node) {
+            pace.step()?;
             if group.len() <= MAX_CONTEXTS {
                 merged.extend_from_slice(group);
                 continue;
@@ -404,6 +433,7 @@ impl Edges {
             merged[start..].sort_unstable_by_key(|entry| (std::cmp::Reverse(entry.last_at.get()), entry.context.get()));
         }
         self.entries = merged;
+        Ok(())
     }
 
     /// The row as bytes.

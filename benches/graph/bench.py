@@ -220,8 +220,10 @@ class Rivals:
             yield self.by_ladybug(queries.ladybug_walk(hops), walked)
 
     def pruned(self):
-        ours = f"SELECT * FROM prune_subgraph('peer', $1::int, 'user', 3, as_of => '{self.newest}')"
-        yield self.by_sql(OURS, ours, None)
+        ours = f"SELECT * FROM prune_subgraph('peer', $1::int, 'user', 3, as_of => '{self.newest}'"
+        # With a time window nothing is kept in the cache.
+        yield self.by_sql(OURS, f"{ours}, time_window => '1000 years')", None)
+        yield self.by_sql(f"{OURS}, from its cache", f"{ours})", None)
 
     def paths(self):
         ours = (f"SELECT nodes, node_types, weight FROM graph_paths('peer', $1::int, $2::int, 'user', 'item', 1, 3, "

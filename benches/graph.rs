@@ -6,8 +6,8 @@ use pg_recommend_engine::decay::HalfLife;
 use pg_recommend_engine::graph::fold::EdgeEvent;
 use pg_recommend_engine::graph::memory::MemoryGraph;
 use pg_recommend_engine::graph::{
-    Aggregation, Budget, Csr, Edge, Filter, Lens, Node, Projection, Schema, Source, Walk, fast_rp, k_hop, neighbors, node_embedding, paths,
-    personalized_pagerank, prune, random_walk,
+    Aggregation, Budget, Csr, Edge, Filter, Lens, Node, Projection, Schema, Source, Walk, Wanted, fast_rp, k_hop, neighbors,
+    node_embedding, paths, personalized_pagerank, prune, random_walk,
 };
 use pg_recommend_engine::{Micros, NO_CONTEXT};
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -63,7 +63,9 @@ fn questions(criterion: &mut Criterion) {
         criterion.bench_function(name, |bencher| bencher.iter_batched(&mut next, |start| black_box(ask(start)), BatchSize::SmallInput));
     };
     bench("1 hop, 128 edges", &|start| neighbors(&lens, start, 100).map_or(0, |edges| edges.len()));
-    bench("2 hops, 129 rows of 128 edges", &|start| k_hop(&lens, start, 2, &[], usize::MAX).map_or(0, |nodes| nodes.len()));
+    bench("2 hops, 129 rows of 128 edges", &|start| {
+        k_hop(&lens, start, 2, &[], usize::MAX, Wanted { node_type: None, n: 100 }).map_or(0, |nodes| nodes.len())
+    });
     bench("paths of 2 hops, best 20", &|start| paths(&lens, start, None, 2..=2, false, 20).map_or(0, |paths| paths.len()));
     bench("paths of 1 to 3 hops to a node, best 20", &|start| {
         let to = Node { id: USERS + start.id, node_type: 1 };

@@ -4,7 +4,7 @@ use super::world::{NOW, half_life};
 use pg_recommend_engine::graph::fold::EdgeEvent;
 use pg_recommend_engine::graph::memory::MemoryGraph;
 use pg_recommend_engine::graph::{
-    Aggregation, Budget, Filter, Graph, Lens, Node, NodeId, Relation, Schema, Source, Walk, adamic_adar, common_neighbors, k_hop,
+    Aggregation, Budget, Filter, Graph, Lens, Node, NodeId, Relation, Schema, Source, Walk, Wanted, adamic_adar, common_neighbors, k_hop,
     neighbors, node_embedding, paths, personalized_pagerank, prune, random_walk,
 };
 use pg_recommend_engine::packed::{Edges, EdgesView, Landmark, RowDelta};
@@ -41,8 +41,8 @@ type Question = fn(&Lens<'_>) -> Result<usize>;
 /// Each question with the least number of times that it passes by all edges of a node once they are read.
 const QUESTIONS: [(&str, u32, Question); 10] = [
     ("neighbors", 1, |lens| neighbors(lens, HUB, 50_000).map(|edges| edges.len())),
-    ("k_hop", 3, |lens| k_hop(lens, HUB, 1, &[100_000], usize::MAX).map(|reached| reached.len())),
-    ("k_hop of all", 2, |lens| k_hop(lens, HUB, 1, &[], usize::MAX).map(|reached| reached.len())),
+    ("k_hop", 3, |lens| k_hop(lens, HUB, 1, &[100_000], usize::MAX, Wanted::ALL).map(|reached| reached.len())),
+    ("k_hop of all", 2, |lens| k_hop(lens, HUB, 1, &[], usize::MAX, Wanted::ALL).map(|reached| reached.len())),
     ("paths", 3, |lens| paths(lens, HUB, None, 1..=1, false, 10).map(|paths| paths.len())),
     ("common_neighbors", 3, |lens| common_neighbors(lens, HUB, TWIN).map(|common| common.len())),
     ("adamic_adar", 5, |lens| adamic_adar(lens, HUB, TWIN).map(|score| score as usize)),

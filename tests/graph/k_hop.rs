@@ -1,7 +1,7 @@
 //! Nodes within some hops, against a search that keeps every contribution.
 
 use crate::world::{World, world};
-use pg_recommend_engine::graph::{Node, Reached, k_hop};
+use pg_recommend_engine::graph::{Node, Reached, Wanted, k_hop};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -47,8 +47,11 @@ proptest! {
     #[test]
     fn k_hop_is_the_naive_search(world in world(false, 50), hops in 0usize..4, fan_out in prop::collection::vec(most(), 0..3), max in most()) {
         for start in world.nodes() {
-            let found = world.ask(|lens| k_hop(lens, start, hops, &fan_out, max));
-            prop_assert_eq!(found, naive(&world, start, hops, &fan_out, max));
+            let found = world.ask(|lens| k_hop(lens, start, hops, &fan_out, max, Wanted::ALL));
+            prop_assert_eq!(&found, &naive(&world, start, hops, &fan_out, max));
+            let some = Wanted { node_type: Some(1), n: 2 };
+            let first = found.into_iter().filter(|reached| reached.node.node_type == 1).take(2);
+            prop_assert_eq!(world.ask(|lens| k_hop(lens, start, hops, &fan_out, max, some)), first.collect::<Vec<_>>());
         }
     }
 }

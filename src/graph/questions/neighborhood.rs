@@ -1,6 +1,6 @@
 //! What is around a node: neighbors, k_hop, common_neighbors, adamic_adar.
 
-use engine::graph::{self, Node};
+use engine::graph::{self, Node, Wanted};
 use pgrx::datum::IntoDatum;
 use pgrx::pg_sys::Datum;
 
@@ -53,8 +53,9 @@ fn k_hop(call: &Call) -> Result<Datum> {
     let reader = arguments.reader(&Places { direction: 4, as_of: 7, half_life: 12 })?;
     let mut rows = call.rows()?;
     if let Some(node) = start(&arguments, &reader, 1, 2)? {
-        let reached = reader.ask(|lens| graph::k_hop(lens, node, hops, &fan_out, max_nodes)).map_err(|source| arguments.failure(source))?;
-        let shown: Vec<_> = reached.into_iter().filter(|row| target.is_none_or(|kind| row.node.node_type == kind)).take(n).collect();
+        let wanted = Wanted { node_type: target, n };
+        let shown =
+            reader.ask(|lens| graph::k_hop(lens, node, hops, &fan_out, max_nodes, wanted)).map_err(|source| arguments.failure(source))?;
         let names = Names::of(&arguments, &reader, shown.iter().flat_map(|row| [row.node.id, row.via.id]), rows.column_type(0))?;
         for row in shown {
             let hop = i32::try_from(row.hop).ok().and_then(IntoDatum::into_datum);

@@ -21,14 +21,29 @@ pub struct Reached {
     pub via: Node,
 }
 
-/// The nodes within `hops` hops of `start`, without `start` itself: heaviest first, then nearest first, then by node.
+/// Which of the reached nodes are wanted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Wanted {
+    /// Only nodes of this type; `None` is all.
+    pub node_type: Option<u32>,
+    /// The most nodes.
+    pub n: usize,
+}
+
+impl Wanted {
+    /// All of them.
+    pub const ALL: Wanted = Wanted { node_type: None, n: usize::MAX };
+}
+
+/// The nodes within `hops` hops of `start`, without `start` itself: heaviest first, then nearest first, then by node, as far as they are
+/// wanted.
 ///
 /// Each node follows its `fan_out[hop]` heaviest positive edges by [`Edge::order`], whether they lead to new nodes or not; the last number
 /// counts for all further hops, and no number is no limit. The nodes of a hop follow theirs in the order of weight, then node. Once
 /// `max_nodes` nodes are reached no further node follows its edges, so that the answer exceeds `max_nodes` by the edges of one node at
 /// most. Sums are formed in that order too: the answer is the same in every bit on every run. An error is the graph's own, or the
 /// interrupt's.
-pub fn k_hop(lens: &Lens<'_>, start: Node, hops: usize, fan_out: &[usize], max_nodes: usize) -> Result<Vec<Reached>> {
+pub fn k_hop(lens: &Lens<'_>, start: Node, hops: usize, fan_out: &[usize], max_nodes: usize, wanted: Wanted) -> Result<Vec<Reached>> {
     let mut level = Level { start, slots: Vec::new(), places: FxHashMap::default() };
     let mut pace = lens.pace();
     let mut frontier = vec![Reached { node: start, hop: 0, weight: 1.0, via: start }];
@@ -56,27 +71,27 @@ pub fn k_hop(lens: &Lens<'_>, start: Node, hops: usize, fan_out: &[usize], max_n
             }
         }
         if hop < hops {
-            frontier = ordered(lens, &level.slots[first..])?;
+            frontier = ordered(lens, &level, first, Wanted::ALL)?;
         }
     }
-    ordered(lens, &level.slots)
+    ordered(lens, &level, 0, wanted)
 }
 
-/// Heaviest first, then nearest first, then by node.
-fn ordered(lens: &Lens<'_>, slots: &[Slot]) -> Result<Vec<Reached>> {
-    // Bits of positive floats are in the order of the floats: one comparison of integers orders nearly all.
-    let key = |(place, slot): (usize, &Slot)| u128::from(!slot.reached.weight.to_bits()) << 64 | place as u128;
-    let mut keys: Vec<u128> = slots.iter().enumerate().map(key).collect();
-    interruptible::sort_unstable_by(&mut keys, lens.checker(), u128::cmp)?;
+/// The nodes from slot `first` on, as far as they are wanted: heaviest first, then nearest first, then by node.
+fn ordered(lens: &Lens<'_>, level: &Level, first: usize, wanted: Wanted) -> Result<Vec<Reached>> {
+    // Bits of positive floats are in the order of the floats: integers order all at once.
+    let key = |slot: &Slot| {
+        let Reached { node, hop, weight, .. } = slot.reached;
+        u128::from(!weight.to_bits()) << 64 | (hop as u128) << 48 | u128::from(node.id) << 16
+    };
+    let is_wanted = |slot: &&Slot| wanted.node_type.is_none_or(|node_type| slot.reached.node.node_type == node_type);
+    let mut keys: Vec<u128> = level.slots[first..].iter().filter(is_wanted).map(key).collect();
+    interruptible::keep_first(&mut keys, wanted.n, lens.checker(), u128::cmp)?;
     let mut pace = lens.pace();
     let mut ordered: Vec<Reached> = Vec::with_capacity(keys.len());
     for key in keys {
         pace.step()?;
-        ordered.push(slots[key as u64 as usize].reached);
-    }
-    for equal in ordered.chunk_by_mut(|a, b| a.weight == b.weight).filter(|equal| equal.len() > 1) {
-        pace.step()?;
-        interruptible::sort_unstable_by(equal, lens.checker(), |a, b| (a.hop, a.node).cmp(&(b.hop, b.node)))?;
+        ordered.push(level.slots[level.places[&((key >> 16) as NodeId)]].reached);
     }
     Ok(ordered)
 }

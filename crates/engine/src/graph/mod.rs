@@ -23,7 +23,7 @@ mod subgraph;
 pub use csr::Csr;
 pub use embedding::{Aggregation, IdentityOf, node_embedding};
 pub use fastrp::{Projection, fast_rp};
-pub use k_hop::{Reached, k_hop};
+pub use k_hop::{Reached, Wanted, k_hop};
 pub use lens::{Adjacent, Edge, Filter, Lens};
 pub use neighbors::neighbors;
 pub use pagerank::{Ranks, personalized_pagerank};

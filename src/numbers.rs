@@ -243,3 +243,29 @@ pub fn matching_contexts(feed: i32, owner: pg_sys::Oid, asked: &[(usize, String)
     let read = || spi::read_prepared(&sql, &args, |row| row.value::<i32>(1).map(|node| node as u32));
     owner::as_user(owner, read).map_err(|error: SpiError| store_error(error))
 }
+
+/// Hands each row that a statement gives to `each`, run as `role`; its first error ends the reading.
+pub fn stream(role: pg_sys::Oid, sql: &str, args: &[Arg], mut each: impl FnMut(&spi::Row) -> Result<()>) -> Result<()> {
+    Ok(owner::as_user(role, || spi::stream(sql, args, 1000, |row| each(row).map_err(Failure::Engine)))?)
+}
+
+/// An error on the way of a row: of the statement or of the engine.
+enum Failure {
+    Spi(SpiError),
+    Engine(engine::Error),
+}
+
+impl From<SpiError> for Failure {
+    fn from(error: SpiError) -> Self {
+        Self::Spi(error)
+    }
+}
+
+impl From<Failure> for engine::Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Spi(error) => store_error(error),
+            Failure::Engine(error) => error,
+        }
+    }
+}

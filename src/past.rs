@@ -9,9 +9,8 @@ use rustc_hash::FxHashMap;
 
 use crate::catalog::Recommender;
 use crate::key::Key;
-use crate::numbers::{ContextValues, KeyedEvent, store_error};
-use crate::pg::owner;
-use crate::pg::spi::{self, Arg, SpiError};
+use crate::numbers::{ContextValues, KeyedEvent, store_error, stream};
+use crate::pg::spi::{self, Arg};
 use pgrx::pg_sys;
 
 /// How many events are folded at a time.
@@ -57,7 +56,7 @@ impl Replay {
             chunk.push((user, event));
             Ok(())
         };
-        owner::as_user(recommender.owner, || spi::stream(&sql, &args, 1000, |row| each(row).map_err(Failure::Engine)))?;
+        stream(recommender.owner, &sql, &args, &mut each)?;
         take(self.numbered(&mut chunk))?;
         Ok(count)
     }
@@ -93,27 +92,6 @@ impl Replay {
     /// The contexts' numbers.
     pub fn contexts(&self) -> &FxHashMap<ContextValues, ContextId> {
         &self.contexts
-    }
-}
-
-/// An error on the way of a row: of the statement or of the engine.
-enum Failure {
-    Spi(SpiError),
-    Engine(engine::Error),
-}
-
-impl From<SpiError> for Failure {
-    fn from(error: SpiError) -> Self {
-        Self::Spi(error)
-    }
-}
-
-impl From<Failure> for engine::Error {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Spi(error) => store_error(error),
-            Failure::Engine(error) => error,
-        }
     }
 }
 

@@ -19,7 +19,7 @@ use super::write;
 use crate::bulk::WriteError;
 use crate::catalog::{CatalogError, catalog_owner};
 use crate::compact::{Outcome, Pace, REST, horizon};
-use crate::numbers::store_error;
+use crate::numbers::{store_error, stream};
 use crate::pg::error::SqlError;
 use crate::pg::fetch::{INTEGER, Scan, Version, delete_rows};
 use crate::pg::spi::{self, Arg, SpiError};
@@ -234,7 +234,7 @@ impl<'a> Compaction<'a> {
                 rebuild |= lacking.len() > MAX_REFILLS;
             } else {
                 for node in lacking {
-                    let refilled = self.refilled(node, direction, &mut numbers, &stored).map_err(|source| self.failure(source))?;
+                    let refilled = self.refilled(node, direction, &keys, &mut numbers, &stored).map_err(|source| self.failure(source))?;
                     merged.insert(node, refilled);
                 }
             }
@@ -308,13 +308,19 @@ impl<'a> Compaction<'a> {
     }
 
     /// A row made anew from the node's events.
-    fn refilled(&self, node: NodeId, direction: Direction, numbers: &mut Numbers, stored: &Stored<'_>) -> engine::Result<Edges> {
-        let (column, key_type, end) = match direction {
-            Direction::Out => ("user_key", self.source.keys.0.oid(), 0),
-            Direction::In => ("item_key", self.source.keys.1.oid(), 1),
+    fn refilled(
+        &self,
+        node: NodeId,
+        direction: Direction,
+        keys: &Keys,
+        numbers: &mut Numbers,
+        stored: &Stored<'_>,
+    ) -> engine::Result<Edges> {
+        let (column, key_type) = match direction {
+            Direction::Out => ("user_key", self.source.keys.0.oid()),
+            Direction::In => ("item_key", self.source.keys.1.oid()),
         };
-        let known = numbers.nodes.iter().find(|(_, id)| **id == node).map(|(key, _)| key.clone());
-        let key = known.ok_or_else(|| store_error(format!("no node {node} at end {end}")))?;
+        let key = keys.nodes.get(&node).ok_or_else(|| store_error(format!("no node {node}")))?;
         let sql = format!(
             "SELECT user_key, item_key, at, weight, context FROM recommend.events_{} WHERE {column} = $1 AND ($2 >= at OR at IS NULL)",
             self.source.id
@@ -342,23 +348,15 @@ impl<'a> Compaction<'a> {
         mut counted: impl FnMut(u64),
     ) -> engine::Result<Vec<EdgeEvent>> {
         let mut events = Vec::new();
-        let mut failure = Ok(());
-        let mut add = |row: &spi::Row| -> engine::Result<()> {
+        stream(self.source.owner, sql, args, |row| {
             let Some(edge) = KeyedEdge::read(self.source, std::array::from_fn(|column| row.datum(column + 1)))? else { return Ok(()) };
             events.push(numbers.event(self.graph, self.place, &edge, lookup)?);
             if events.len() % 1000 == 0 {
                 counted(1000);
             }
             Ok(())
-        };
-        let each = |row: &spi::Row| {
-            if failure.is_ok() {
-                failure = add(row);
-            }
-            Ok::<_, SpiError>(())
-        };
-        owner::as_user(self.source.owner, || spi::stream(sql, args, 1000, each)).map_err(store_error)?;
-        failure.map(|()| events)
+        })?;
+        Ok(events)
     }
 
     /// Makes the source's packed edges anew from its table. Gives the number of events.

@@ -14,9 +14,9 @@ use super::catalog::Graph;
 use super::delta::KeyedEdge;
 use super::nodes::{self, FIRST_PAST, NewNodes, TypedKey};
 use super::source::EdgeSource;
-use crate::numbers::{ContextValues, store_error};
-use crate::pg::spi::{self, Arg, SpiError};
-use crate::pg::{array, interrupt, owner};
+use crate::numbers::{ContextValues, stream};
+use crate::pg::spi::Arg;
+use crate::pg::{array, interrupt};
 
 /// How many nodes one statement asks for.
 const CHUNK: usize = 10_000;
@@ -93,15 +93,10 @@ impl<'a> EventGraph<'a> {
             if source.is_static() { "$2 IS NOT NULL" } else { "at <= $2" }
         );
         let mut rows: FxHashMap<NodeId, (RowDelta, Micros)> = FxHashMap::default();
-        let mut failure = Ok(());
-        let each = |row: &spi::Row| {
-            if failure.is_ok() {
-                failure = self.add(source, relation, std::array::from_fn(|column| row.datum(column + 1)), &mut rows);
-            }
-            Ok::<_, SpiError>(())
-        };
-        owner::as_user(source.owner, || spi::stream(&sql, &args, 1000, each)).map_err(store_error)?;
-        failure.map(|()| rows)
+        stream(source.owner, &sql, &args, |row| {
+            self.add(source, relation, std::array::from_fn(|column| row.datum(column + 1)), &mut rows)
+        })?;
+        Ok(rows)
     }
 
     fn add(

@@ -13,10 +13,9 @@ use rustc_hash::FxHashMap;
 
 use super::catalog::Graph;
 use crate::key::{Key, KeyType};
-use crate::numbers::store_error;
+use crate::numbers::{store_error, stream};
 use crate::pg::fetch::{Equality, INTEGER, Scan};
-use crate::pg::spi::{self, SpiError};
-use crate::pg::{interrupt, owner, varlena};
+use crate::pg::{interrupt, varlena};
 use crate::rows::equality;
 use crate::totals::{number, number_datum};
 
@@ -162,19 +161,11 @@ impl NewNodes {
 pub fn all(graph: &Graph) -> Result<Vec<(Node, TypedKey)>> {
     let sql = format!("SELECT node, node_type, key FROM recommend.nodes_{} ORDER BY node", graph.id);
     let mut all = Vec::new();
-    let mut failure = Ok(());
-    let mut add = |row: &spi::Row| -> Result<()> {
+    stream(graph.owner, &sql, &[], |row| {
         let (Some(id), Some(node_type), Some(key)) = (row.datum(1), row.datum(2), row.datum(3)) else { return Ok(()) };
         let key = typed_key(graph, node_type, key)?;
         all.push((Node { id: number(id), node_type: key.0 }, key));
         Ok(())
-    };
-    let each = |row: &spi::Row| {
-        if failure.is_ok() {
-            failure = add(row);
-        }
-        Ok::<_, SpiError>(())
-    };
-    owner::as_user(graph.owner, || spi::stream(&sql, &[], 1000, each)).map_err(store_error)?;
-    failure.map(|()| all)
+    })?;
+    Ok(all)
 }

@@ -126,11 +126,12 @@ impl Past for PastEvents<'_> {
         past_sessions_of(self.rows, user)
     }
 
-    fn events_of(&self, batch: &UserBatch) -> Result<Vec<Event>> {
-        match self.users.get(&batch.user) {
-            Some(key) => self.numbers.events_of(self.rows.recommender(), key, self.horizon),
-            None => Ok(Vec::new()),
-        }
+    fn events_of(&self, batches: &[&UserBatch]) -> Result<FxHashMap<UserId, Vec<Event>>> {
+        let keys: FxHashMap<&Key, UserId> =
+            batches.iter().filter_map(|batch| self.users.get(&batch.user).map(|key| (key, batch.user))).collect();
+        let users: Vec<&Key> = keys.keys().copied().collect();
+        let events = self.numbers.events_of(self.rows.recommender(), &users, self.horizon)?;
+        Ok(events.into_iter().filter_map(|(key, events)| keys.get(&key).map(|user| (*user, events))).collect())
     }
 }
 

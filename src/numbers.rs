@@ -12,7 +12,7 @@ use rustc_hash::FxHashMap;
 use crate::catalog::{self, Recommender};
 use crate::key::Key;
 use crate::pg::fetch::{Equality, Scan};
-use crate::pg::owner;
+use crate::pg::{array, owner};
 use crate::pg::spi::{self, Arg, SpiError};
 use crate::rows::PackedRows;
 use crate::totals::{float4, int8, number};
@@ -203,27 +203,42 @@ impl<'a> Numbers<'a> {
         })
     }
 
-    /// All events of a user up to `horizon` that the event table shows.
-    pub fn events_of(&self, recommender: &Recommender, user: &Key, horizon: Micros) -> Result<Vec<Event>> {
-        let sql = format!(
-            "SELECT item_key, at, weight, session, context FROM recommend.events_{} WHERE user_key = $1 AND at <= $2",
-            recommender.id
-        );
-        let user = user.to_datum(recommender.user.oid).map_err(store_error)?;
-        let args = [Arg::datum(Some(user), recommender.user.oid), Arg::datum(Some(pg_sys::Datum::from(horizon)), pg_sys::TIMESTAMPTZOID)];
-        let events = owner::as_user(recommender.owner, || {
-            spi::read_prepared(&sql, &args, |row| {
-                Ok::<_, SpiError>(KeyedEvent::read(recommender, std::array::from_fn(|column| row.datum(column + 1))))
-            })
-        });
-        let mut found = Vec::new();
-        for event in events.map_err(store_error)? {
-            if let Some(event) = event? {
-                found.push(self.event(&event)?);
-            }
-        }
+    /// All events of users up to `horizon` that the event table shows.
+    pub fn events_of(&self, recommender: &Recommender, users: &[&Key], horizon: Micros) -> Result<FxHashMap<Key, Vec<Event>>> {
+        let mut found: FxHashMap<Key, Vec<Event>> = FxHashMap::default();
+        keyed_events_of(recommender, users, horizon, &mut |user, event| {
+            let event = self.event(&event)?;
+            found.entry(user).or_default().push(event);
+            Ok(())
+        })?;
         Ok(found)
     }
+}
+
+/// Hands all events of users up to `horizon` that the event table shows to `each`, in one reading of the table.
+pub fn keyed_events_of(
+    recommender: &Recommender,
+    users: &[&Key],
+    horizon: Micros,
+    each: &mut dyn FnMut(Key, KeyedEvent) -> Result<()>,
+) -> Result<()> {
+    let sql = format!(
+        "SELECT item_key, at, weight, session, context, user_key FROM recommend.events_{} WHERE user_key = ANY ($1) AND at <= $2",
+        recommender.id
+    );
+    let key = recommender.user.oid;
+    let mut users = users.iter().map(|user| user.to_datum(key)).collect::<std::result::Result<Vec<_>, _>>().map_err(store_error)?;
+    let args = [
+        Arg::datum(Some(array::of(key, &mut users)), array::type_of(key)),
+        Arg::datum(Some(pg_sys::Datum::from(horizon)), pg_sys::TIMESTAMPTZOID),
+    ];
+    stream(recommender.owner, &sql, &args, |row| {
+        let event = KeyedEvent::read(recommender, std::array::from_fn(|column| row.datum(column + 1)))?;
+        match (row.datum(6), event) {
+            (Some(user), Some(event)) => each(Key::read(user, recommender.user.key).map_err(store_error)?, event),
+            _ => Ok(()),
+        }
+    })
 }
 
 /// The stored number of a context; `contexts` is a feed's table of contexts and its index by their values.

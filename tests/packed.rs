@@ -2,14 +2,16 @@
 mod log;
 
 use log::{END, ITEMS, USERS, half_life, packed, rules};
-use pg_recommend_engine::packed::{History, HistoryView, Neighbors, NeighborsView, Session, SessionView, Visits, VisitsView, validate};
+use pg_recommend_engine::packed::{
+    EdgesView, History, HistoryView, Neighbors, NeighborsView, Session, SessionView, UserInterest, Visits, VisitsView, validate,
+};
 use pg_recommend_engine::store::Store;
 use pg_recommend_engine::{Micros, NO_CONTEXT, event::Event, fold::Past};
 use proptest::prelude::*;
 use rustc_hash::FxHashMap;
 
 fn hostile() -> impl Strategy<Value = Vec<u8>> {
-    (prop::collection::vec(any::<u8>(), 0..300), 0u8..6).prop_map(|(mut bytes, kind)| {
+    (prop::collection::vec(any::<u8>(), 0..300), 0u8..8).prop_map(|(mut bytes, kind)| {
         if bytes.len() > 2 {
             bytes[0] = 1;
             bytes[1] = kind;
@@ -29,6 +31,8 @@ proptest! {
             NeighborsView::parse(&bytes).is_ok(),
             VisitsView::parse(&bytes).is_ok(),
             SessionView::parse(&bytes).is_ok(),
+            EdgesView::parse(&bytes).is_ok(),
+            UserInterest::parse(&bytes).is_ok(),
         ];
         prop_assert_eq!(validate(&bytes).is_ok(), parses.contains(&true));
         // Nor does what is done with rows that parse.

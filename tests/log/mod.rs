@@ -69,8 +69,9 @@ impl Past for Table<'_> {
         self.store.sessions_of(user)
     }
 
-    fn events_of(&self, batch: &UserBatch) -> Result<Vec<Event>> {
-        Ok(self.events.iter().filter(|(user, _)| *user == batch.user).map(|(_, event)| *event).collect())
+    fn events_of(&self, batches: &[&UserBatch]) -> Result<FxHashMap<UserId, Vec<Event>>> {
+        let of = |user| self.events.iter().filter(|(other, _)| *other == user).map(|(_, event)| *event).collect();
+        Ok(batches.iter().map(|batch| (batch.user, of(batch.user))).collect())
     }
 }
 

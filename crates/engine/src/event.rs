@@ -55,6 +55,27 @@ pub struct Rules {
     pub max_visits: usize,
 }
 
+impl Rules {
+    /// How long after its newest event a session still says what the user wants now, and how fast its own events fade.
+    pub fn session_gap(&self) -> Micros {
+        match self.session {
+            SessionRule::Gap(gap) => gap,
+            SessionRule::Column => DEFAULT_SESSION_GAP,
+        }
+    }
+
+    /// Whether an event goes on with the session that ends at `last_at`; `value` is the session column's.
+    pub fn continues(&self, last_at: Micros, last_value: i64, at: Micros, value: i64) -> bool {
+        match self.session {
+            SessionRule::Gap(gap) => at.saturating_sub(last_at) <= gap,
+            SessionRule::Column => value == last_value,
+        }
+    }
+}
+
+/// The gap of sessions that are told apart by a column: 30 minutes, in microseconds.
+pub const DEFAULT_SESSION_GAP: Micros = 30 * 60 * 1_000_000;
+
 /// The default of [`Rules::max_visits`]: VMIS-kNN's `m` in its authors' example.
 pub const DEFAULT_MAX_VISITS: usize = 500;
 

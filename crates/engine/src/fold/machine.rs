@@ -64,10 +64,8 @@ impl<'a> Machine<'a> {
 
     fn join_session(&mut self, event: &Event, sessions: &mut FxHashMap<SessionId, Session>, changes: &mut Changes) {
         let value = event.session.unwrap_or(0);
-        let continued = match self.rules.session {
-            SessionRule::Gap(gap) => self.history.open.iter().position(|open| event.at.saturating_sub(open.last_at.get()) <= gap),
-            SessionRule::Column => self.history.open.iter().position(|open| open.value.get() == value),
-        };
+        let goes_on = |open: &OpenSession| self.rules.continues(open.last_at.get(), open.value.get(), event.at, value);
+        let continued = self.history.open.iter().position(goes_on);
         let mut open = match continued {
             Some(place) => self.history.open.remove(place),
             None => {

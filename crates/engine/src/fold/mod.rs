@@ -4,9 +4,11 @@
 //! ([`crate::store::overlay`]). Both call [`fold`], so both see the same thing.
 
 mod changes;
+mod interest;
 mod machine;
 
 pub use changes::{Changes, ItemDelta};
+pub use interest::{ItemVectors, fold_interests};
 
 use crate::error::Result;
 use crate::event::{Event, Rules};
@@ -34,8 +36,8 @@ pub trait Past {
     fn sessions(&self, ids: &[SessionId]) -> Result<FxHashMap<SessionId, Session>>;
     /// All stored sessions of a user.
     fn sessions_of(&self, user: UserId) -> Result<Vec<(SessionId, Session)>>;
-    /// All events that the event table shows of a batch's user now, in any order.
-    fn events_of(&self, batch: &UserBatch) -> Result<Vec<Event>>;
+    /// All events that the event table shows of the batches' users now, in any order; users without events may be left out.
+    fn events_of(&self, batches: &[&UserBatch]) -> Result<FxHashMap<UserId, Vec<Event>>>;
 }
 
 /// Folds batches, one for each user, into changes.
@@ -51,36 +53,68 @@ pub fn fold(
     interrupt: &dyn Fn() -> Result<()>,
 ) -> Result<Changes> {
     let mut changes = Changes::new(rules.half_life, landmark, first_session);
-    for batch in &mut batches {
-        cancel(batch);
-        batch.added.sort_by(Event::order);
-    }
+    batches.iter_mut().for_each(UserBatch::settle);
     let open: Vec<SessionId> = batches
         .iter()
         .filter(|batch| batch.is_append())
         .flat_map(|batch| batch.history.iter().flat_map(|history| history.open.iter().map(|open| open.node.get())))
         .collect();
     let mut sessions = past.sessions(&open)?;
-    for (number, batch) in batches.into_iter().enumerate() {
-        if number % 256 == 0 {
-            interrupt()?;
-        }
-        if batch.added.is_empty() && batch.removed.is_empty() {
-            continue;
-        }
+    in_chunks(batches, past, interrupt, &mut |batch, late| {
         changes.count(&batch.added, &batch.removed);
-        if batch.is_append() {
-            let history = batch.history.unwrap_or_else(|| History::new(rules.half_life));
-            let machine = Machine::new(batch.user, history, rules, Sign::Plus);
-            machine.run(&batch.added, &mut sessions, &mut changes);
-        } else {
-            replay(&batch, rules, past, &mut changes)?;
+        match late {
+            Some(events) => replay(&batch, events, rules, past, &mut changes),
+            None => {
+                let history = batch.history.unwrap_or_else(|| History::new(rules.half_life));
+                let machine = Machine::new(batch.user, history, rules, Sign::Plus);
+                machine.run(&batch.added, &mut sessions, &mut changes);
+                Ok(())
+            }
         }
-    }
+    })?;
     Ok(changes)
 }
 
+/// How many users' events are read from the event table at a time.
+const CHUNK: usize = 1000;
+
+/// Hands settled batches on, one by one; those that a late or removed event calls back to the event table with all events of their
+/// user, in order, which are read for many at a time: without an index, each reading is a scan.
+fn in_chunks(
+    mut batches: Vec<UserBatch>,
+    past: &dyn Past,
+    interrupt: &dyn Fn() -> Result<()>,
+    each: &mut dyn FnMut(UserBatch, Option<Vec<Event>>) -> Result<()>,
+) -> Result<()> {
+    batches.retain(|batch| !batch.added.is_empty() || !batch.removed.is_empty());
+    while !batches.is_empty() {
+        interrupt()?;
+        let rest = batches.split_off(CHUNK.min(batches.len()));
+        let late: Vec<&UserBatch> = batches.iter().filter(|batch| !batch.is_append()).collect();
+        let mut events = if late.is_empty() { FxHashMap::default() } else { past.events_of(&late)? };
+        for (number, batch) in batches.into_iter().enumerate() {
+            if number % 256 == 0 {
+                interrupt()?;
+            }
+            let late = (!batch.is_append()).then(|| {
+                let mut now: Vec<Event> = events.remove(&batch.user).unwrap_or_default();
+                now.sort_by(Event::order);
+                now
+            });
+            each(batch, late)?;
+        }
+        batches = rest;
+    }
+    Ok(())
+}
+
 impl UserBatch {
+    /// Takes out events that came and went within the batch, and puts those that came in order.
+    fn settle(&mut self) {
+        cancel(self);
+        self.added.sort_by(Event::order);
+    }
+
     /// True when the events simply follow those of the stored row.
     fn is_append(&self) -> bool {
         let follows = |history: &History| self.added.first().is_none_or(|first| first.position() >= history.position());
@@ -100,10 +134,8 @@ fn cancel(batch: &mut UserBatch) {
     });
 }
 
-/// Takes back everything that the user's old events had brought, and brings what the present ones do.
-fn replay(batch: &UserBatch, rules: &Rules, past: &dyn Past, changes: &mut Changes) -> Result<()> {
-    let mut now = past.events_of(batch)?;
-    now.sort_by(Event::order);
+/// Takes back everything that the user's old events had brought, and brings what the present ones, `now`, do.
+fn replay(batch: &UserBatch, now: Vec<Event>, rules: &Rules, past: &dyn Past, changes: &mut Changes) -> Result<()> {
     let mut before = UserBatch { added: now.clone(), removed: batch.added.clone(), ..batch.clone() };
     cancel(&mut before);
     before.added.extend_from_slice(&batch.removed);

@@ -9,12 +9,14 @@ mod edges;
 mod history;
 mod neighbors;
 mod session;
+mod user_interest;
 mod visits;
 
 pub use edges::{EdgeDelta, EdgeEntry, Edges, EdgesHeader, EdgesView, MAX_CONTEXTS, NewestOf, RowDelta, STATIC};
 pub use history::{History, HistoryEdge, HistoryHeader, HistoryView, OpenSession};
 pub use neighbors::{NeighborEdge, Neighbors, NeighborsHeader, NeighborsView, PairDelta};
 pub use session::{Session, SessionHeader, SessionView};
+pub use user_interest::{CurrentInterest, UserInterest};
 pub use visits::{Visit, Visits, VisitsHeader, VisitsView};
 
 use crate::Micros;
@@ -42,6 +44,8 @@ pub enum Kind {
     Session = 4,
     /// A graph node's edges: [`Edges`].
     Edges = 5,
+    /// What a user is interested in, as vectors: [`UserInterest`].
+    UserInterest = 6,
 }
 
 /// The kind of a packed row, after checking that all of it parses.
@@ -53,6 +57,7 @@ pub fn validate(bytes: &[u8]) -> Result<Kind> {
         3 => VisitsView::parse(bytes).map(|_| Kind::Visits),
         4 => SessionView::parse(bytes).map(|_| Kind::Session),
         5 => EdgesView::parse(bytes).map(|_| Kind::Edges),
+        6 => UserInterest::parse(bytes).map(|_| Kind::UserInterest),
         other => Err(Error::Corrupt(format!("unknown kind {other}"))),
     }
 }

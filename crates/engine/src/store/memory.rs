@@ -150,7 +150,7 @@ impl Past for MemoryStore {
         Ok(self.sessions.iter().filter(|(_, session)| session.user() == user).map(|(&id, session)| (id, session.clone())).collect())
     }
 
-    fn events_of(&self, _: &UserBatch) -> Result<Vec<Event>> {
+    fn events_of(&self, _: &[&UserBatch]) -> Result<FxHashMap<UserId, Vec<Event>>> {
         Err(crate::Error::Store("an in-memory store keeps no events: it only appends".into()))
     }
 }

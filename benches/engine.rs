@@ -40,7 +40,7 @@ fn zipf_log() -> Vec<(UserId, Event)> {
 }
 
 fn ask(store: &MemoryStore, profile: &Profile, now: Micros, weights: &Weights) -> usize {
-    let query = Query { now, since: i64::MIN, half_life: store.rules().half_life, profile, contexts: &[], weights };
+    let query = Query { now, since: i64::MIN, half_life: store.rules().half_life, profile, contexts: &[], interest: None, weights };
     let filter = Filter {
         n: 20,
         include_seen: true,

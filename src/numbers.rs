@@ -12,8 +12,8 @@ use rustc_hash::FxHashMap;
 use crate::catalog::{self, Recommender};
 use crate::key::Key;
 use crate::pg::fetch::{Equality, Scan};
-use crate::pg::{array, owner};
 use crate::pg::spi::{self, Arg, SpiError};
+use crate::pg::{array, owner};
 use crate::rows::PackedRows;
 use crate::totals::{float4, int8, number};
 

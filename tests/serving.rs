@@ -18,7 +18,7 @@ fn answer(store: &dyn Store, history: Option<&History>, filter: &Filter<'_>) -> 
 }
 
 fn query(profile: &Profile) -> Query<'_> {
-    Query { now: END, since: i64::MIN, half_life: half_life(), profile, contexts: &[], weights: &USER_WEIGHTS }
+    Query { now: END, since: i64::MIN, half_life: half_life(), profile, contexts: &[], interest: None, weights: &USER_WEIGHTS }
 }
 
 fn filter<'a>(n: usize, include_seen: bool, exclude: &'a FxHashSet<u32>) -> Filter<'a> {

@@ -40,9 +40,10 @@ fn unit(vector: &[f64]) -> Option<Vec<f64>> {
 fn naive(events: &[Event], vectors: &Vectors, rules: &Rules, as_of: Micros) -> [Option<Vec<f64>>; 3] {
     let mut sessions: Vec<Vec<&Event>> = Vec::new();
     for event in events.iter().filter(|event| vectors.0[event.item as usize].is_some()) {
-        let goes_on = sessions.last().and_then(|session| session.last()).is_some_and(|last| {
-            rules.continues(last.at, last.session.unwrap_or(0), event.at, event.session.unwrap_or(0))
-        });
+        let goes_on = sessions
+            .last()
+            .and_then(|session| session.last())
+            .is_some_and(|last| rules.continues(last.at, last.session.unwrap_or(0), event.at, event.session.unwrap_or(0)));
         if goes_on { sessions.last_mut().expect("goes on").push(event) } else { sessions.push(vec![event]) }
     }
     let direction = |session: &Vec<&Event>| {

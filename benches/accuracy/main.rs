@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods)]
 
 mod data;
+mod interests;
 mod serenade;
 mod unseen;
 mod wiki;
@@ -75,11 +76,12 @@ fn keep_ranks(protocol: &str, rows: impl Iterator<Item = String>) -> Result<(), 
 
 fn unseen_table() -> Result<(), Box<dyn Error>> {
     println!("## Next item that is new to its user, last fifth of the log, fixed weights, half-life 30 days\n");
-    println!("| log | questions | MRR@20, popularity | MRR@20, **pg_recommend** |\n|---|---|---|---|");
-    for (name, lines) in [("movietweetings", unseen::films()?), ("online_retail", unseen::baskets()?)] {
-        let Some(lines) = lines else { continue };
-        let (ours, popular, questions) = unseen::mrr(&lines)?;
-        println!("| {name} | {questions} | {popular:.4} | **{ours:.4}** |");
+    println!("| log | questions | MRR@20, popularity | MRR@20, **pg_recommend** | with vectors of the items |\n|---|---|---|---|---|");
+    for (name, log) in [("movietweetings", unseen::films()?), ("online_retail", unseen::baskets()?)] {
+        let Some(log) = log else { continue };
+        let ([popular, ours, with_vectors], questions) = unseen::mrr(&log)?;
+        let with_vectors = if log.vectors.is_empty() { String::new() } else { format!("**{with_vectors:.4}**") };
+        println!("| {name} | {questions} | {popular:.4} | **{ours:.4}** | {with_vectors} |");
     }
     println!();
     Ok(())

@@ -99,8 +99,15 @@ fn predict(store: &MemoryStore, known: &[Click]) -> Result<Vec<ItemId>> {
     let items: Vec<ItemId> = known.iter().map(|click| click.item).collect();
     let profile = Profile::of_session(&items);
     let now = known.last().map_or(0, |click| click.at);
-    let query =
-        Query { now, since: i64::MIN, half_life: store.rules().half_life, profile: &profile, contexts: &[], weights: &SESSION_WEIGHTS };
+    let query = Query {
+        now,
+        since: i64::MIN,
+        half_life: store.rules().half_life,
+        profile: &profile,
+        contexts: &[],
+        interest: None,
+        weights: &SESSION_WEIGHTS,
+    };
     let filter = Filter {
         n: LENGTH,
         include_seen: true,

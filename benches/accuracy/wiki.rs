@@ -71,8 +71,15 @@ fn rank_of(store: &MemoryStore, line: &Line, pages: &[ItemId]) -> Result<f64> {
     let now = line.event.at;
     let weighed_at = store.totals()?.weighed_at(now);
     let profile = store.history(line.user).map_or_else(Profile::default, |history| Profile::of_history(history, now, weighed_at, i64::MIN));
-    let query =
-        Query { now, since: i64::MIN, half_life: store.rules().half_life, profile: &profile, contexts: &[], weights: &USER_WEIGHTS };
+    let query = Query {
+        now,
+        since: i64::MIN,
+        half_life: store.rules().half_life,
+        profile: &profile,
+        contexts: &[],
+        interest: None,
+        weights: &USER_WEIGHTS,
+    };
     let ranked = rank(store, &query, pages)?;
     let Some(place) = ranked.iter().position(|row| row.item == line.event.item) else { return Ok(f64::INFINITY) };
     let score = ranked[place].score;

@@ -40,7 +40,7 @@ struct Shown {
 }
 
 fn query<'a>(reader: &Reader<'_>, profile: &'a Profile, contexts: &'a [ContextId], weights: &'a Weights) -> Query<'a> {
-    Query { now: reader.now, since: reader.since(), half_life: reader.rules().half_life, profile, contexts, weights }
+    Query { now: reader.now, since: reader.since(), half_life: reader.rules().half_life, profile, contexts, interest: None, weights }
 }
 
 fn sources(row: &Recommendation) -> Vec<&'static str> {

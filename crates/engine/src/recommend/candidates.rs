@@ -25,12 +25,14 @@ pub enum Source {
     Trending = 16,
     /// Many meet it now in this context.
     Context = 32,
+    /// Its vector lies near what the user is interested in.
+    Interest = 64,
 }
 
 impl Source {
     /// All sources.
-    pub const ALL: [Source; 6] =
-        [Source::History, Source::Transitions, Source::Covisits, Source::Sessions, Source::Trending, Source::Context];
+    pub const ALL: [Source; 7] =
+        [Source::History, Source::Transitions, Source::Covisits, Source::Sessions, Source::Trending, Source::Context, Source::Interest];
 
     /// Its name in SQL.
     pub fn name(self) -> &'static str {
@@ -41,6 +43,7 @@ impl Source {
             Source::Sessions => "sessions",
             Source::Trending => "trending",
             Source::Context => "context",
+            Source::Interest => "interest",
         }
     }
 }
@@ -48,6 +51,18 @@ impl Source {
 /// The sources whose items are never cut from the shortlist: trending fills an answer up to its length whatever the
 /// filters take, and a history is short.
 const ALWAYS_LOOKED_UP: u8 = Source::History as u8 | Source::Trending as u8 | Source::Context as u8;
+
+/// How many items the interest brings.
+const NEAREST: usize = 200;
+
+/// Items by the cosine of their vectors and one user's interest.
+pub trait Nearest {
+    /// The `n` items with the greatest cosines, greatest first. Items without events may be among them, under numbers that the
+    /// store does not know.
+    fn nearest(&self, n: usize) -> Result<Vec<(ItemId, f32)>>;
+    /// The cosines of `items`; those without a vector are left out.
+    fn cosines(&self, items: &[ItemId], each: &mut dyn FnMut(ItemId, f32)) -> Result<()>;
+}
 
 /// What the sources say of one item; weights are decayed to the query's time.
 #[derive(Debug, Clone, Copy)]
@@ -66,6 +81,8 @@ pub(super) struct Candidate {
     pub stats: ItemStats,
     /// Popularity in the query's contexts.
     pub context: LogSum,
+    /// The cosine of its vector and the interest; 0 where one of them is unknown.
+    pub interest: f32,
 }
 
 /// Which items become candidates.
@@ -151,6 +168,7 @@ impl Candidates {
                 sessions: 0.0,
                 stats: ItemStats::NONE,
                 context: LogSum::EMPTY,
+                interest: 0.0,
             });
         }
         &mut self.list[place]
@@ -160,7 +178,8 @@ impl Candidates {
     fn ask(&mut self, store: &dyn Store, query: &Query<'_>, wanted: &dyn Fn(ItemId) -> bool) -> Result<()> {
         self.ask_history(query.profile, wanted);
         self.ask_neighbors(store, query, wanted)?;
-        self.ask_sessions(store, query, wanted)
+        self.ask_sessions(store, query, wanted)?;
+        self.ask_interest(query, wanted)
     }
 
     fn ask_history(&mut self, profile: &Profile, wanted: &dyn Fn(ItemId) -> bool) {
@@ -205,6 +224,18 @@ impl Candidates {
         Ok(())
     }
 
+    fn ask_interest(&mut self, query: &Query<'_>, wanted: &dyn Fn(ItemId) -> bool) -> Result<()> {
+        let Some(interest) = query.interest else { return Ok(()) };
+        for (item, cosine) in interest.nearest(NEAREST)? {
+            if cosine > 0.0 && wanted(item) {
+                let candidate = self.insert(item);
+                candidate.sources |= Source::Interest as u8;
+                candidate.interest = cosine;
+            }
+        }
+        Ok(())
+    }
+
     /// Keeps the best `most` of the candidates whose popularity would cost a row each, by the score that they have if all items are
     /// equally popular; equal ones by number.
     fn shorten(&mut self, query: &Query<'_>, most: usize) {
@@ -226,6 +257,9 @@ impl Candidates {
 
     fn look_up(&mut self, store: &dyn Store, query: &Query<'_>) -> Result<()> {
         let items: Vec<ItemId> = self.list.iter().map(|candidate| candidate.item).collect();
+        if let Some(interest) = query.interest {
+            interest.cosines(&items, &mut |item, cosine| self.list[self.by_item[&item]].interest = cosine)?;
+        }
         store.items(&items, &mut |item, stats| self.list[self.by_item[&item]].stats = stats)?;
         for &context in query.contexts {
             store.context_items(context, &items, &mut |item, score| {

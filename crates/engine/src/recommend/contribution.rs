@@ -36,6 +36,7 @@ impl Explanation {
                 Feature::Sessions | Feature::SessionsLift => (Source::Sessions, None),
                 Feature::Trending | Feature::Popularity | Feature::Fresh => (Source::Trending, None),
                 Feature::Context => (Source::Context, None),
+                Feature::Interest => (Source::Interest, None),
                 Feature::History
                 | Feature::JustNow
                 | Feature::Recently

@@ -5,7 +5,7 @@
 //! `ln P(z|x) - ln B(z)` up to a term that all candidates of a query share. No evidence is exactly zero, and costs no logarithm.
 
 use super::Query;
-use super::candidates::{Candidate, Candidates};
+use super::candidates::{Candidate, Candidates, Source};
 use crate::event::PAIR_WINDOW;
 
 /// One feature of a candidate.
@@ -49,10 +49,12 @@ pub enum Feature {
     Fresh,
     /// Log-lift of the context.
     Context,
+    /// The cosine of the item's vector and the interest.
+    Interest,
 }
 
 /// The number of features.
-pub const FEATURE_COUNT: usize = 18;
+pub const FEATURE_COUNT: usize = 19;
 
 /// All features, in order.
 pub const FEATURES: [(Feature, &str); FEATURE_COUNT] = [
@@ -74,6 +76,7 @@ pub const FEATURES: [(Feature, &str); FEATURE_COUNT] = [
     (Feature::Repeats, "repeats"),
     (Feature::Fresh, "fresh"),
     (Feature::Context, "context"),
+    (Feature::Interest, "interest"),
 ];
 
 /// A candidate's features, by [`Feature`].
@@ -141,7 +144,9 @@ fn evidence(candidate: &Candidate, all: &Candidates, query: &Query<'_>, count: f
         f[Feature::Sessions as usize] = lift(share, LEAST_SHARE);
         f[Feature::SessionsLift as usize] = lift(share, SHARE_SMOOTHING * base);
     }
-    let named = sequential > 0.0 || candidate.sessions > 0.0 || candidate.place.is_some();
+    let near = candidate.sources & Source::Interest as u8 != 0;
+    f[Feature::Interest as usize] = f64::from(candidate.interest);
+    let named = sequential > 0.0 || candidate.sessions > 0.0 || candidate.place.is_some() || near;
     f[if named { Feature::Popularity } else { Feature::Trending } as usize] = base.ln();
     if let Some(place) = candidate.place {
         let known = &query.profile.items[place];

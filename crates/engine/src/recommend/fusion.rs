@@ -62,6 +62,8 @@ pub const USER_WEIGHTS: Weights = Weights {
         (Feature::Fresh, 0.25),
         // By analogy with the lifts above: no log with contexts was at hand.
         (Feature::Context, 0.3),
+        // Of 0.5, 1, 2, 3 and 5 the best for film ratings with vectors of genres, on the fifth of the log before the last.
+        (Feature::Interest, 1.0),
     ]),
     sessions: SESSION_SEARCH,
 };
@@ -84,6 +86,7 @@ pub const SESSION_WEIGHTS: Weights = Weights {
         (Feature::Repeats, 0.4),
         (Feature::Fresh, 0.2),
         (Feature::Context, 0.3),
+        (Feature::Interest, 1.0),
     ]),
     sessions: SESSION_SEARCH,
 };

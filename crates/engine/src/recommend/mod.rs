@@ -9,7 +9,7 @@ mod profile;
 mod rank;
 mod similar;
 
-pub use candidates::Source;
+pub use candidates::{Nearest, Source};
 pub use contribution::Contribution;
 pub use features::{FEATURE_COUNT, FEATURES, Feature, Features};
 pub use fusion::{SESSION_WEIGHTS, USER_WEIGHTS, Weights};

@@ -1,6 +1,6 @@
 //! The queries: recommend, rank, explain.
 
-use super::candidates::{Candidate, Candidates, Reach};
+use super::candidates::{Candidate, Candidates, Nearest, Reach};
 use super::features::{features, leading};
 use super::{Features, Profile, Source, Weights};
 use crate::decay::HalfLife;
@@ -21,6 +21,8 @@ pub struct Query<'a> {
     pub profile: &'a Profile,
     /// The contexts that match the caller's.
     pub contexts: &'a [ContextId],
+    /// What the user is interested in, where items have vectors.
+    pub interest: Option<&'a dyn Nearest>,
     /// The model.
     pub weights: &'a Weights,
 }

@@ -60,7 +60,7 @@ test-cluster: test-install ## Run tests/cluster/: replication, standby, crash, d
 test-majors: ## Run the tests on the Postgres of Debian 13 and unstable, in chroots (root, about 2 GB each)
 	@scripts/test-majors
 
-bench: bench-engine bench-recommend bench-write bench-interest accuracy ## Run all benches and print their tables
+bench: bench-engine bench-recommend bench-write accuracy ## Run all benches that need no root and print their tables
 
 bench-engine: setup ## Bench the engine in memory, without Postgres
 	cargo bench $(ENGINE) --bench engine
@@ -71,7 +71,7 @@ bench-recommend: test-install ## Bench recommend() against SELECT 1 and plain SQ
 bench-write: test-install ## Bench tracked INSERT and COPY, the compactor, and the bytes per event
 	@scripts/bench-write
 
-bench-interest: test-install ## Bench interest aggregates against the same sums in plain SQL (ROWS=5000000 DIMENSIONS=64)
+bench-interest: ## Bench interest aggregates beside plain SQL and pgvector (ROWS=5000000; root; without pgvector: PEERS=no)
 	@scripts/bench-interest
 
 bench-graph: ## Bench graph functions beside SQL by hand, Apache AGE and Ladybug (root; without the last two: PEERS=no)

@@ -14,6 +14,7 @@ SELECT id,
        max_edges_per_node,
        eligible::oid,
        eligible_column::text,
-       include_seen
+       include_seen,
+       vector_set
   FROM recommend.recommenders
  WHERE id = $1

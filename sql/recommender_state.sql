@@ -48,6 +48,14 @@ ALTER TABLE recommend.sessions_{id} ALTER COLUMN items SET STORAGE EXTERNAL;
 CREATE INDEX sessions_{id}_user ON recommend.sessions_{id} (user_node);
 COMMENT ON TABLE recommend.sessions_{id} IS 'Sessions: the user and the packed items';
 
+CREATE TABLE recommend.interests_{id} (
+    node int NOT NULL,
+    interest recommend.packed NOT NULL,
+    CONSTRAINT interests_{id}_pkey PRIMARY KEY (node)
+) USING heap WITH (fillfactor = 80, toast_tuple_target = 8160);
+ALTER TABLE recommend.interests_{id} ALTER COLUMN interest SET STORAGE EXTERNAL;
+COMMENT ON TABLE recommend.interests_{id} IS 'Users: interests in the present session and over those before it, as vectors';
+
 CREATE TABLE recommend.context_items_{id} (
     context int NOT NULL,
     item int NOT NULL,

@@ -80,3 +80,10 @@ LANGUAGE c STABLE PARALLEL SAFE COST 500 ROWS 10 SUPPORT recommend.rows_support
     AS 'MODULE_PATHNAME', 'trending_items_typed';
 COMMENT ON FUNCTION trending_items(anyelement, int, text, interval, jsonb, timestamptz) IS
     'trending_items() with keys of the item type: item_type is a NULL of it, such as NULL::bigint';
+
+CREATE FUNCTION user_interest(user_id anyelement, recommender text DEFAULT NULL, as_of timestamptz DEFAULT now())
+RETURNS TABLE (session real[], long_term real[], blended real[])
+LANGUAGE c STABLE PARALLEL SAFE COST 200 ROWS 1 AS 'MODULE_PATHNAME', 'user_interest_vectors';
+COMMENT ON FUNCTION user_interest(anyelement, text, timestamptz) IS
+    'What a user is interested in, by the vectors of the items met: the direction of the present session (NULL when it is over), '
+    'the moving average over the sessions before it (NULL without one), and both together, which recommend() searches by';

@@ -15,5 +15,7 @@ UPDATE recommend.recommenders
                               WHEN coalesce($13::regclass, eligible) IS NOT NULL
                               THEN coalesce($14::name, eligible_column, $3::name, item_column) END,
        include_seen = coalesce($15, include_seen),
+       vector_set = CASE WHEN $17 = '' THEN NULL
+                         ELSE coalesce((SELECT s.id FROM recommend.vector_sets AS s WHERE s.name = $17), vector_set) END,
        name = coalesce($16, name)
  WHERE id = $1

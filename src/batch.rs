@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use engine::decay::LogSum;
 use engine::fold::{Changes, fold};
-use engine::packed::{Neighbors, Visits};
+use engine::packed::{Neighbors, UserInterest, Visits};
 use engine::store::{ItemStats, Store};
 use engine::{ItemId, Micros, UserId};
 use rustc_hash::FxHashMap;
@@ -19,6 +19,7 @@ use crate::pg::{interrupt, owner, snapshot};
 use crate::progress::{Phase, Progress};
 use crate::rows::PackedRows;
 use crate::totals::State;
+use crate::user_interest;
 use crate::write::Writer;
 
 /// Delta rows on their way into packed rows.
@@ -75,7 +76,7 @@ impl<'a> Batch<'a> {
         let rows = PackedRows::new(recommender, self.state);
         let state = if self.state.is_void() { emptied(self.state) } else { self.state };
         let numbers = Numbers::new(&rows, Known::starting(state.next_item, state.next_context));
-        let (changes, users, next_user) = self.fold(&rows, &numbers, state).map_err(|source| failure(recommender, source))?;
+        let Folded { changes, interests, users, next_user } = self.fold(&rows, &numbers, state).map_err(|source| failure(recommender, source))?;
         let merged = Merged::read(&rows, &changes).map_err(|source| failure(recommender, source))?;
         let known = numbers.into_known();
         progress.advance(self.events.len() as u64);
@@ -90,6 +91,7 @@ impl<'a> Batch<'a> {
             merged.write(&writer, &changes, &known)?;
             writer.histories(changes.histories.iter().map(|(user, history)| (&users[user], *user, history.as_ref())))?;
             writer.sessions(changes.sessions.iter().map(|(&id, session)| (id, session.as_ref())))?;
+            writer.interests(interests.into_iter())?;
             Ok(())
         })?;
         delete_rows(recommender.tables.delta, &self.done);
@@ -117,7 +119,7 @@ impl<'a> Batch<'a> {
         rows: &PackedRows<'_>,
         numbers: &Numbers<'_>,
         state: State,
-    ) -> engine::Result<(Changes, FxHashMap<UserId, Key>, UserId)> {
+    ) -> engine::Result<Folded> {
         let mut by_user: HashMap<&Key, Vec<DeltaRow>> = HashMap::new();
         let mut order = Vec::new();
         for row in &self.events {
@@ -144,9 +146,18 @@ impl<'a> Batch<'a> {
         }
         let landmark = newest(state.newest_at, self.events.last().map_or(i64::MIN, |row| row.event.at)).unwrap_or(0);
         let past = PastEvents { rows, numbers, users: &users, horizon: self.horizon };
+        let interests = user_interest::after(&mut batches, &rules(self.recommender), &past)?;
         let changes = fold(batches, &rules(self.recommender), landmark, state.next_session, &past, &interrupt::checker())?;
-        Ok((changes, users, next_user))
+        Ok(Folded { changes, interests, users, next_user })
     }
+}
+
+/// What a batch changes.
+struct Folded {
+    changes: Changes,
+    interests: FxHashMap<UserId, Option<UserInterest>>,
+    users: FxHashMap<UserId, Key>,
+    next_user: UserId,
 }
 
 /// The rows of events that came and went before their time came: readers would pass over them until then, which may be never.

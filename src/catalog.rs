@@ -128,6 +128,8 @@ pub struct Tables {
     pub sessions: pg_sys::Oid,
     pub sessions_pkey: pg_sys::Oid,
     pub sessions_user: pg_sys::Oid,
+    pub interests: pg_sys::Oid,
+    pub interests_pkey: pg_sys::Oid,
     pub contexts: pg_sys::Oid,
     pub contexts_key: pg_sys::Oid,
     pub context_items: pg_sys::Oid,
@@ -168,6 +170,8 @@ pub struct Recommender {
     pub eligible: Option<(pg_sys::Oid, String)>,
     /// Whether items that the user has seen are recommended where the call does not say.
     pub include_seen: bool,
+    /// The set of the items' vectors.
+    pub vector_set: Option<i32>,
     /// Where its state is.
     pub tables: Tables,
 }
@@ -345,6 +349,7 @@ impl Recommender {
             max_edges: definition.max_edges.unsigned_abs(),
             eligible: definition.eligible,
             include_seen: definition.include_seen,
+            vector_set: definition.vector_set,
             tables,
         })
     }
@@ -376,6 +381,8 @@ impl Tables {
             sessions: table("sessions")?,
             sessions_pkey: index("sessions", "pkey")?,
             sessions_user: index("sessions", "user")?,
+            interests: table("interests")?,
+            interests_pkey: index("interests", "pkey")?,
             contexts: table("contexts")?,
             contexts_key: index("contexts", "key")?,
             context_items: table("context_items")?,

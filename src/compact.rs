@@ -21,6 +21,7 @@ use crate::pg::spi::{self, Arg, SpiError};
 use crate::pg::{clock, guc, owner, snapshot};
 use crate::progress::{Phase, Progress};
 use crate::totals::{self, State};
+use crate::user_interest;
 use crate::write::{Writer, timestamp_datum};
 
 /// How many delta rows one transaction moves, unless told otherwise: bounds its memory to some 100 MB.
@@ -182,6 +183,7 @@ fn rebuild_locked(recommender: &Recommender, state: State) -> Result<u64> {
         writer.sessions(store.session_rows().map(|(id, session)| (id, Some(session))))?;
         Ok(())
     })?;
+    user_interest::rebuild(recommender, replay.users(), horizon).map_err(|source| failure(recommender, source))?;
     delete_rows(recommender.tables.delta, &done);
     let totals = store.totals().map_err(|source| failure(recommender, source))?;
     save(

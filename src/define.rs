@@ -11,8 +11,9 @@ use crate::pg::error::SqlError;
 use crate::pg::function::{Call, CallError};
 use crate::pg::relation::{self, Relation};
 use crate::pg::spi::{self, Arg, SpiError};
-use crate::pg::{guc, snapshot};
+use crate::pg::{guc, privilege, snapshot};
 use crate::state::{self, Purpose};
+use crate::vectors::{self, error::VectorsError};
 use crate::{sql_function, totals, worker};
 
 sql_function!(recommend_create, pg_finfo_recommend_create, create);
@@ -25,6 +26,8 @@ sql_function!(recommend_drop, pg_finfo_recommend_drop, drop);
 pub enum DefineError {
     #[error(transparent)]
     Definition(#[from] DefinitionError),
+    #[error(transparent)]
+    Vectors(#[from] VectorsError),
     #[error(transparent)]
     Graph(#[from] graph::define::DefineError),
     #[error(transparent)]
@@ -41,6 +44,7 @@ impl DefineError {
     fn cause(&self) -> &dyn SqlError {
         match self {
             Self::Definition(error) => error,
+            Self::Vectors(error) => error,
             Self::Graph(error) => error,
             Self::Catalog(error) => error,
             Self::Compact(error) => error,
@@ -77,6 +81,7 @@ fn create(call: &Call) -> Result<pg_sys::Datum, DefineError> {
     required(2, "user_column")?;
     required(3, "item_column")?;
     required(4, "time_column")?;
+    let vector_set = vector_set(call, 18)?;
     let (backfill, with_graph) = (call.arg(15).unwrap_or(true), call.arg(17).unwrap_or(true));
     {
         // The lock that CREATE TRIGGER takes: writers that have begun finish first, so that no row falls between the
@@ -88,6 +93,7 @@ fn create(call: &Call) -> Result<pg_sys::Datum, DefineError> {
         let mut args = vec![Arg::of(name.clone()), Arg::of(events)];
         args.extend(options(call, 2, 13));
         args.push(Arg::of(call.arg::<bool>(16)));
+        args.push(Arg::of(vector_set));
         let id = insert(&name, &args)?;
         let definition = catalog::definition(id)?;
         definition.check()?;
@@ -101,6 +107,18 @@ fn create(call: &Call) -> Result<pg_sys::Datum, DefineError> {
         graph::of_recommender::fill_edges(edges, backfill)?;
     }
     Ok(call.value(Some(id)))
+}
+
+/// The name of a vector set, whose vectors the caller may read; empty to go without.
+fn vector_set(call: &Call, place: usize) -> Result<Option<String>, DefineError> {
+    let Some(name) = call.text(place) else { return Ok(None) };
+    if !name.is_empty() {
+        let set = vectors::catalog::by_name(&name)?;
+        if !privilege::may_select(set.table(), &set.columns) {
+            return Err(VectorsError::Denied { table: relation::qualified_name(set.table()).unwrap_or_default() }.into());
+        }
+    }
+    Ok(Some(name))
 }
 
 /// Write the rows of the catalog, and give the new recommender's id.
@@ -196,7 +214,7 @@ fn alter(call: &Call) -> Result<pg_sys::Datum, DefineError> {
     let redefines = (1..=6).chain([8]).any(|index| call.datum(index).is_some());
     let lock = if redefines { pg_sys::AccessExclusiveLock } else { pg_sys::ShareUpdateExclusiveLock };
     let recommender = owned(&name, lock)?;
-    let id = recommender.id;
+    let (id, vector_set) = (recommender.id, vector_set(call, 16)?);
     let (refill, edges) = catalog::as_owner(|| {
         let before = catalog::definition(id)?;
         if let Some(new_name) = call.text(15).filter(|new_name| *new_name != before.name) {
@@ -207,6 +225,7 @@ fn alter(call: &Call) -> Result<pg_sys::Datum, DefineError> {
         args.extend(options(call, 1, 13));
         args.push(Arg::of(call.arg::<bool>(14)));
         args.push(Arg::of(call.text(15)));
+        args.push(Arg::of(vector_set));
         spi::write(include_str!("../sql/update_recommender.sql"), &args)?;
         let after = catalog::definition(id)?;
         after.check()?;
@@ -233,5 +252,8 @@ fn alter(call: &Call) -> Result<pg_sys::Datum, DefineError> {
 
 /// Whether both definitions make the same state from the same events.
 fn same_state(before: &Definition, after: &Definition) -> bool {
-    before.session == after.session && before.half_life_us == after.half_life_us && before.max_edges == after.max_edges
+    before.session == after.session
+        && before.half_life_us == after.half_life_us
+        && before.max_edges == after.max_edges
+        && before.vector_set == after.vector_set
 }

@@ -14,6 +14,7 @@ use crate::pg::error::SqlError;
 use crate::pg::relation::{self, Relation};
 use crate::pg::spi::{Row, SpiError};
 use crate::pg::{column, interval, owner};
+use crate::vectors;
 
 /// The longest time that an interval option may span: 1,000 years of 12 months of 30 days.
 const MAX_INTERVAL_US: i64 = 1000 * 360 * 86_400_000_000;
@@ -52,6 +53,8 @@ pub enum DefinitionError {
     Duplicate(String),
     #[error("\"{relation}\" cannot list the eligible items: it is {what}")]
     Eligible { relation: String, what: String },
+    #[error("vector set \"{name}\" has ids of type {found}, while items are {expected}")]
+    VectorSet { name: String, found: &'static str, expected: &'static str },
     #[error("text keys need a database in encoding UTF8")]
     Encoding,
     #[error(transparent)]
@@ -63,6 +66,7 @@ pub enum DefinitionError {
 impl SqlError for DefinitionError {
     fn sqlstate(&self) -> PgSqlErrorCode {
         match self {
+            Self::VectorSet { .. } => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
             Self::NotTrackable { .. } | Self::Eligible { .. } => PgSqlErrorCode::ERRCODE_WRONG_OBJECT_TYPE,
             Self::NotOwner { .. } => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
             Self::UnknownColumn { .. } => PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN,
@@ -102,6 +106,7 @@ impl SqlError for DefinitionError {
             Self::Eligible { .. } => {
                 "Name a permanent table, view, materialized view or foreign table with a column of the item's type.".into()
             }
+            Self::VectorSet { expected, .. } => format!("Make a vector set whose ids are the items: of type {expected}."),
             Self::Encoding => "Use integer or uuid keys, or a database in UTF8.".into(),
             Self::Key(error) => return error.hint(),
             Self::Spi(error) => return error.hint(),
@@ -134,6 +139,7 @@ pub struct Definition {
     pub max_edges: i32,
     pub eligible: Option<(pg_sys::Oid, String)>,
     pub include_seen: bool,
+    pub vector_set: Option<i32>,
 }
 
 impl Definition {
@@ -160,6 +166,7 @@ impl Definition {
             max_edges: row.value(14)?,
             eligible: row.get::<pg_sys::Oid>(15)?.zip(row.get::<String>(16)?),
             include_seen: row.value(17)?,
+            vector_set: row.get(18)?,
         })
     }
 
@@ -204,7 +211,22 @@ impl Definition {
         if !(1..=MAX_EDGES).contains(&self.max_edges) {
             return Err(DefinitionError::MaxEdges(self.max_edges));
         }
+        self.check_vector_set()?;
         self.check_eligible()
+    }
+
+    fn check_vector_set(&self) -> Result<(), DefinitionError> {
+        let Some(set) = self.vector_set.and_then(|set| vectors::catalog::by_id(set).ok()) else { return Ok(()) };
+        let item = self.item_type()?;
+        if set.key.comparable(item) {
+            Ok(())
+        } else {
+            Err(DefinitionError::VectorSet { name: set.name.clone(), found: set.key.sql(), expected: item.sql() })
+        }
+    }
+
+    fn item_type(&self) -> Result<KeyType, DefinitionError> {
+        Ok(KeyType::of(relation::column_type(self.events, column_number(self.events, &self.item_column)))?)
     }
 
     fn check_columns(&self, events: &Relation) -> Result<(), DefinitionError> {
@@ -235,7 +257,7 @@ impl Definition {
             return Err(refuse("temporary".into()));
         }
         let found = column_type(&eligible, column)?;
-        let item = KeyType::of(relation::column_type(self.events, column_number(self.events, &self.item_column)))?;
+        let item = self.item_type()?;
         if !KeyType::of(found).is_ok_and(|key| key.comparable(item)) {
             let item = item.sql();
             return Err(refuse(format!("keyed by {}, while items are {item}", relation::type_name(found))));

@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 use engine::decay::HalfLife;
 use engine::event::{Event, Rules};
 use engine::fold::{Past, UserBatch, fold};
-use engine::packed::{History, Landmark, Session};
+use engine::packed::{History, Landmark, Session, UserInterest};
 use engine::store::overlay::Unpacked;
 use engine::{Micros, Result, SessionId, UserId};
 use rustc_hash::FxHashMap;
@@ -22,6 +22,7 @@ use crate::pg::fetch::{HeapRow, Version, scan_heap};
 use crate::pg::interrupt;
 use crate::rows::{PackedRows, past_sessions, past_sessions_of};
 use crate::totals::{State, int4};
+use crate::user_interest;
 
 /// The first number of users, items and contexts that exist only in the delta; stored ones are smaller.
 const FIRST_UNPACKED: u32 = 1 << 31;
@@ -222,6 +223,22 @@ impl Delta {
     /// The user's history where the delta changes it; `Some(None)` where none is left.
     pub fn history(&self, user: &Key) -> Option<Option<&History>> {
         self.users.get(user).and_then(|folded| self.unpacked.history(folded.number))
+    }
+
+    /// The user's interest where the delta has events of the user.
+    pub fn interest(&self, rows: &PackedRows<'_>, rules: &Rules, horizon: Micros, user: &Key) -> Result<Option<UserInterest>> {
+        let Some(folded) = self.users.get(user) else { return Ok(None) };
+        let numbers = Numbers::new(rows, KnownNumbers::starting(FIRST_UNPACKED, FIRST_UNPACKED));
+        let history = rows.user(&mut rows.users(), user)?.map(|(_, history)| history);
+        let mut batches = [user_batch(&numbers, folded.number, history, &folded.rows)?];
+        let past = PastEvents { rows, numbers: &numbers, users: &FxHashMap::from_iter([(folded.number, user.clone())]), horizon };
+        let mut interests = user_interest::after(&mut batches, rules, &past)?;
+        Ok(interests.remove(&folded.number).flatten())
+    }
+
+    /// Whether the delta has events of the user.
+    pub fn knows(&self, user: &Key) -> bool {
+        self.users.contains_key(user)
     }
 
     /// Meets the rows that the snapshot shows, and folds the users again whose rows are not those that were folded. False where

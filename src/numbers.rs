@@ -171,6 +171,14 @@ impl<'a> Numbers<'a> {
         Ok(item)
     }
 
+    /// The key of an item that has a number.
+    pub fn key(&self, item: ItemId) -> Result<Option<Key>> {
+        if let Some(key) = self.known.borrow().new_item(item) {
+            return Ok(Some(key.clone()));
+        }
+        Ok(self.rows.item_keys(&[item])?.pop().flatten())
+    }
+
     /// The context's number; a new one for a new context.
     pub fn context(&self, values: Option<&ContextValues>) -> Result<ContextId> {
         let Some(values) = values else { return Ok(NO_CONTEXT) };

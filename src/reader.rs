@@ -1,7 +1,7 @@
 //! One recommender, opened for one question: its rows with the delta merged, as of one time.
 
 use engine::event::Rules;
-use engine::packed::History;
+use engine::packed::{CurrentInterest, History};
 use engine::recommend::Profile;
 use engine::store::Store;
 use engine::store::overlay::Overlay;
@@ -15,6 +15,7 @@ use crate::past::PastStore;
 use crate::pg::{clock, guc};
 use crate::rows::PackedRows;
 use crate::totals::State;
+use crate::user_interest;
 
 /// A recommender at one time.
 pub struct Reader<'a> {
@@ -23,6 +24,8 @@ pub struct Reader<'a> {
     /// The time of the answer.
     pub now: Micros,
     weighed_at: Micros,
+    /// Events after it do not count.
+    horizon: Micros,
     source: Source<'a>,
 }
 
@@ -51,10 +54,10 @@ impl<'a> Reader<'a> {
             delta.keep(recommender.id);
             let past = PastStore::build(recommender, rules, as_of)?;
             let weighed_at = past.store().totals()?.weighed_at(as_of);
-            return Ok(Self { recommender, rules, now: as_of, weighed_at, source: Source::Past(Box::new(past)) });
+            return Ok(Self { recommender, rules, now: as_of, weighed_at, horizon, source: Source::Past(Box::new(past)) });
         }
         let now = as_of.max(newest);
-        Ok(Self { recommender, rules, now, weighed_at: totals.weighed_at(now), source: Source::Live { rows, delta: Some(delta) } })
+        Ok(Self { recommender, rules, now, weighed_at: totals.weighed_at(now), horizon, source: Source::Live { rows, delta: Some(delta) } })
     }
 
     /// The recommender.
@@ -95,6 +98,19 @@ impl<'a> Reader<'a> {
             },
             Source::Past(past) => of(past.history(user)),
         })
+    }
+
+    /// What the user is interested in; `None` where no item that the user met has a vector.
+    pub fn interest(&self, user: &Key) -> Result<Option<CurrentInterest>> {
+        let interest = match &self.source {
+            Source::Live { rows, delta: Some(delta) } if delta.knows(user) => delta.interest(rows, &self.rules, self.horizon, user)?,
+            Source::Live { rows, .. } => match rows.user(&mut rows.users(), user)? {
+                Some((number, _)) => rows.interests(&[number])?.remove(&number),
+                None => None,
+            },
+            Source::Past(_) => user_interest::of_events(self.recommender, user, self.now)?,
+        };
+        interest.map(|interest| interest.at(self.now, &self.rules)).transpose()
     }
 
     /// The numbers of items; `None` for unknown ones.

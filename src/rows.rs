@@ -1,7 +1,7 @@
 //! The engine's store over Postgres: packed rows of one recommender as the active snapshot sees them.
 
 use engine::decay::LogSum;
-use engine::packed::{History, HistoryView, NeighborsView, Session, SessionView, VisitsView};
+use engine::packed::{History, HistoryView, NeighborsView, Session, SessionView, UserInterest, VisitsView};
 use engine::store::{ItemStats, Store, Totals};
 use engine::{ContextId, Error, ItemId, Result, SessionId, UserId};
 use pgrx::pg_sys;
@@ -70,6 +70,17 @@ impl<'a> PackedRows<'a> {
         let history = bytes(history);
         let view = HistoryView::parse(&history)?;
         Ok(Some((number(node), History::from_view(&view, rules(self.recommender).half_life))))
+    }
+
+    /// The stored interests of users.
+    pub fn interests(&self, users: &[UserId]) -> Result<FxHashMap<UserId, UserInterest>> {
+        let tables = &self.recommender.tables;
+        let mut interests = FxHashMap::default();
+        self.packed(tables.interests, tables.interests_pkey, 2, users, &mut |user, bytes| {
+            interests.insert(user, UserInterest::parse(bytes)?);
+            Ok(())
+        })?;
+        Ok(interests)
     }
 
     /// An item's number.

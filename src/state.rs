@@ -17,7 +17,7 @@ use crate::pg::{owner, snapshot};
 /// of edges.
 const FEED_TABLES: [&str; 2] = ["delta", "contexts"];
 /// The packed rows of a recommender.
-const RECOMMENDER_TABLES: [&str; 6] = ["users", "items", "neighbors", "visits", "sessions", "context_items"];
+const RECOMMENDER_TABLES: [&str; 7] = ["users", "items", "neighbors", "visits", "sessions", "interests", "context_items"];
 /// The packed rows of a source of edges.
 const EDGE_TABLES: [&str; 2] = ["out", "in"];
 

@@ -1,6 +1,6 @@
 //! Writing packed rows: bulk statements over the state tables of one recommender.
 
-use engine::packed::{History, Neighbors, Session, Visits};
+use engine::packed::{History, Neighbors, Session, UserInterest, Visits};
 use engine::store::ItemStats;
 use engine::{ContextId, ItemId, SessionId, UserId};
 use pgrx::pg_sys::{self, Datum};
@@ -120,6 +120,11 @@ impl<'a> Writer<'a> {
     /// Writes visit rows and deletes empty ones.
     pub fn visits<'r>(&self, rows: impl Iterator<Item = (ItemId, &'r Visits)>) -> Result<()> {
         self.packed("visits", "sessions", rows.map(|(item, row)| (item, (!row.is_empty()).then(|| row.to_bytes()))))
+    }
+
+    /// Writes interests and deletes those of users who have none.
+    pub fn interests(&self, rows: impl Iterator<Item = (UserId, Option<UserInterest>)>) -> Result<()> {
+        self.packed("interests", "interest", rows.map(|(user, row)| (user, row.map(|row| row.to_bytes()))))
     }
 
     fn packed(&self, stem: &str, column: &str, rows: impl Iterator<Item = (u32, Option<Vec<u8>>)>) -> Result<()> {

@@ -100,9 +100,9 @@ fn stored(log: &[(UserId, Event)], vectors: &Vectors, rules: &Rules) -> FxHashMa
 fn compacted(change: &Change, vectors: &Vectors, rules: &Rules) -> FxHashMap<UserId, Option<UserInterest>> {
     let store = packed(&change.before, *rules);
     let events = change.after();
-    let batches: Vec<UserBatch> = change.batches(&store);
+    let mut batches: Vec<UserBatch> = change.batches(&store);
     let mut before = stored(&change.before, vectors, rules);
-    let after = fold_interests(batches, &mut before, rules, &Table { store: &store, events: &events }, vectors, &|| Ok(()));
+    let after = fold_interests(&mut batches, &mut before, rules, &Table { store: &store, events: &events }, vectors, &|| Ok(()));
     let mut after = after.expect("folding works");
     before.into_iter().for_each(|(user, interest)| assert!(after.insert(user, Some(interest)).is_none(), "a user without changes"));
     after

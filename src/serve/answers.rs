@@ -1,13 +1,14 @@
 //! Questions about a user or a session: recommend, recommend_session, recommend_batch, rank_items,
 //! explain_recommendation.
 
-use engine::recommend::{self, Filter, Profile, Query, Recommendation, SESSION_WEIGHTS, USER_WEIGHTS, Weights};
+use engine::recommend::{self, Filter, Nearest, Profile, Query, Recommendation, SESSION_WEIGHTS, USER_WEIGHTS, Weights};
 use engine::{ContextId, ItemId};
 use pgrx::datum::IntoDatum;
 use pgrx::pg_sys::{self, Datum};
 use rustc_hash::FxHashSet;
 
 use super::arguments::Arguments;
+use super::interest::Near;
 use super::{Result, eligible};
 use crate::key::Key;
 use crate::pg::function::{Call, RowSet};
@@ -39,43 +40,63 @@ struct Shown {
     sources: Vec<&'static str>,
 }
 
-fn query<'a>(reader: &Reader<'_>, profile: &'a Profile, contexts: &'a [ContextId], weights: &'a Weights) -> Query<'a> {
-    Query { now: reader.now, since: reader.since(), half_life: reader.rules().half_life, profile, contexts, interest: None, weights }
+/// Whom to answer, and where.
+struct Asker<'a> {
+    profile: &'a Profile,
+    contexts: &'a [ContextId],
+    near: Option<&'a Near<'a>>,
+    weights: &'a Weights,
+}
+
+impl<'a> Asker<'a> {
+    fn query(&self, reader: &Reader<'_>) -> Query<'a> {
+        Query {
+            now: reader.now,
+            since: reader.since(),
+            half_life: reader.rules().half_life,
+            profile: self.profile,
+            contexts: self.contexts,
+            interest: self.near.map(|near| near as &dyn Nearest),
+            weights: self.weights,
+        }
+    }
+
+    /// The keys of the items of an answer.
+    fn keys(&self, reader: &Reader<'_>, items: &[ItemId]) -> engine::Result<Vec<Option<Key>>> {
+        let mut keys = reader.keys(items)?;
+        if let Some(near) = self.near {
+            keys.iter_mut().zip(items).filter(|(key, _)| key.is_none()).for_each(|(key, item)| *key = near.unmet(*item));
+        }
+        Ok(keys)
+    }
 }
 
 fn sources(row: &Recommendation) -> Vec<&'static str> {
     row.sources().map(recommend::Source::name).collect()
 }
 
-fn shown(
-    arguments: &Arguments<'_>,
-    reader: &Reader<'_>,
-    profile: &Profile,
-    contexts: &[ContextId],
-    weights: &Weights,
-    wish: &Wish,
-) -> Result<Vec<Shown>> {
+fn shown(arguments: &Arguments<'_>, reader: &Reader<'_>, asker: &Asker<'_>, wish: &Wish) -> Result<Vec<Shown>> {
     let failed = |source| arguments.failure(source);
-    let query = query(reader, profile, contexts, weights);
+    let query = asker.query(reader);
     let exclude: FxHashSet<ItemId> = reader.items(&wish.exclude).map_err(failed)?.into_iter().flatten().collect();
     let filter = Filter {
         n: wish.n,
         include_seen: wish.include_seen,
         exclude: &exclude,
         min_score: wish.min_score,
-        eligible: &|items| eligible::eligible(reader, items),
+        eligible: &|items| eligible::eligible(reader.recommender(), items, &|items| asker.keys(reader, items)),
         interrupt: &interrupt::checker(),
     };
     let rows = reader.with_store(|store| recommend::recommend(store, &query, &filter)).map_err(failed)?;
     let items: Vec<ItemId> = rows.iter().map(|row| row.item).collect();
-    let keys = reader.keys(&items).map_err(failed)?;
+    let keys = asker.keys(reader, &items).map_err(failed)?;
     let mut list: Vec<Shown> = keys
         .into_iter()
         .zip(&rows)
         .filter_map(|(key, row)| key.map(|item| Shown { item, score: row.score, sources: sources(row) }))
         .collect();
     if list.len() < wish.n && wish.min_score.is_none() && reader.recommender().eligible.is_some() {
-        let hidden: Vec<ItemId> = profile.items.iter().map(|known| known.item).collect();
+        let hidden: Vec<ItemId> = asker.profile.items.iter().map(|known| known.item).collect();
         let hidden = reader.keys(&hidden).map_err(failed)?.into_iter().flatten();
         let known: Vec<Key> = list.iter().map(|row| row.item.clone()).chain(hidden).chain(wish.exclude.iter().cloned()).collect();
         let others = eligible::others(reader.recommender(), &known, wish.n - list.len())?;
@@ -123,7 +144,9 @@ fn recommend_from(call: &Call, first: usize) -> Result<Datum> {
     let failed = |source| arguments.failure(source);
     let contexts = reader.contexts(&asked).map_err(failed)?;
     let profile = reader.profile(user.as_ref()).map_err(failed)?;
-    push(&mut rows, &shown(&arguments, &reader, &profile, &contexts, &USER_WEIGHTS, &wish)?)?;
+    let near = Near::user(&reader, user.as_ref()).map_err(failed)?;
+    let asker = Asker { profile: &profile, contexts: &contexts, near: near.as_ref(), weights: &USER_WEIGHTS };
+    push(&mut rows, &shown(&arguments, &reader, &asker, &wish)?)?;
     Ok(rows.finish(call))
 }
 
@@ -153,7 +176,9 @@ fn recommend_session(call: &Call) -> Result<Datum> {
     let contexts = reader.contexts(&asked).map_err(failed)?;
     let known: Vec<ItemId> = reader.items(&items).map_err(failed)?.into_iter().flatten().collect();
     let profile = Profile::of_session(&known);
-    push(&mut rows, &shown(&arguments, &reader, &profile, &contexts, &SESSION_WEIGHTS, &wish)?)?;
+    let near = Near::session(&reader, &items).map_err(failed)?;
+    let asker = Asker { profile: &profile, contexts: &contexts, near: near.as_ref(), weights: &SESSION_WEIGHTS };
+    push(&mut rows, &shown(&arguments, &reader, &asker, &wish)?)?;
     Ok(rows.finish(call))
 }
 
@@ -177,8 +202,10 @@ fn batch_from(call: &Call, first: usize) -> Result<Datum> {
     for user in users {
         interrupt::check();
         let profile = reader.profile(Some(&user)).map_err(failed)?;
+        let near = Near::user(&reader, Some(&user)).map_err(failed)?;
+        let asker = Asker { profile: &profile, contexts: &contexts, near: near.as_ref(), weights: &USER_WEIGHTS };
         let user = user.to_datum(user_type)?;
-        for (place, row) in shown(&arguments, &reader, &profile, &contexts, &USER_WEIGHTS, &wish)?.iter().enumerate() {
+        for (place, row) in shown(&arguments, &reader, &asker, &wish)?.iter().enumerate() {
             let item = row.item.to_datum(item_type)?;
             rows.push(&[Some(user), Some(item), row.score.into_datum(), (place as i32 + 1).into_datum()]);
         }
@@ -207,15 +234,21 @@ fn rank_items(call: &Call) -> Result<Datum> {
     let failed = |source| arguments.failure(source);
     let contexts = reader.contexts(&asked).map_err(failed)?;
     let profile = reader.profile(user.as_ref()).map_err(failed)?;
+    let near = Near::user(&reader, user.as_ref()).map_err(failed)?;
     let first_unknown = UNKNOWN_ITEM - items.len() as ItemId;
     let numbers: Vec<ItemId> = reader
         .items(&items)
         .map_err(failed)?
         .into_iter()
         .enumerate()
-        .map(|(place, number)| number.unwrap_or(first_unknown + place as ItemId))
+        .map(|(place, number)| {
+            number.unwrap_or_else(|| match &near {
+                Some(near) => near.number(&items[place]),
+                None => first_unknown + place as ItemId,
+            })
+        })
         .collect();
-    let query = query(&reader, &profile, &contexts, &USER_WEIGHTS);
+    let query = Asker { profile: &profile, contexts: &contexts, near: near.as_ref(), weights: &USER_WEIGHTS }.query(&reader);
     let ranked = reader.with_store(|store| recommend::rank(store, &query, &numbers)).map_err(failed)?;
     let keys: rustc_hash::FxHashMap<ItemId, &Key> = numbers.into_iter().zip(&items).collect();
     for (place, row) in ranked.iter().enumerate() {
@@ -236,8 +269,10 @@ fn explain(call: &Call) -> Result<Datum> {
     let failed = |source| arguments.failure(source);
     let contexts = reader.contexts(&asked).map_err(failed)?;
     let profile = reader.profile(user.as_ref()).map_err(failed)?;
-    let number = reader.items(std::slice::from_ref(&item)).map_err(failed)?.pop().flatten().unwrap_or(UNKNOWN_ITEM);
-    let query = query(&reader, &profile, &contexts, &USER_WEIGHTS);
+    let near = Near::user(&reader, user.as_ref()).map_err(failed)?;
+    let unmet = || near.as_ref().map_or(UNKNOWN_ITEM, |near| near.number(&item));
+    let number = reader.items(std::slice::from_ref(&item)).map_err(failed)?.pop().flatten().unwrap_or_else(unmet);
+    let query = Asker { profile: &profile, contexts: &contexts, near: near.as_ref(), weights: &USER_WEIGHTS }.query(&reader);
     let explanation = reader.with_store(|store| recommend::explain(store, &query, number)).map_err(failed)?;
     let recent = reader.keys(&profile.recent(engine::event::PAIR_WINDOW)).map_err(failed)?;
     for part in explanation.parts(&USER_WEIGHTS) {

@@ -11,15 +11,17 @@ use crate::key::{Key, KeyType};
 use crate::numbers::store_error;
 use crate::pg::spi::{self, Arg};
 use crate::pg::{array, relation};
-use crate::reader::Reader;
 
-/// Which of `items` are eligible: all of them where the recommender names no table.
-pub fn eligible(reader: &Reader<'_>, items: &[ItemId]) -> engine::Result<FxHashSet<ItemId>> {
-    let recommender = reader.recommender();
+/// Which of `items` are eligible: all of them where the recommender names no table. `keys_of` gives their keys.
+pub fn eligible(
+    recommender: &Recommender,
+    items: &[ItemId],
+    keys_of: &dyn Fn(&[ItemId]) -> engine::Result<Vec<Option<Key>>>,
+) -> engine::Result<FxHashSet<ItemId>> {
     if recommender.eligible.is_none() {
         return Ok(items.iter().copied().collect());
     }
-    let keys = reader.keys(items)?;
+    let keys = keys_of(items)?;
     let asked: Vec<Key> = keys.iter().flatten().cloned().collect();
     let shown = among(recommender, &asked).map_err(store_error)?;
     Ok(items.iter().zip(&keys).filter(|(_, key)| key.as_ref().is_some_and(|key| shown.contains(key))).map(|(item, _)| *item).collect())

@@ -26,7 +26,7 @@ fn eligible_of<S: Copy>(
         let found = list(depth)?;
         let exhausted = found.len() < depth;
         let items: Vec<ItemId> = found.iter().map(|(item, _)| *item).collect();
-        let eligible = eligible::eligible(reader, &items)?;
+        let eligible = eligible::eligible(reader.recommender(), &items, &|items| reader.keys(items))?;
         let mut shown: Vec<(ItemId, S)> = found.into_iter().filter(|(item, _)| eligible.contains(item)).collect();
         if shown.len() >= n || exhausted {
             shown.truncate(n);
@@ -120,7 +120,7 @@ fn from_events(
     let list: Vec<(Key, f64)> = owner::as_user(recommender.owner, read)?.into_iter().flatten().collect();
     let items = reader.items(&list.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>()).map_err(|source| arguments.failure(source))?;
     let known: Vec<ItemId> = items.iter().flatten().copied().collect();
-    let shown = eligible::eligible(reader, &known).map_err(|source| arguments.failure(source))?;
+    let shown = eligible::eligible(reader.recommender(), &known, &|items| reader.keys(items)).map_err(|source| arguments.failure(source))?;
     let visible = list.into_iter().zip(items).filter(|(_, item)| item.is_some_and(|item| shown.contains(&item)));
     Ok(visible.map(|(row, _)| row).take(n).collect())
 }

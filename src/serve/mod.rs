@@ -3,6 +3,7 @@
 mod answers;
 mod arguments;
 mod eligible;
+mod interest;
 mod lists;
 
 use pgrx::PgSqlErrorCode;
@@ -13,6 +14,7 @@ use crate::key::KeyError;
 use crate::pg::error::SqlError;
 use crate::pg::function::CallError;
 use crate::pg::spi::SpiError;
+use crate::vectors::error::VectorsError;
 
 /// What can go wrong in a serving function.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +71,12 @@ pub enum ServeError {
         /// The argument's.
         given: String,
     },
+    /// A question about vectors to a recommender without them.
+    #[error("recommender \"{name}\" has no vectors of its items")]
+    NoVectors {
+        /// The recommender.
+        name: String,
+    },
     /// An `item_type` that is a value.
     #[error("item_type must be NULL: it only names the type of item_id")]
     ItemTypeValue,
@@ -86,6 +94,9 @@ pub enum ServeError {
     /// An argument.
     #[error(transparent)]
     Argument(#[from] ArgumentError),
+    /// The vectors.
+    #[error(transparent)]
+    Vectors(#[from] VectorsError),
     /// A key.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -103,9 +114,11 @@ impl SqlError for ServeError {
             Self::Denied { .. } | Self::RowSecurity { .. } => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
             Self::ContextColumn { .. } | Self::ItemTypeValue => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
             Self::UserType { .. } | Self::ItemType { .. } | Self::ItemArray { .. } => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
+            Self::NoVectors { .. } => PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Self::Engine { .. } => PgSqlErrorCode::ERRCODE_DATA_CORRUPTED,
             Self::Argument(error) => error.sqlstate(),
             Self::Catalog(error) => error.sqlstate(),
+            Self::Vectors(error) => error.sqlstate(),
             Self::Key(error) => error.sqlstate(),
             Self::Call(error) => error.sqlstate(),
             Self::Spi(error) => error.sqlstate(),
@@ -130,9 +143,13 @@ impl SqlError for ServeError {
             }
             Self::ItemArray { expected, .. } => Some(format!("Write ARRAY[...]::{expected}[].")),
             Self::ItemTypeValue => Some("Write NULL::bigint, NULL::text, NULL::uuid, ...; n comes after it.".into()),
+            Self::NoVectors { name } => Some(format!(
+                "SELECT create_vector_set(...), then alter_recommender('{name}', vector_set => ...): its name; both need the owner of the tables."
+            )),
             Self::Engine { name, .. } => Some(format!("Make its rows anew: SELECT rebuild_recommender('{name}').")),
             Self::Argument(error) => error.hint(),
             Self::Catalog(error) => error.hint(),
+            Self::Vectors(error) => error.hint(),
             Self::Key(error) => error.hint(),
             Self::Call(error) => error.hint(),
             Self::Spi(error) => error.hint(),
@@ -142,6 +159,7 @@ impl SqlError for ServeError {
     fn detail(&self) -> Option<String> {
         match self {
             Self::Catalog(error) => error.detail(),
+            Self::Vectors(error) => error.detail(),
             Self::Spi(error) => error.detail(),
             _ => None,
         }

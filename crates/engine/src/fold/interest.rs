@@ -14,12 +14,12 @@ pub trait ItemVectors {
     fn vectors(&self, items: &[ItemId]) -> Result<FxHashMap<ItemId, Rc<[f32]>>>;
 }
 
-/// The interests of the batches' users after the batches; `None` where no event of an item with a vector is left.
+/// The interests of the batches' users after the batches, which are put in order; `None` where no event of an item with a vector is left.
 ///
 /// `stored` are the interests of the stored rows, made of the events of the batches' histories. Events that follow these are added to
 /// them; a late or a removed one makes the interest be made anew of all events of the user, as [`super::fold`] does it with histories.
 pub fn fold_interests(
-    mut batches: Vec<UserBatch>,
+    batches: &mut [UserBatch],
     stored: &mut FxHashMap<UserId, UserInterest>,
     rules: &Rules,
     past: &dyn Past,

@@ -60,12 +60,12 @@ pub fn fold(
         .flat_map(|batch| batch.history.iter().flat_map(|history| history.open.iter().map(|open| open.node.get())))
         .collect();
     let mut sessions = past.sessions(&open)?;
-    in_chunks(batches, past, interrupt, &mut |batch, late| {
+    in_chunks(&mut batches, past, interrupt, &mut |batch, late| {
         changes.count(&batch.added, &batch.removed);
         match late {
-            Some(events) => replay(&batch, events, rules, past, &mut changes),
+            Some(events) => replay(batch, events, rules, past, &mut changes),
             None => {
-                let history = batch.history.unwrap_or_else(|| History::new(rules.half_life));
+                let history = batch.history.take().unwrap_or_else(|| History::new(rules.half_life));
                 let machine = Machine::new(batch.user, history, rules, Sign::Plus);
                 machine.run(&batch.added, &mut sessions, &mut changes);
                 Ok(())
@@ -78,23 +78,24 @@ pub fn fold(
 /// How many users' events are read from the event table at a time.
 const CHUNK: usize = 1000;
 
-/// Hands settled batches on, one by one; those that a late or removed event calls back to the event table with all events of their
+/// Hands settled batches on, one by one, without those in which nothing is left; those that a late or removed event calls back to the event table with all events of their
 /// user, in order, which are read for many at a time: without an index, each reading is a scan.
 fn in_chunks(
-    mut batches: Vec<UserBatch>,
+    batches: &mut [UserBatch],
     past: &dyn Past,
     interrupt: &dyn Fn() -> Result<()>,
-    each: &mut dyn FnMut(UserBatch, Option<Vec<Event>>) -> Result<()>,
+    each: &mut dyn FnMut(&mut UserBatch, Option<Vec<Event>>) -> Result<()>,
 ) -> Result<()> {
-    batches.retain(|batch| !batch.added.is_empty() || !batch.removed.is_empty());
-    while !batches.is_empty() {
+    for chunk in batches.chunks_mut(CHUNK) {
         interrupt()?;
-        let rest = batches.split_off(CHUNK.min(batches.len()));
-        let late: Vec<&UserBatch> = batches.iter().filter(|batch| !batch.is_append()).collect();
+        let late: Vec<&UserBatch> = chunk.iter().filter(|batch| !batch.is_append()).collect();
         let mut events = if late.is_empty() { FxHashMap::default() } else { past.events_of(&late)? };
-        for (number, batch) in batches.into_iter().enumerate() {
+        for (number, batch) in chunk.iter_mut().enumerate() {
             if number % 256 == 0 {
                 interrupt()?;
+            }
+            if batch.added.is_empty() && batch.removed.is_empty() {
+                continue;
             }
             let late = (!batch.is_append()).then(|| {
                 let mut now: Vec<Event> = events.remove(&batch.user).unwrap_or_default();
@@ -103,7 +104,6 @@ fn in_chunks(
             });
             each(batch, late)?;
         }
-        batches = rest;
     }
     Ok(())
 }

@@ -83,16 +83,10 @@ CREATE TABLE recommend.hot_subgraphs (
 COMMENT ON TABLE recommend.hot_subgraphs IS
     'What prune_subgraph() was asked most, as last seen: the cache of a preloaded library is warmed with it after a restart';
 
-CREATE VIEW recommend.feeds AS
-    SELECT r.id, r.name, r.events AS source FROM recommend.recommenders r
-    UNION ALL
-    SELECT s.id, g.name, s.source_table FROM recommend.edge_sources s JOIN recommend.graphs g ON g.id = s.graph;
-COMMENT ON VIEW recommend.feeds IS 'Every table that is tracked, for a recommender or as edges of a graph';
-
 SELECT pg_catalog.pg_extension_config_dump('recommend.graphs', '');
 SELECT pg_catalog.pg_extension_config_dump('recommend.node_types', '');
 SELECT pg_catalog.pg_extension_config_dump('recommend.edge_sources', '');
 SELECT pg_catalog.pg_extension_config_dump('recommend.graph_state', '');
 SELECT pg_catalog.pg_extension_config_dump('recommend.edge_state', '');
 
-GRANT SELECT ON recommend.graphs, recommend.node_types, recommend.edge_sources, recommend.feeds TO PUBLIC;
+GRANT SELECT ON recommend.graphs, recommend.node_types, recommend.edge_sources TO PUBLIC;

@@ -7,7 +7,7 @@ WITH dropped AS (
     SELECT r.id, r.name, d.object_type, d.object_identity,
            d.original AND EXISTS (SELECT FROM pg_class c WHERE c.oid = r.source) AS by_name
       FROM dropped d
-      JOIN recommend.feeds r ON d.object_name = 'events_' || r.id
+      JOIN recommend.feeds r ON d.object_name IN ('events_' || r.id, 'vectors_' || r.id)
      WHERE d.object_type = 'view' AND d.schema_name = 'recommend'
 ), gone AS (
     SELECT * FROM views WHERE NOT by_name
@@ -22,7 +22,8 @@ SELECT k.id, k.name, 'table', d.object_type || ' ' || d.object_identity
   FROM dropped d
   JOIN kept k ON d.object_name = ANY (ARRAY['delta_' || k.id, 'users_' || k.id, 'items_' || k.id, 'neighbors_' || k.id,
                                             'visits_' || k.id, 'sessions_' || k.id, 'contexts_' || k.id,
-                                            'context_items_' || k.id, 'out_' || k.id, 'in_' || k.id])
+                                            'context_items_' || k.id, 'out_' || k.id, 'in_' || k.id,
+                                            'vector_changes_' || k.id])
  WHERE d.object_type = 'table' AND d.schema_name = 'recommend'
 UNION ALL
 SELECT k.id, k.name, 'trigger', 'trigger ' || d.object_identity

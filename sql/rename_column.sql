@@ -7,6 +7,11 @@ WITH of_recommenders AS (
            session_column = CASE WHEN session_column = $2::name THEN $3::name ELSE session_column END,
            context_columns = array_replace(context_columns, $2::name, $3::name)
      WHERE id = $1
+), of_vector_sets AS (
+    UPDATE recommend.vector_sets
+       SET id_column = CASE WHEN id_column = $2::name THEN $3::name ELSE id_column END,
+           vector_column = CASE WHEN vector_column = $2::name THEN $3::name ELSE vector_column END
+     WHERE id = $1
 )
 UPDATE recommend.edge_sources
    SET from_column = CASE WHEN from_column = $2::name THEN $3::name ELSE from_column END,

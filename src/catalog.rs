@@ -10,13 +10,13 @@ use std::rc::Rc;
 use pgrx::{PgSqlErrorCode, pg_sys};
 
 use crate::definition::{Definition, DefinitionError};
-use crate::feed::Feed;
-use crate::graph;
+use crate::feed::Tracked;
 use crate::key::KeyType;
 use crate::pg::error::SqlError;
 use crate::pg::relation::Relation;
 use crate::pg::spi::{self, Arg, SpiError};
 use crate::pg::{invalidation, owner, relation, snapshot};
+use crate::{graph, vectors};
 
 /// What can go wrong when a recommender is looked up.
 #[derive(Debug, thiserror::Error)]
@@ -262,13 +262,17 @@ pub fn definition(id: i32) -> Result<Definition, CatalogError> {
         .ok_or(CatalogError::UnknownId(id))
 }
 
-/// What feed `id` tracks, of whatever it is; the caller has put on the catalog owner's role.
-pub fn feed(id: i32) -> Result<Feed, CatalogError> {
-    let feed = || match definition(id) {
-        Err(CatalogError::UnknownId(_)) => graph::catalog::source_definition(id).map(|source| source.feed()),
-        definition => Ok(definition?.feed()),
+/// What feed `id` tracks, of whatever it is.
+pub fn tracked(id: i32) -> Result<Tracked, CatalogError> {
+    let unknown = |error: &CatalogError| matches!(error, CatalogError::UnknownId(_));
+    let find = || match definition(id) {
+        Err(error) if unknown(&error) => match graph::catalog::source_definition(id) {
+            Err(error) if unknown(&error) => vectors::catalog::feed(id).map(Tracked::Vectors),
+            source => Ok(Tracked::Events(source?.feed())),
+        },
+        definition => Ok(Tracked::Events(definition?.feed())),
     };
-    as_owner(feed)?
+    as_owner(find)?
 }
 
 /// Whether anything is tracked in this database.

@@ -14,7 +14,8 @@ use crate::pg::relation::{self, quote_ident};
 use crate::pg::snapshot;
 use crate::pg::spi::{self, Arg, SpiError};
 use crate::track::{self, TrackError};
-use crate::{graph, sql_function, state};
+use crate::vectors::error::VectorsError;
+use crate::{graph, sql_function, state, vectors};
 
 sql_function!(recommend_ddl_end, pg_finfo_recommend_ddl_end, ddl_end);
 sql_function!(recommend_sql_drop, pg_finfo_recommend_sql_drop, sql_drop);
@@ -30,6 +31,8 @@ pub enum DdlError {
     Define(#[from] DefineError),
     #[error(transparent)]
     Graph(#[from] graph::define::DefineError),
+    #[error(transparent)]
+    Vectors(#[from] VectorsError),
     #[error(transparent)]
     Definition(#[from] DefinitionError),
     #[error(transparent)]
@@ -47,6 +50,7 @@ impl DdlError {
             Self::Catalog(error) => Some(error),
             Self::Define(error) => Some(error),
             Self::Graph(error) => Some(error),
+            Self::Vectors(error) => Some(error),
             Self::Definition(error) => Some(error),
             Self::Track(error) => Some(error),
             Self::Call(error) => Some(error),
@@ -137,7 +141,7 @@ fn read_latest<T>(sql: &str, id: i32, each: impl FnMut(&spi::Row) -> Result<T, S
 /// know is the new name of the one that the view does not know. Columns are renamed one at a time.
 fn follow_renames(id: i32) -> Result<(), DdlError> {
     let used: Vec<String> = read_latest(include_str!("../sql/view_columns.sql"), id, |row| row.value(1))?;
-    let known = catalog::feed(id)?.columns();
+    let known = catalog::tracked(id)?.columns();
     let lost: Vec<&String> = known.iter().filter(|name| !used.contains(name)).collect();
     let new: Vec<&String> = used.iter().filter(|name| !known.contains(name)).collect();
     if let ([lost], [new]) = (&lost[..], &new[..]) {
@@ -197,24 +201,56 @@ fn need_rebuild(id: i32) -> Result<(), SpiError> {
 }
 
 fn is_known(id: i32) -> Result<bool, DdlError> {
-    match catalog::feed(id) {
+    match catalog::tracked(id) {
         Ok(_) => Ok(true),
         Err(CatalogError::UnknownId(_)) => Ok(false),
         Err(error) => Err(error.into()),
     }
 }
 
-fn is_recommender(id: i32) -> Result<bool, CatalogError> {
-    catalog::as_owner(|| match catalog::definition(id) {
-        Ok(_) => Ok(true),
-        Err(CatalogError::UnknownId(_)) => Ok(false),
-        Err(error) => Err(error),
-    })?
+/// What a feed is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Recommender,
+    Edges,
+    Vectors,
+}
+
+impl Kind {
+    fn of(id: i32) -> Result<Self, CatalogError> {
+        catalog::as_owner(|| match (catalog::definition(id), vectors::catalog::feed(id)) {
+            (Ok(_), _) => Ok(Self::Recommender),
+            (_, Ok(_)) => Ok(Self::Vectors),
+            (Err(CatalogError::UnknownId(_)), Err(CatalogError::UnknownId(_))) => Ok(Self::Edges),
+            (Err(CatalogError::UnknownId(_)), Err(error)) | (Err(error), _) => Err(error),
+        })?
+    }
+
+    fn noun(self) -> &'static str {
+        match self {
+            Self::Recommender => "recommender",
+            Self::Edges => "graph",
+            Self::Vectors => "vector set",
+        }
+    }
+
+    /// How the feed is dropped.
+    fn drop_hint(self, name: &str) -> String {
+        match self {
+            Self::Recommender => format!("SELECT drop_recommender('{name}') drops all that belongs to it."),
+            Self::Edges => format!("SELECT drop_graph('{name}') drops all that belongs to it; drop_edges() drops one source."),
+            Self::Vectors => format!("SELECT drop_vector_set('{name}') drops all that belongs to it."),
+        }
+    }
 }
 
 /// A feed whose view is gone.
 fn forget(id: i32) -> Result<(), DdlError> {
-    if is_recommender(id)? { Ok(define::forget(id)?) } else { Ok(graph::define::forget_source(id)?) }
+    match Kind::of(id)? {
+        Kind::Recommender => Ok(define::forget(id)?),
+        Kind::Edges => Ok(graph::define::forget_source(id)?),
+        Kind::Vectors => Ok(vectors::define::forget(id)?),
+    }
 }
 
 fn sql_drop(call: &Call) -> Result<pg_sys::Datum, DdlError> {
@@ -235,9 +271,8 @@ fn sql_drop(call: &Call) -> Result<pg_sys::Datum, DdlError> {
             continue;
         }
         let of_graph = what == "nodes" || what == "graph";
-        let is_recommender = !of_graph && is_recommender(id)?;
-        let kind = if is_recommender { "recommender" } else { "graph" };
-        let needed = |hint: String| Err(DdlError::Needed { object, kind, name: recommender.clone(), hint });
+        let kind = if of_graph { Kind::Edges } else { Kind::of(id)? };
+        let needed = |hint: String| Err(DdlError::Needed { object, kind: kind.noun(), name: recommender.clone(), hint });
         match what.as_str() {
             "view" => forget(id)?,
             "graph" => graph::define::forget(id)?,
@@ -254,8 +289,7 @@ fn sql_drop(call: &Call) -> Result<pg_sys::Datum, DdlError> {
             "eligible" => {
                 return needed(format!("SELECT alter_recommender('{recommender}', eligible => '-') first."));
             }
-            _ if is_recommender => return needed(format!("SELECT drop_recommender('{recommender}') drops all that belongs to it.")),
-            _ => return needed(format!("SELECT drop_graph('{recommender}') drops all that belongs to it; drop_edges() drops one source.")),
+            _ => return needed(kind.drop_hint(&recommender)),
         }
     }
     Ok(call.void())

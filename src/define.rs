@@ -124,7 +124,7 @@ fn vector_set(call: &Call, place: usize) -> Result<Option<String>, DefineError> 
 /// Write the rows of the catalog, and give the new recommender's id.
 fn insert(name: &str, args: &[Arg]) -> Result<i32, DefineError> {
     // One at a time: two sessions must not take the same id or name.
-    spi::write("LOCK TABLE recommend.recommenders, recommend.graphs, recommend.edge_sources IN SHARE ROW EXCLUSIVE MODE", &[])?;
+    spi::write(state::LOCK_CATALOG, &[])?;
     refuse_taken(name)?;
     let ids = spi::write_returning(include_str!("../sql/insert_recommender.sql"), args, |row| row.value::<i32>(1))?;
     let id = ids.first().copied().ok_or(SpiError::Null { column: 1 })?;

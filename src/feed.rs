@@ -1,6 +1,6 @@
-//! A feed: a table whose rows are tracked as events, for a recommender or as edges of a graph.
+//! A feed: a table whose rows are tracked, as events for a recommender, as edges of a graph, or as a vector set.
 //!
-//! Triggers, delta, view of the events, epochs and partitions are the same for both. What a recommender calls user and item are
+//! Triggers, delta, view of the rows, epochs and partitions are the same for all. What a recommender calls user and item are
 //! the two ends of an edge.
 
 use std::collections::BTreeMap;
@@ -37,6 +37,66 @@ pub enum Weight {
     Column(String),
     /// What this column's text says; texts that are not listed, or listed with 0, are ignored.
     Events(String, BTreeMap<String, f32>),
+}
+
+/// What is tracked of a table of vectors.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VectorFeed {
+    /// Its number.
+    pub id: i32,
+    /// The table.
+    pub table: pg_sys::Oid,
+    /// The column of the ids.
+    pub id_column: String,
+    /// The column of the vectors.
+    pub vector_column: String,
+}
+
+/// A feed of either kind.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Tracked {
+    /// Events, of a recommender or as edges.
+    Events(Feed),
+    /// The rows of a vector set.
+    Vectors(VectorFeed),
+}
+
+impl Tracked {
+    /// Its number.
+    pub fn id(&self) -> i32 {
+        match self {
+            Self::Events(feed) => feed.id,
+            Self::Vectors(feed) => feed.id,
+        }
+    }
+
+    /// The table.
+    pub fn table(&self) -> pg_sys::Oid {
+        match self {
+            Self::Events(feed) => feed.table,
+            Self::Vectors(feed) => feed.table,
+        }
+    }
+
+    /// The columns that are read, each once, in the order of their names.
+    pub fn columns(&self) -> Vec<String> {
+        match self {
+            Self::Events(feed) => feed.columns(),
+            Self::Vectors(feed) => {
+                let mut columns = vec![feed.id_column.clone(), feed.vector_column.clone()];
+                columns.sort();
+                columns
+            }
+        }
+    }
+
+    /// The table that its trigger appends to, in the schema of the state.
+    pub fn delta(&self) -> String {
+        match self {
+            Self::Events(feed) => format!("delta_{}", feed.id),
+            Self::Vectors(feed) => format!("vector_changes_{}", feed.id),
+        }
+    }
 }
 
 impl Feed {

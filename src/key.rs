@@ -7,6 +7,7 @@ use pgrx::datum::{FromDatum, IntoDatum};
 use pgrx::{PgSqlErrorCode, pg_sys};
 
 use crate::pg::error::SqlError;
+use crate::pg::heap::Columns;
 use crate::pg::{hash, relation, varlena};
 
 /// The longest text key in bytes. A btree page takes 2,704 bytes a row, and a key stands in several indexes; an event
@@ -141,6 +142,16 @@ impl KeyType {
         matches!(self, Self::Int2 | Self::Int4 | Self::Int8)
     }
 
+    /// Whether two datums of this type are the same key.
+    pub fn same(self, left: pg_sys::Datum, right: pg_sys::Datum) -> bool {
+        match self {
+            Self::Int2 | Self::Int4 | Self::Int8 => left.value() == right.value(),
+            // SAFETY: both datums point to the 16 bytes of a uuid.
+            Self::Uuid => unsafe { *left.cast_mut_ptr::<[u8; 16]>() == *right.cast_mut_ptr::<[u8; 16]>() },
+            Self::Text => varlena::same_bytes(left, right),
+        }
+    }
+
     /// Whether keys of these two types can be equal: integers of any width, else the same type.
     pub fn comparable(self, other: Self) -> bool {
         self == other || (self.is_integer() && other.is_integer())
@@ -227,6 +238,14 @@ impl Key {
             Self::Text(text) => hash::bytes(text.as_bytes()),
         }
     }
+}
+
+/// The key in a column of a row, unless it is NULL or too long for an event's.
+pub fn of_row(row: Columns, (number, key): (i16, KeyType)) -> Option<pg_sys::Datum> {
+    row.get(number).filter(|value| {
+        // SAFETY: a text column's value is a varlena.
+        key != KeyType::Text || unsafe { varlena::length(*value) } <= MAX_TEXT_BYTES
+    })
 }
 
 /// 32 hexadecimal digits, hyphens left out and braces taken off.

@@ -6,7 +6,7 @@
 use pgrx::pg_sys;
 
 use crate::definition::{self, DefinitionError};
-use crate::feed::{Feed, Weight};
+use crate::feed::{Feed, VectorFeed, Weight};
 use crate::key::{KeyType, MAX_TEXT_BYTES};
 use crate::pg::number::NumberType;
 use crate::pg::relation::{self, Relation, quote_ident, quote_literal};
@@ -20,6 +20,14 @@ const FEED_TABLES: [&str; 2] = ["delta", "contexts"];
 const RECOMMENDER_TABLES: [&str; 7] = ["users", "items", "neighbors", "visits", "sessions", "interests", "context_items"];
 /// The packed rows of a source of edges.
 const EDGE_TABLES: [&str; 2] = ["out", "in"];
+/// What a vector set has.
+const VECTOR_TABLES: [&str; 1] = ["vector_changes"];
+/// The views of the tracked rows, of which a feed has one.
+const VIEWS: [&str; 2] = ["events", "vectors"];
+
+/// One definition at a time: two sessions must not take the same number or name.
+pub const LOCK_CATALOG: &str = "LOCK TABLE recommend.recommenders, recommend.graphs, recommend.edge_sources, recommend.vector_sets \
+     IN SHARE ROW EXCLUSIVE MODE";
 
 /// What a feed is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,22 +47,31 @@ impl Purpose {
     }
 }
 
-/// Make everything for a checked feed.
+/// Make everything for a checked feed of events.
 pub fn create(feed: &Feed, purpose: Purpose) -> Result<(), DefinitionError> {
-    let (id, table) = (feed.id, feed.table);
+    let key_type = |column: &str| KeyType::of(column_type(feed.table, column));
+    let (user, item) = (key_definition(key_type(&feed.user)?), key_definition(key_type(&feed.item)?));
+    let tables = [include_str!("../sql/feed_state.sql"), purpose.sql()];
+    let tables = tables.map(|sql| sql.replace("{user_type}", &user).replace("{item_type}", &item));
+    create_feed((feed.id, feed.table), &tables, &events_view(feed))
+}
+
+/// Make everything for a checked feed of vectors.
+pub fn create_vectors(feed: &VectorFeed) -> Result<(), DefinitionError> {
+    let id = key_definition(KeyType::of(column_type(feed.table, &feed.id_column))?);
+    create_feed((feed.id, feed.table), &[include_str!("../sql/vector_feed_state.sql").replace("{id_type}", &id)], &vectors_view(feed))
+}
+
+fn create_feed((id, table): (i32, pg_sys::Oid), tables: &[String], view: &str) -> Result<(), DefinitionError> {
     // Only looked at: ALTER TABLE refuses a table that is held open.
     let owner = Relation::open(table, pg_sys::ShareRowExclusiveLock as i32).class().relowner;
-    let key_type = |column: &str| KeyType::of(column_type(table, column));
-    let (user, item) = (key_type(&feed.user)?, key_type(&feed.item)?);
-    for tables in [include_str!("../sql/feed_state.sql"), purpose.sql()] {
-        let tables = tables
-            .replace("{id}", &id.to_string())
-            .replace("{user_type}", &key_definition(user))
-            .replace("{item_type}", &key_definition(item));
-        spi::write(&tables, &[])?;
+    for tables in tables {
+        spi::write(&tables.replace("{id}", &id.to_string()), &[])?;
     }
-    spi::write(&view_sql(feed), &[])?;
-    spi::write(&format!("COMMENT ON VIEW recommend.events_{id} IS 'The tracked columns of the table under fixed names'"), &[])?;
+    spi::write(view, &[])?;
+    for view in views(id) {
+        spi::write(&format!("COMMENT ON VIEW recommend.{view} IS 'The tracked columns of the table under fixed names'"), &[])?;
+    }
     set_owner(id, owner)?;
     create_triggers(id, table)?;
     note_partitions(id)?;
@@ -66,7 +83,7 @@ pub fn drop(id: i32) -> Result<(), SpiError> {
     drop_triggers(id)?;
     drop_relations(id)?;
     spi::write("DELETE FROM recommend.partitions WHERE feed = $1", &[Arg::of(id)])?;
-    spi::forget_plans(|sql| all_tables().chain(["events"]).any(|stem| sql.contains(&format!("recommend.{stem}_{id}"))));
+    spi::forget_plans(|sql| all_tables().chain(VIEWS).any(|stem| sql.contains(&format!("recommend.{stem}_{id}"))));
     Ok(())
 }
 
@@ -76,12 +93,17 @@ pub fn rebuilt_tables() -> impl Iterator<Item = &'static str> {
 }
 
 fn all_tables() -> impl Iterator<Item = &'static str> {
-    FEED_TABLES.into_iter().chain(RECOMMENDER_TABLES).chain(EDGE_TABLES)
+    FEED_TABLES.into_iter().chain(RECOMMENDER_TABLES).chain(EDGE_TABLES).chain(VECTOR_TABLES)
 }
 
 /// Those tables of feed `id` that exist.
 fn existing_tables(id: i32) -> impl Iterator<Item = String> {
     all_tables().map(move |stem| format!("{stem}_{id}")).filter(|name| relation::state_relation(name).is_some())
+}
+
+/// The view of the tracked rows of feed `id`.
+fn views(id: i32) -> impl Iterator<Item = String> {
+    VIEWS.into_iter().map(move |stem| format!("{stem}_{id}")).filter(|name| relation::state_relation(name).is_some())
 }
 
 fn key_definition(key: KeyType) -> String {
@@ -96,11 +118,29 @@ fn is_partitioned(table: pg_sys::Oid) -> bool {
     relation::kind(table) == Some(b'p')
 }
 
-/// `SELECT` of the tracked columns. It says in SQL what the row trigger says in Rust: which rows are events, and what
-/// an event is. A plain table's children by inheritance are left out, because triggers do not fire for them.
-fn view_sql(feed: &Feed) -> String {
-    let (id, table) = (feed.id, feed.table);
+/// What stands behind FROM for the rows that are tracked. A plain table's children by inheritance are left out, because triggers do not
+/// fire for them.
+fn tracked_rows(table: pg_sys::Oid) -> String {
     let only = if is_partitioned(table) { "" } else { "ONLY " };
+    format!("{only}{}", relation::qualified_name(table).unwrap_or_default())
+}
+
+/// `SELECT` of the ids and vectors: the id in the type of its keys, the vector as it is.
+fn vectors_view(feed: &VectorFeed) -> String {
+    let id = quote_ident(&feed.id_column);
+    let declared = column_type(feed.table, &feed.id_column);
+    let key = match KeyType::of(declared) {
+        Ok(key) if key.oid() != declared => format!("{id}::{}", key.sql()),
+        _ => id,
+    };
+    let (vector, rows) = (quote_ident(&feed.vector_column), tracked_rows(feed.table));
+    format!("CREATE VIEW recommend.vectors_{} AS SELECT {key} AS id, {vector} AS vector FROM {rows} WHERE {key} IS NOT NULL", feed.id)
+}
+
+/// `SELECT` of the tracked columns. It says in SQL what the row trigger says in Rust: which rows are events, and what
+/// an event is.
+fn events_view(feed: &Feed) -> String {
+    let (id, table) = (feed.id, feed.table);
     let mut conditions = Vec::new();
     let user = key_sql(table, &feed.user, &mut conditions);
     let item = key_sql(table, &feed.item, &mut conditions);
@@ -120,8 +160,8 @@ fn view_sql(feed: &Feed) -> String {
         "CREATE VIEW recommend.events_{id} AS \
          SELECT {user} AS user_key, {item} AS item_key, {at} AS at, {weight} AS weight, \
                 {session} AS session, {context} AS context \
-           FROM {only}{} WHERE {}",
-        relation::qualified_name(table).unwrap_or_default(),
+           FROM {} WHERE {}",
+        tracked_rows(table),
         conditions.join(" AND ")
     )
 }
@@ -183,13 +223,15 @@ pub fn set_owner(id: i32, role: pg_sys::Oid) -> Result<(), SpiError> {
     for table in existing_tables(id) {
         spi::write(&format!("ALTER TABLE recommend.{table} OWNER TO {owner}"), &[])?;
     }
-    spi::write(&format!("ALTER VIEW recommend.events_{id} OWNER TO {owner}"), &[])?;
+    for view in views(id) {
+        spi::write(&format!("ALTER VIEW recommend.{view} OWNER TO {owner}"), &[])?;
+    }
     Ok(())
 }
 
 fn drop_relations(id: i32) -> Result<(), SpiError> {
-    if relation::state_relation(&format!("events_{id}")).is_some() {
-        spi::write(&format!("DROP VIEW recommend.events_{id}"), &[])?;
+    for view in views(id) {
+        spi::write(&format!("DROP VIEW recommend.{view}"), &[])?;
     }
     for table in existing_tables(id) {
         spi::write(&format!("DROP TABLE recommend.{table}"), &[])?;

@@ -111,7 +111,7 @@ pub type Result<T> = std::result::Result<T, DefineError>;
 
 fn lock_catalog() -> Result<()> {
     // One at a time: two sessions must not take the same id or name.
-    spi::write("LOCK TABLE recommend.recommenders, recommend.graphs, recommend.edge_sources IN SHARE ROW EXCLUSIVE MODE", &[])?;
+    spi::write(state::LOCK_CATALOG, &[])?;
     Ok(())
 }
 

@@ -156,6 +156,38 @@ impl Drop for Reals {
     }
 }
 
+/// The numbers of a `float8[]` without NULLs, rounded to 32 bits; an error if it has NULLs or more than one dimension.
+///
+/// # Safety
+/// `datum` is an array of float8.
+pub unsafe fn doubles(datum: pg_sys::Datum) -> Result<Vec<f32>, VectorError> {
+    // SAFETY: by the contract above. The numbers begin behind the header with the length and the lower bound of each dimension, or at the
+    // offset that the array gives if it has a bitmap of NULLs, and are as many as the product of its lengths says: one length.
+    unsafe {
+        let original = datum.cast_mut_ptr::<pg_sys::varlena>();
+        let array = pg_sys::pg_detoast_datum(original).cast::<pg_sys::ArrayType>();
+        let result = match (*array).ndim {
+            0 => Ok(Vec::new()),
+            1 if (*array).elemtype != pg_sys::FLOAT8OID => Err(VectorError::ElementType),
+            1 if (*array).dataoffset != 0 && pg_sys::array_contains_nulls(array) => Err(VectorError::NullElement),
+            1 => {
+                let length = *array.add(1).cast::<i32>() as usize;
+                let offset = match (*array).dataoffset {
+                    0 => (size_of::<pg_sys::ArrayType>() + 8).next_multiple_of(8),
+                    offset => offset as usize,
+                };
+                let numbers = std::slice::from_raw_parts(array.cast::<u8>().add(offset).cast::<f64>(), length);
+                Ok(numbers.iter().map(|number| *number as f32).collect())
+            }
+            dimensions => Err(VectorError::Shape(dimensions)),
+        };
+        if !std::ptr::eq(array.cast(), original) {
+            pg_sys::pfree(array.cast());
+        }
+        result
+    }
+}
+
 /// A new `real[]` of one dimension, in the current memory context.
 pub fn of_reals(numbers: &[f32]) -> pg_sys::Datum {
     let mut datums: Vec<pg_sys::Datum> = numbers.iter().filter_map(|number| number.into_datum()).collect();

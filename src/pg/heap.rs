@@ -1,10 +1,16 @@
 //! Rows of heap tables, below SQL: no executor, no privilege check, no snapshot of the session.
 #![allow(unsafe_code)]
 
+use std::ffi::c_int;
+
 use pgrx::{PgMemoryContexts, pg_sys};
 
 use super::relation::Relation;
 use super::{interrupt, snapshot};
+
+unsafe extern "C-unwind" {
+    fn datumIsEqual(left: pg_sys::Datum, right: pg_sys::Datum, by_value: bool, length: c_int) -> bool;
+}
 
 /// The columns of a row in a slot.
 #[derive(Clone, Copy)]
@@ -32,6 +38,16 @@ impl Columns {
         let index = number as usize - 1;
         // SAFETY: the slot has unpacked at least so many columns.
         unsafe { (!*(*self.0).tts_isnull.add(index)).then(|| *(*self.0).tts_values.add(index)) }
+    }
+}
+
+/// Whether two varlenas of rows are stored alike, to the byte: what lies out of line is the same only if it lies in the same place. Nothing
+/// is fetched or decompressed.
+pub fn same_varlena(left: Option<pg_sys::Datum>, right: Option<pg_sys::Datum>) -> bool {
+    match (left, right) {
+        // SAFETY: both are varlenas of rows, compared as they are stored.
+        (Some(left), Some(right)) => unsafe { datumIsEqual(left, right, false, -1) },
+        (left, right) => left.is_none() && right.is_none(),
     }
 }
 

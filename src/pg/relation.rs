@@ -134,6 +134,14 @@ pub fn column_type(relation: pg_sys::Oid, number: i16) -> pg_sys::Oid {
     unsafe { pg_sys::get_atttype(relation, number) }
 }
 
+/// The type modifier of a column; -1 for none.
+pub fn column_modifier(relation: pg_sys::Oid, number: i16) -> i32 {
+    let (mut type_oid, mut modifier, mut collation) = (pg_sys::InvalidOid, -1, pg_sys::InvalidOid);
+    // SAFETY: a catalog lookup; the out pointers are to live locals.
+    unsafe { pg_sys::get_atttypetypmodcoll(relation, number, &mut type_oid, &mut modifier, &mut collation) };
+    modifier
+}
+
 /// The type below a domain, or the type itself.
 pub fn base_type(type_oid: pg_sys::Oid) -> pg_sys::Oid {
     // SAFETY: a catalog lookup.

@@ -59,6 +59,12 @@ pub unsafe fn length(datum: pg_sys::Datum) -> usize {
     unsafe { pg_sys::toast_raw_datum_size(datum) }.saturating_sub(pg_sys::VARHDRSZ)
 }
 
+/// Whether two varlenas hold the same bytes.
+pub fn same_bytes(left: pg_sys::Datum, right: pg_sys::Datum) -> bool {
+    // SAFETY: the caller passes varlenas, of a row or made from one.
+    unsafe { *Bytes::of(left) == *Bytes::of(right) }
+}
+
 /// The bytes of a varlena of ours that may be written: plain, with a 4-byte header, in memory of Postgres that outlives
 /// the value.
 pub struct Writable(*mut pg_sys::varlena);

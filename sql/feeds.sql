@@ -1,0 +1,10 @@
+-- What is tracked.
+
+CREATE VIEW recommend.feeds AS
+    SELECT r.id, r.name, r.events AS source FROM recommend.recommenders r
+    UNION ALL
+    SELECT s.id, g.name, s.source_table FROM recommend.edge_sources s JOIN recommend.graphs g ON g.id = s.graph
+    UNION ALL
+    SELECT v.id, v.name, v.source FROM recommend.vector_sets v;
+COMMENT ON VIEW recommend.feeds IS 'Every table that is tracked, for a recommender, as edges of a graph or as a vector set';
+GRANT SELECT ON recommend.feeds TO PUBLIC;

@@ -1,0 +1,111 @@
+//! `create_vector_set`, `rebuild_vector_set`, `drop_vector_set`.
+
+use std::rc::Rc;
+
+use pgrx::pg_sys;
+
+use super::catalog::{self as sets, VectorSet};
+use super::error::{Result, VectorsError};
+use crate::catalog;
+use crate::definition;
+use crate::feed::VectorFeed;
+use crate::pg::function::{Call, CallError};
+use crate::pg::relation::{self, Relation};
+use crate::pg::spi::{self, Arg, SpiError};
+use crate::pg::vector::VectorType;
+use crate::pg::{index, owner, snapshot};
+use crate::{ddl, sql_function, state};
+
+sql_function!(vector_set_create, pg_finfo_vector_set_create, create);
+sql_function!(vector_set_rebuild, pg_finfo_vector_set_rebuild, rebuild);
+sql_function!(vector_set_drop, pg_finfo_vector_set_drop, drop);
+
+/// create_vector_set(name, source, id_column, vector_column)
+fn create(call: &Call) -> Result<pg_sys::Datum> {
+    let name: String = call.required(0, "name")?;
+    let table: pg_sys::Oid = call.required(1, "source")?;
+    let column = |place, argument| call.text(place).ok_or(CallError::Null(argument));
+    let (id_column, vector_column) = (column(2, "id_column")?, column(3, "vector_column")?);
+    let dimensions = {
+        // Writers that have begun finish first, so that no row escapes both the first copy and the trigger.
+        let table = Relation::open(table, pg_sys::ShareRowExclusiveLock as i32);
+        definition::check_event_table(&table)?;
+        check_columns(&table, &id_column, &vector_column)?
+    };
+    let id = catalog::as_owner(|| insert(&name, table, (&id_column, &vector_column), dimensions))??;
+    Ok(call.value(Some(id)))
+}
+
+/// Checks what the columns hold. Gives the number of dimensions, where the type of the vectors fixes it.
+fn check_columns(table: &Relation, id_column: &str, vector_column: &str) -> Result<Option<i32>> {
+    definition::check_key(table, id_column)?;
+    let vector_type = definition::column_type(table, vector_column)?;
+    let Some(kind) = VectorType::of(vector_type) else {
+        return Err(VectorsError::VectorColumn { column: vector_column.to_owned(), found: relation::type_name(vector_type) });
+    };
+    let number = |column| relation::column_number(table.oid(), column).unwrap_or_default();
+    if !index::is_unique(table, number(id_column)) {
+        return Err(VectorsError::NotUnique { column: id_column.to_owned(), table: definition::display_name(table) });
+    }
+    Ok(kind.declared_dimensions(relation::column_modifier(table.oid(), number(vector_column))))
+}
+
+/// Writes the rows of the catalog, makes the state, and gives the new set's number.
+fn insert(name: &str, table: pg_sys::Oid, (id_column, vector_column): (&str, &str), dimensions: Option<i32>) -> Result<i32> {
+    if name.is_empty() {
+        return Err(VectorsError::Nameless);
+    }
+    spi::write(state::LOCK_CATALOG, &[])?;
+    let taken = "SELECT 1 FROM recommend.vector_sets WHERE name = $1";
+    if !snapshot::with_latest(|| spi::read(taken, &[Arg::of(name)], |_| Ok::<_, SpiError>(())))?.is_empty() {
+        return Err(VectorsError::Duplicate(name.to_owned()));
+    }
+    let args = [Arg::of(name), Arg::of(table), Arg::of(id_column), Arg::of(vector_column)];
+    let ids = spi::write_returning(include_str!("../../sql/insert_vector_set.sql"), &args, |row| row.value::<i32>(1))?;
+    let id = ids.first().copied().ok_or(SpiError::Null { column: 1 })?;
+    spi::write("INSERT INTO recommend.epochs (feed, epoch) VALUES ($1, 0)", &[Arg::of(id)])?;
+    let args = [Arg::of(id), Arg::of(dimensions)];
+    spi::write("INSERT INTO recommend.vector_state (feed, dimensions) VALUES ($1, $2)", &args)?;
+    let feed = VectorFeed { id, table, id_column: id_column.to_owned(), vector_column: vector_column.to_owned() };
+    ddl::unwatched(|| state::create_vectors(&feed))?;
+    catalog::announce_change()?;
+    Ok(id)
+}
+
+/// Locks the table of the set called `name` and checks that the caller owns it.
+fn owned(name: &str, lock: u32) -> Result<Rc<VectorSet>> {
+    let set = sets::by_name(name)?;
+    let table = Relation::open(set.table(), lock as i32);
+    if owner::has_privileges_of(owner::current_user(), table.class().relowner) {
+        Ok(set)
+    } else {
+        Err(VectorsError::NotOwner(name.to_owned()))
+    }
+}
+
+/// rebuild_vector_set(name)
+fn rebuild(call: &Call) -> Result<pg_sys::Datum> {
+    let set = owned(&call.required::<String>(0, "name")?, pg_sys::AccessShareLock)?;
+    let sql = "UPDATE recommend.vector_state SET generation = DEFAULT WHERE feed = $1";
+    catalog::as_owner(|| spi::write(sql, &[Arg::of(set.id)]))??;
+    Ok(call.void())
+}
+
+/// drop_vector_set(name)
+fn drop(call: &Call) -> Result<pg_sys::Datum> {
+    let set = owned(&call.required::<String>(0, "name")?, pg_sys::AccessExclusiveLock)?;
+    forget(set.id)?;
+    Ok(call.void())
+}
+
+/// Removes a set: the catalog rows, the state, the triggers.
+pub fn forget(id: i32) -> Result<()> {
+    catalog::as_owner(|| {
+        for (table, column) in [("vector_sets", "id"), ("epochs", "feed"), ("vector_state", "feed")] {
+            spi::write(&format!("DELETE FROM recommend.{table} WHERE {column} = $1"), &[Arg::of(id)])?;
+        }
+        ddl::unwatched(|| state::drop(id))?;
+        catalog::announce_change()?;
+        Ok(())
+    })?
+}

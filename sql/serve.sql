@@ -53,7 +53,7 @@ COMMENT ON FUNCTION rank_items(anyelement, anycompatiblearray, text, jsonb, time
 CREATE FUNCTION explain_recommendation(
     user_id anyelement, item anycompatible, recommender text DEFAULT NULL, context jsonb DEFAULT NULL, as_of timestamptz DEFAULT now())
 RETURNS TABLE (source text, feature text, via anycompatible, value float8, weight float8, contribution float8)
-LANGUAGE c STABLE PARALLEL SAFE COST 1000 ROWS 18 AS 'MODULE_PATHNAME', 'explain_one_recommendation';
+LANGUAGE c STABLE PARALLEL SAFE COST 1000 ROWS 19 AS 'MODULE_PATHNAME', 'explain_one_recommendation';
 COMMENT ON FUNCTION explain_recommendation(anyelement, anycompatible, text, jsonb, timestamptz) IS
     'Why an item has its score for a user: each feature with its source, the item of the user''s history that led to it (via), and what it adds; the contributions add up to the score';
 

@@ -198,9 +198,10 @@ pub fn catalog_owner() -> Result<pg_sys::Oid, CatalogError> {
     relation::owner(catalog_relation()?).ok_or(CatalogError::NotInstalled)
 }
 
-/// Tell all sessions that definitions have changed.
+/// Tell all sessions that definitions have changed: this one at once, others at commit.
 pub fn announce_change() -> Result<(), CatalogError> {
     invalidation::announce(catalog_relation()?);
+    snapshot::count_command();
     Ok(())
 }
 

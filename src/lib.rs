@@ -31,6 +31,7 @@ mod status;
 mod totals;
 mod track;
 mod truncate;
+mod user_interest;
 mod vectors;
 mod worker;
 mod write;

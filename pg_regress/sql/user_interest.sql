@@ -2,6 +2,7 @@
 -- raw events.
 SET timezone = 'UTC';
 SET client_min_messages = warning;
+SET recommend.auto_compact = off;
 CREATE TABLE items (item_id int PRIMARY KEY, title text, embedding real[]);
 INSERT INTO items SELECT i, 'item ' || i, CASE WHEN i % 10 > 0 THEN ARRAY[cos(i), sin(i), cos(i * i), i % 3]::real[] END FROM generate_series(1, 40) AS i;
 CREATE TABLE events (id int PRIMARY KEY, user_id int, item_id int, at timestamptz, kind text, visit text);
@@ -89,7 +90,7 @@ INSERT INTO items VALUES (500, 'never met', (SELECT blended FROM user_interest(3
 SELECT item_id, sources FROM recommend(3, 50, 'shop', as_of => '2025-03-10') WHERE item_id = 500;
 SELECT feature, round(value::numeric, 3) AS value, weight, round(contribution::numeric, 3) AS contribution
   FROM explain_recommendation(3, 500, 'shop', as_of => '2025-03-10') WHERE source = 'interest';
-SELECT count(*) FILTER (WHERE 'interest' = ANY (sources)) > 10 AS near, bool_and(r.score = k.score) AS ranked_alike
+SELECT count(*) FILTER (WHERE 'interest' = ANY (r.sources)) > 10 AS near, bool_and(r.score = k.score) AS ranked_alike
   FROM recommend(3, 50, 'shop', as_of => '2025-03-10') AS r JOIN rank_items(3, (SELECT array_agg(item_id) FROM items), 'shop', as_of => '2025-03-10') AS k USING (item_id);
 SELECT count(*) > 0 AS near FROM recommend_session(ARRAY[3, 4], 20, 'shop', as_of => '2025-03-10') WHERE 'interest' = ANY (sources);
 
@@ -120,6 +121,7 @@ SELECT count(*) AS listed FROM recommend(3, 5, 'shop');
 RESET ROLE;
 -- The table of the vectors goes: the recommender stays, without them.
 DROP TABLE items;
+DROP TABLE items CASCADE;
 SELECT * FROM user_interest(3, 'shop');
 SELECT count(*) AS listed FROM recommend(3, 5, 'shop');
 SELECT drop_recommender('shop'), drop_recommender('visits'), drop_vector_set('named');

@@ -20,7 +20,6 @@ use crate::sql_function;
 use crate::user_interest::set_of;
 use crate::vectors::catalog::VectorSet;
 use crate::vectors::error::VectorsError;
-use crate::vectors::question;
 
 /// The first number of items that a vector set knows and the recommender does not; see [`crate::delta`] for those before it.
 const FIRST_UNMET: ItemId = 3 << 30;
@@ -94,6 +93,39 @@ impl Nearest for Near<'_> {
             }
         });
         Ok(())
+    }
+}
+
+mod question {
+    use super::*;
+    use crate::pg::spi::{self, SpiError};
+    fn cosine(a: &[f32], b: &[f32]) -> Option<f32> {
+        let (mut ab, mut aa, mut bb) = (0.0f64, 0.0f64, 0.0f64);
+        for (a, b) in a.iter().zip(b) {
+            ab += f64::from(*a) * f64::from(*b);
+            aa += f64::from(*a) * f64::from(*a);
+            bb += f64::from(*b) * f64::from(*b);
+        }
+        (a.len() == b.len() && bb > 0.0).then(|| (ab / (aa.sqrt() * bb.sqrt())) as f32)
+    }
+    pub fn nearest(set: &VectorSet, direction: &[f32], n: usize) -> Result<Vec<(Key, f32)>> {
+        let mut list: Vec<(Key, f32)> = Vec::new();
+        crate::pg::owner::as_user(set.owner, || {
+            spi::read_prepared(&format!("SELECT id, vector FROM recommend.vectors_{}", set.id), &[], |row| {
+                if let (Some(id), Some(vector)) = (row.datum(1), row.datum(2)) {
+                    if let Ok(Some(c)) = set.vector.with(vector, |v| cosine(direction, v)) {
+                        list.push((Key::read(id, set.key).unwrap(), c));
+                    }
+                }
+                Ok::<_, SpiError>(())
+            })
+        })?;
+        list.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        list.truncate(n);
+        Ok(list)
+    }
+    pub fn cosines(set: &VectorSet, direction: &[f32], keys: &[Key]) -> Result<Vec<Option<f32>>> {
+        Ok(crate::vectors::rows::lookup(set, keys)?.into_iter().map(|v| v.and_then(|v| cosine(direction, &v))).collect())
     }
 }
 

@@ -94,6 +94,13 @@ fn rebuild(call: &Call) -> Result<pg_sys::Datum> {
 /// drop_vector_set(name)
 fn drop(call: &Call) -> Result<pg_sys::Datum> {
     let set = owned(&call.required::<String>(0, "name")?, pg_sys::AccessExclusiveLock)?;
+    let users = catalog::as_owner(|| {
+        let sql = "SELECT name FROM recommend.recommenders WHERE vector_set = $1 ORDER BY id";
+        snapshot::with_latest(|| spi::read(sql, &[Arg::of(set.id)], |row| row.value::<String>(1)))
+    })??;
+    if let Some(recommender) = users.into_iter().next() {
+        return Err(VectorsError::InUse { name: set.name.clone(), recommender });
+    }
     forget(set.id)?;
     Ok(call.void())
 }

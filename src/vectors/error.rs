@@ -38,6 +38,20 @@ pub enum VectorsError {
     /// A name that is taken.
     #[error("vector set \"{0}\" already exists")]
     Duplicate(String),
+    /// The caller may not read the vectors.
+    #[error("permission denied for table {table}")]
+    Denied {
+        /// The table of the set.
+        table: String,
+    },
+    /// A set that a recommender uses.
+    #[error("vector set \"{name}\" is used by recommender \"{recommender}\"")]
+    InUse {
+        /// The set.
+        name: String,
+        /// The recommender.
+        recommender: String,
+    },
     /// The caller does not own the table of a set.
     #[error("must be owner of the table of vector set \"{0}\"")]
     NotOwner(String),
@@ -101,7 +115,8 @@ impl SqlError for VectorsError {
             Self::Damaged { .. } => PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Self::Nameless => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
             Self::Duplicate(_) => PgSqlErrorCode::ERRCODE_DUPLICATE_OBJECT,
-            Self::NotOwner(_) => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+            Self::InUse { .. } => PgSqlErrorCode::ERRCODE_OBJECT_IN_USE,
+            Self::NotOwner(_) | Self::Denied { .. } => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
             Self::NotUnique { .. } => PgSqlErrorCode::ERRCODE_INVALID_TABLE_DEFINITION,
             Self::VectorColumn { .. } | Self::VectorType(_) => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
             other => other.cause().map_or(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, SqlError::sqlstate),
@@ -118,6 +133,8 @@ impl SqlError for VectorsError {
             Self::Damaged { .. } => "Drop it with drop_vector_set() and create it again.".into(),
             Self::Nameless => "Give a name that is not empty.".into(),
             Self::Duplicate(_) => "Choose another name, or drop that one with drop_vector_set().".into(),
+            Self::Denied { table } => format!("GRANT SELECT on the id and the vector column of {table}."),
+            Self::InUse { recommender, .. } => format!("SELECT alter_recommender('{recommender}', vector_set => ''), or drop_recommender('{recommender}')."),
             Self::NotOwner(_) => "Let its owner do it: row triggers stand on it.".into(),
             Self::NotUnique { column, table } => {
                 format!("CREATE UNIQUE INDEX ON {table} ({column}); without one, use the aggregate cosine_topk(id, vector, query, k), which works on any query.")

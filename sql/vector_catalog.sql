@@ -24,9 +24,6 @@ COMMENT ON COLUMN recommend.vector_state.generation IS
 COMMENT ON COLUMN recommend.vector_state.dimensions IS 'The length of the vectors; NULL as long as there was none';
 COMMENT ON COLUMN recommend.vector_state.suspended IS 'A trigger is disabled: changes go unseen, so questions read the table';
 
-ALTER TABLE recommend.recommenders
-    ADD CONSTRAINT recommenders_vector_set_fkey FOREIGN KEY (vector_set) REFERENCES recommend.vector_sets (id) ON DELETE SET NULL;
-
 SELECT pg_catalog.pg_extension_config_dump('recommend.vector_sets', '');
 SELECT pg_catalog.pg_extension_config_dump('recommend.vector_state', '');
 

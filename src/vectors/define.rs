@@ -108,6 +108,8 @@ fn drop(call: &Call) -> Result<pg_sys::Datum> {
 /// Removes a set: the catalog rows, the state, the triggers.
 pub fn forget(id: i32) -> Result<()> {
     catalog::as_owner(|| {
+        // No foreign key: parallel restores would load the tables in the wrong order.
+        spi::write("UPDATE recommend.recommenders SET vector_set = NULL WHERE vector_set = $1", &[Arg::of(id)])?;
         for (table, column) in [("vector_sets", "id"), ("epochs", "feed"), ("vector_state", "feed")] {
             spi::write(&format!("DELETE FROM recommend.{table} WHERE {column} = $1"), &[Arg::of(id)])?;
         }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use engine::event::Rules;
 use engine::fold::{ItemVectors, UserBatch, fold_interests};
+use engine::interest::MAX_DIMENSIONS;
 use engine::packed::UserInterest;
 use engine::{ItemId, Micros, Result, UserId};
 use pgrx::pg_sys;
@@ -64,10 +65,16 @@ impl Vectors {
         missing.dedup();
         if !missing.is_empty() {
             let found = vectors::rows::lookup(&self.set, &missing).map_err(store_error)?;
-            known.extend(missing.into_iter().zip(found.into_iter().map(|vector| vector.map(Rc::from))));
+            let usable = found.into_iter().map(|vector| vector.filter(|vector| is_usable(vector)).map(Rc::from));
+            known.extend(missing.into_iter().zip(usable));
         }
         Ok(keys.into_iter().filter_map(|key| Some((key, known.get(key)?.clone()?))).collect())
     }
+}
+
+/// Whether a vector says anything: what else stands in a column of vectors is as good as none.
+fn is_usable(vector: &[f32]) -> bool {
+    (1..=MAX_DIMENSIONS).contains(&vector.len()) && vector.iter().all(|value| value.is_finite())
 }
 
 /// Vectors by the numbers that a fold uses.

@@ -102,6 +102,16 @@ SELECT count(*) AS listed FROM recommend(3, 5, 'shop', as_of => '2025-03-11 10:0
 SELECT rebuild_recommender('shop') > 0 AS rebuilt;
 SELECT d.* FROM differ('shop', '2025-03-11 10:00') AS d;
 
+-- What is no direction, or none of ours, is as good as no vector.
+INSERT INTO items VALUES (601, 'NaN', '{NaN,1,1}'), (602, 'infinite', '{1,-Infinity,1}'), (603, 'empty', '{}'), (604, 'a NULL in it', '{1,NULL,1}'),
+                         (605, 'nested', '{{1,2,3},{4,5,6}}'), (606, 'zero', '{0,0,0}'), (607, 'huge', '{3e38,3e38,0}'), (608, 'tiny', '{0,0,1e-45}');
+INSERT INTO events SELECT i, i, i, '2025-03-12', 'view', 'z' FROM generate_series(601, 608) AS i;
+SELECT u, i.* FROM generate_series(601, 608) AS u, user_interest(u, 'shop', '2025-03-12 00:10') AS i;
+SELECT recommend.maintain('shop') AS packed;
+SELECT u, i.* FROM generate_series(601, 608) AS u, user_interest(u, 'shop', '2025-03-12 00:10') AS i WHERE blended IS NOT NULL;
+SELECT count(*) AS listed, bool_and(score > '-infinity' AND score < 'infinity') AS finite FROM generate_series(600, 608) AS u, recommend(u, 5, 'shop');
+DELETE FROM events WHERE id BETWEEN 601 AND 608;
+
 -- Without vectors; other definitions.
 SELECT alter_recommender('shop', vector_set => '');
 SELECT * FROM user_interest(3, 'shop');

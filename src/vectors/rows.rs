@@ -18,7 +18,8 @@ pub fn lookup(set: &VectorSet, keys: &[Key]) -> Result<Vec<Option<Vec<f32>>>> {
     let element = set.key.oid();
     let mut found: FxHashMap<Key, Vec<f32>> = FxHashMap::default();
     for chunk in keys.chunks(CHUNK) {
-        let mut datums = chunk.iter().map(|key| key.write(set.key)).collect::<std::result::Result<Vec<_>, _>>()?;
+        // A key that the column's type cannot hold is in no row.
+        let mut datums: Vec<_> = chunk.iter().filter_map(|key| key.write(set.key).ok()).collect();
         let arg = Arg::datum(Some(array::of(element, &mut datums)), array::type_of(element));
         owner::as_user(set.owner, || {
             spi::read_prepared(&sql, &[arg], |row| {

@@ -108,6 +108,7 @@ fn kind(call: &Call) -> Result<pg_sys::Datum, PackedError> {
         Kind::Visits => "visits",
         Kind::Session => "session",
         Kind::Edges => "edges",
+        Kind::Features => "features",
     };
     Ok(varlena::from_bytes(name.as_bytes()))
 }

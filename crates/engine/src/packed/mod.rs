@@ -6,12 +6,14 @@
 //! no rounding piles up by rewriting.
 
 mod edges;
+mod features;
 mod history;
 mod neighbors;
 mod session;
 mod visits;
 
 pub use edges::{EdgeDelta, EdgeEntry, Edges, EdgesHeader, EdgesView, MAX_CONTEXTS, NewestOf, RowDelta, STATIC};
+pub use features::{FeaturesEntry, FeaturesHeader, FeaturesTotal, FeaturesView};
 pub use history::{History, HistoryEdge, HistoryHeader, HistoryView, OpenSession};
 pub use neighbors::{NeighborEdge, Neighbors, NeighborsHeader, NeighborsView, PairDelta};
 pub use session::{Session, SessionHeader, SessionView};
@@ -42,6 +44,8 @@ pub enum Kind {
     Session = 4,
     /// A graph node's edges: [`Edges`].
     Edges = 5,
+    /// An entity's counts: [`crate::features::Entity`].
+    Features = 6,
 }
 
 /// The kind of a packed row, after checking that all of it parses.
@@ -53,6 +57,7 @@ pub fn validate(bytes: &[u8]) -> Result<Kind> {
         3 => VisitsView::parse(bytes).map(|_| Kind::Visits),
         4 => SessionView::parse(bytes).map(|_| Kind::Session),
         5 => EdgesView::parse(bytes).map(|_| Kind::Edges),
+        6 => FeaturesView::check(bytes).map(|_| Kind::Features),
         other => Err(Error::Corrupt(format!("unknown kind {other}"))),
     }
 }

@@ -86,8 +86,10 @@ COMMENT ON TABLE recommend.hot_subgraphs IS
 CREATE VIEW recommend.feeds AS
     SELECT r.id, r.name, r.events AS source FROM recommend.recommenders r
     UNION ALL
-    SELECT s.id, g.name, s.source_table FROM recommend.edge_sources s JOIN recommend.graphs g ON g.id = s.graph;
-COMMENT ON VIEW recommend.feeds IS 'Every table that is tracked, for a recommender or as edges of a graph';
+    SELECT s.id, g.name, s.source_table FROM recommend.edge_sources s JOIN recommend.graphs g ON g.id = s.graph
+    UNION ALL
+    SELECT f.id, r.name, r.events FROM recommend.features f JOIN recommend.recommenders r ON r.id = f.recommender;
+COMMENT ON VIEW recommend.feeds IS 'Every table that is tracked, for a recommender, as edges of a graph, or for features';
 
 SELECT pg_catalog.pg_extension_config_dump('recommend.graphs', '');
 SELECT pg_catalog.pg_extension_config_dump('recommend.node_types', '');

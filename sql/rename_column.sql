@@ -7,6 +7,11 @@ WITH of_recommenders AS (
            session_column = CASE WHEN session_column = $2::name THEN $3::name ELSE session_column END,
            context_columns = array_replace(context_columns, $2::name, $3::name)
      WHERE id = $1
+), of_features AS (
+    UPDATE recommend.features
+       SET recorded_column = CASE WHEN id = $1 AND recorded_column = $2::name THEN $3::name ELSE recorded_column END,
+           entities = CASE WHEN recommender = $1 THEN array_replace(entities, 'context_' || $2, 'context_' || $3) ELSE entities END
+     WHERE id = $1 OR recommender = $1
 )
 UPDATE recommend.edge_sources
    SET from_column = CASE WHEN from_column = $2::name THEN $3::name ELSE from_column END,

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use pgrx::{PgSqlErrorCode, pg_sys};
 
 use crate::definition::{Definition, DefinitionError};
+use crate::features;
 use crate::feed::Feed;
 use crate::graph;
 use crate::key::KeyType;
@@ -261,7 +262,10 @@ pub fn definition(id: i32) -> Result<Definition, CatalogError> {
 /// What feed `id` tracks, of whatever it is; the caller has put on the catalog owner's role.
 pub fn feed(id: i32) -> Result<Feed, CatalogError> {
     let feed = || match definition(id) {
-        Err(CatalogError::UnknownId(_)) => graph::catalog::source_definition(id).map(|source| source.feed()),
+        Err(CatalogError::UnknownId(_)) => match graph::catalog::source_definition(id) {
+            Err(CatalogError::UnknownId(_)) => features::catalog::feed(id),
+            source => Ok(source?.feed()),
+        },
         definition => Ok(definition?.feed()),
     };
     as_owner(feed)?

@@ -8,6 +8,7 @@ use pgrx::{PgSqlErrorCode, pg_sys};
 use crate::catalog::{self, CatalogError};
 use crate::define::{self, DefineError};
 use crate::definition::DefinitionError;
+use crate::features::{self, error::FeatureError};
 use crate::pg::error::SqlError;
 use crate::pg::function::{Call, CallError};
 use crate::pg::relation::{self, quote_ident};
@@ -31,6 +32,8 @@ pub enum DdlError {
     #[error(transparent)]
     Graph(#[from] graph::define::DefineError),
     #[error(transparent)]
+    Features(#[from] FeatureError),
+    #[error(transparent)]
     Definition(#[from] DefinitionError),
     #[error(transparent)]
     Track(#[from] TrackError),
@@ -47,6 +50,7 @@ impl DdlError {
             Self::Catalog(error) => Some(error),
             Self::Define(error) => Some(error),
             Self::Graph(error) => Some(error),
+            Self::Features(error) => Some(error),
             Self::Definition(error) => Some(error),
             Self::Track(error) => Some(error),
             Self::Call(error) => Some(error),
@@ -189,7 +193,7 @@ fn follow_triggers(id: i32) -> Result<(), DdlError> {
 }
 
 fn need_rebuild(id: i32) -> Result<(), SpiError> {
-    for (table, column) in [("state", "recommender"), ("edge_state", "feed")] {
+    for (table, column) in [("state", "recommender"), ("edge_state", "feed"), ("feature_state", "feed")] {
         let sql = format!("UPDATE recommend.{table} SET needs_rebuild = true WHERE {column} = $1 AND NOT needs_rebuild");
         spi::write(&sql, &[Arg::of(id)])?;
     }
@@ -212,9 +216,23 @@ fn is_recommender(id: i32) -> Result<bool, CatalogError> {
     })?
 }
 
+fn is_of_features(id: i32) -> Result<bool, CatalogError> {
+    catalog::as_owner(|| match features::catalog::definition(id) {
+        Ok(_) => Ok(true),
+        Err(CatalogError::UnknownId(_)) => Ok(false),
+        Err(error) => Err(error),
+    })?
+}
+
 /// A feed whose view is gone.
 fn forget(id: i32) -> Result<(), DdlError> {
-    if is_recommender(id)? { Ok(define::forget(id)?) } else { Ok(graph::define::forget_source(id)?) }
+    if is_recommender(id)? {
+        Ok(define::forget(id)?)
+    } else if is_of_features(id)? {
+        Ok(features::define::forget(id)?)
+    } else {
+        Ok(graph::define::forget_source(id)?)
+    }
 }
 
 fn sql_drop(call: &Call) -> Result<pg_sys::Datum, DdlError> {
@@ -236,7 +254,12 @@ fn sql_drop(call: &Call) -> Result<pg_sys::Datum, DdlError> {
         }
         let of_graph = what == "nodes" || what == "graph";
         let is_recommender = !of_graph && is_recommender(id)?;
-        let kind = if is_recommender { "recommender" } else { "graph" };
+        let is_of_features = !of_graph && !is_recommender && is_of_features(id)?;
+        let kind = match (is_recommender, is_of_features) {
+            (true, _) => "recommender",
+            (_, true) => "the features of",
+            _ => "graph",
+        };
         let needed = |hint: String| Err(DdlError::Needed { object, kind, name: recommender.clone(), hint });
         match what.as_str() {
             "view" => forget(id)?,
@@ -254,6 +277,7 @@ fn sql_drop(call: &Call) -> Result<pg_sys::Datum, DdlError> {
             "eligible" => {
                 return needed(format!("SELECT alter_recommender('{recommender}', eligible => '-') first."));
             }
+            _ if is_of_features => return needed(format!("SELECT drop_features('{recommender}') drops all that belongs to them.")),
             _ if is_recommender => return needed(format!("SELECT drop_recommender('{recommender}') drops all that belongs to it.")),
             _ => return needed(format!("SELECT drop_graph('{recommender}') drops all that belongs to it; drop_edges() drops one source.")),
         }

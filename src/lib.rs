@@ -12,6 +12,7 @@ mod ddl;
 mod define;
 mod definition;
 mod delta;
+mod features;
 mod feed;
 mod graph;
 mod interest;
@@ -37,13 +38,15 @@ mod write;
 pgrx::pg_module_magic!();
 
 pgrx::extension_sql_file!("../sql/catalog.sql", name = "catalog", bootstrap);
-pgrx::extension_sql_file!("../sql/graph_catalog.sql", name = "graph_catalog", requires = ["catalog"]);
+pgrx::extension_sql_file!("../sql/features_catalog.sql", name = "features_catalog", requires = ["catalog"]);
+pgrx::extension_sql_file!("../sql/graph_catalog.sql", name = "graph_catalog", requires = ["catalog", "features_catalog"]);
 pgrx::extension_sql_file!("../sql/packed.sql", name = "packed", requires = ["catalog"]);
 pgrx::extension_sql_file!("../sql/track.sql", name = "track", requires = ["catalog", "graph_catalog"]);
 pgrx::extension_sql_file!("../sql/define.sql", name = "define", requires = ["catalog", "packed"]);
 pgrx::extension_sql_file!("../sql/status.sql", name = "status", requires = ["catalog", "graph_catalog"]);
 pgrx::extension_sql_file!("../sql/serve.sql", name = "serve", requires = ["packed"]);
 pgrx::extension_sql_file!("../sql/graph.sql", name = "graph", requires = ["packed", "graph_catalog"]);
+pgrx::extension_sql_file!("../sql/features.sql", name = "features", requires = ["packed", "features_catalog"]);
 pgrx::extension_sql_file!("../sql/interest.sql", name = "interest", requires = ["catalog"]);
 pgrx::extension_sql_file!("../sql/maintain.sql", name = "maintain", requires = ["catalog"]);
 

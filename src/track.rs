@@ -68,6 +68,7 @@ struct Plan {
     time: Option<i16>,
     weight: RowWeight,
     session: Option<(i16, Label)>,
+    recorded: Option<i16>,
     context: Vec<(i16, Label)>,
     last: i16,
 }
@@ -265,6 +266,7 @@ impl Plan {
             time: feed.time.as_deref().map(number).transpose()?,
             weight,
             session,
+            recorded: feed.recorded.as_deref().map(number).transpose()?,
             context,
             last: last.unwrap_or_default(),
         })
@@ -296,6 +298,9 @@ impl Plan {
             .session
             .as_ref()
             .and_then(|(number, text)| unsafe { columns.get(*number).map(|value| text.with_bytes(value, label::hash)) });
+        // What was recorded before all time was known at once, as what says nothing of it.
+        let recorded = self.recorded.and_then(|number| columns.get(number)).map(|at| at.value() as i64).filter(|at| *at != i64::MIN);
+        let session = session.or(recorded);
         Reading::Event(Event { user, item, at: at.flatten(), weight, session, context: self.context(columns) })
     }
 

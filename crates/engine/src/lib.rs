@@ -14,6 +14,7 @@ pub mod interest;
 pub mod packed;
 pub mod recommend;
 pub mod store;
+pub mod topk;
 
 pub use error::{Error, Result};
 

@@ -49,3 +49,27 @@ pub fn scale(vector: &[f32], factor: f64, result: &mut [f32]) {
 fn scaled(x: f32, factor: f64) -> f32 {
     (f64::from(x) * factor) as f32
 }
+
+/// The functions of this module for processors that have some features.
+macro_rules! with_features {
+    ($features:literal) => {
+        /// [`lanes::dot`].
+        #[target_feature(enable = $features)]
+        pub fn dot(a: &[f32], b: &[f32]) -> f64 {
+            lanes::dot(a, b)
+        }
+
+        /// [`lanes::scaled_dot`].
+        #[target_feature(enable = $features)]
+        pub fn scaled_dot(a: &[f32], b: &[f32], factor: f64) -> f64 {
+            lanes::scaled_dot(a, b, factor)
+        }
+
+        /// [`lanes::scale`].
+        #[target_feature(enable = $features)]
+        pub fn scale(vector: &[f32], factor: f64, result: &mut [f32]) {
+            lanes::scale(vector, factor, result);
+        }
+    };
+}
+pub(super) use with_features;

@@ -1,5 +1,7 @@
 //! Loops that any processor runs.
 
+pub use super::lanes::{dot, scale, scaled_dot};
+
 use super::{Bound, Products, QUERIES};
 use crate::topk::Query;
 use crate::topk::segment::{BLOCK, Block, Group};
@@ -17,6 +19,7 @@ pub fn products(groups: &[Group], queries: &[&Query], products: &mut [Products; 
 }
 
 /// Which rows have an upper bound of `threshold` or more. What is not a number counts as such.
+#[inline(always)]
 pub fn reaching(products: &Products, block: &Block<'_>, bound: &Bound, threshold: f32) -> u64 {
     (0..BLOCK).fold(0, |rows, row| {
         let (_, most) = bound.range(products[row], block.scales[row], block.residuals[row]);

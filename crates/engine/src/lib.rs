@@ -15,6 +15,7 @@ pub mod packed;
 pub mod ranking;
 pub mod recommend;
 pub mod store;
+pub mod topk;
 
 pub use error::{Error, Result};
 

@@ -1,6 +1,6 @@
 //! The best of many scored keys: what a sort of all of them gives.
 
-use engine::ranking::{Ranking, RankingError, bytes_needed};
+use pg_recommend_engine::ranking::{Ranking, RankingError, bytes_needed};
 use proptest::prelude::*;
 
 /// Bytes aligned as the memory of Postgres is.

@@ -61,8 +61,9 @@ proptest! {
             owned.push(*score, key);
         }
         prop_assert_eq!(owned.sorted(), naive(&rows, k));
-        prop_assert_eq!(owned.ranking().unit(), &[0.6, 0.8]);
-        prop_assert_eq!((owned.ranking().k(), owned.ranking().kind()), (k, 7));
+        let ranking = owned.ranking();
+        prop_assert_eq!(ranking.unit(), &[0.6, 0.8]);
+        prop_assert_eq!((ranking.k(), ranking.kind()), (k, 7));
     }
 
     #[test]

@@ -136,6 +136,24 @@ impl Call {
         self.datum(index).map(|datum| unsafe { Reals::of(datum) }).transpose()
     }
 
+    /// The bytes of an argument whose type is a varlena as they were passed, the header with them: of what is stored out of line, where that is.
+    pub fn stored(&self, index: usize) -> Option<&[u8]> {
+        // SAFETY: the declaration gives a varlena type; arguments live as long as the call.
+        self.datum(index).map(|datum| unsafe { super::varlena::stored(datum) })
+    }
+
+    /// A plain copy of an argument whose type is a varlena.
+    pub fn copy(&self, index: usize) -> Option<Writable> {
+        // SAFETY: the declaration gives a varlena type; the copy is this call's alone.
+        self.datum(index).map(|datum| unsafe { Writable::copy_of(datum) })
+    }
+
+    /// Checks that this is a part of an aggregate: only then are its arguments what parts of it have made.
+    pub fn check_aggregate(&self) -> Result<(), CallError> {
+        // SAFETY: valid for the call.
+        if unsafe { super::aggregate::is_part(self.0) } { Ok(()) } else { Err(CallError::NotAggregate) }
+    }
+
     /// The text of an argument of type cstring: an input function's.
     pub fn cstring(&self, index: usize) -> Option<String> {
         // SAFETY: the declaration gives cstring, which ends with a NUL.

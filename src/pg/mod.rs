@@ -11,6 +11,7 @@ pub mod function;
 pub mod guc;
 pub mod hash;
 pub mod heap;
+pub mod image;
 pub mod index;
 pub mod interrupt;
 pub mod interval;

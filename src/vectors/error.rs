@@ -1,5 +1,7 @@
 //! What can go wrong with vector sets and the questions to them.
 
+use engine::ranking::RankingError;
+use engine::topk::TopkError;
 use pgrx::PgSqlErrorCode;
 
 use crate::catalog::CatalogError;
@@ -60,6 +62,29 @@ pub enum VectorsError {
     /// An argument that is no vector.
     #[error("type {0} is no vector")]
     VectorType(String),
+    /// A type whose values cannot be kept.
+    #[error("values of type {0} cannot be ids")]
+    IdType(String),
+    /// No number of rows.
+    #[error("k must be at least 1: {0}")]
+    K(i32),
+    /// A vector that cannot be compared with the query.
+    #[error("a vector has {found} dimensions, and the query {expected}")]
+    Dimensions {
+        /// Of the query.
+        expected: usize,
+        /// Of the vector.
+        found: usize,
+    },
+    /// What the engine refuses.
+    #[error("query: {0}")]
+    Query(TopkError),
+    /// The engine.
+    #[error(transparent)]
+    Topk(#[from] TopkError),
+    /// Rows of one group that ask for different things, or too much.
+    #[error(transparent)]
+    Ranking(#[from] RankingError),
     /// An array that is no vector.
     #[error(transparent)]
     Vector(#[from] VectorError),
@@ -103,7 +128,15 @@ impl SqlError for VectorsError {
             Self::Duplicate(_) => PgSqlErrorCode::ERRCODE_DUPLICATE_OBJECT,
             Self::NotOwner(_) => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
             Self::NotUnique { .. } => PgSqlErrorCode::ERRCODE_INVALID_TABLE_DEFINITION,
-            Self::VectorColumn { .. } | Self::VectorType(_) => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
+            Self::VectorColumn { .. } | Self::VectorType(_) | Self::IdType(_) => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
+            Self::K(_) | Self::Query(_) => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+            Self::Dimensions { .. } | Self::Topk(TopkError::Dimensions { .. }) => PgSqlErrorCode::ERRCODE_DATA_EXCEPTION,
+            Self::Topk(TopkError::NotFinite { .. } | TopkError::ZeroQuery | TopkError::DimensionCount(_)) => {
+                PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE
+            }
+            Self::Topk(_) | Self::Ranking(RankingError::Corrupt) => PgSqlErrorCode::ERRCODE_DATA_CORRUPTED,
+            Self::Ranking(RankingError::TooLarge(_)) => PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+            Self::Ranking(_) => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
             other => other.cause().map_or(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, SqlError::sqlstate),
         }
     }
@@ -125,6 +158,15 @@ impl SqlError for VectorsError {
             Self::VectorColumn { .. } | Self::VectorType(_) => {
                 "Vectors may be real[], double precision[], or pgvector's vector or halfvec.".into()
             }
+            Self::IdType(_) => "Cast the id to a type of its own, such as ...::text.".into(),
+            Self::K(_) => "Ask for 1 row or more.".into(),
+            Self::Dimensions { expected, .. } => format!("Leave others out: FILTER (WHERE cardinality(vector) = {expected})."),
+            Self::Query(TopkError::NotFinite { .. }) => "Numbers of a query must be finite.".into(),
+            Self::Query(TopkError::ZeroQuery) => "A query needs an element that is not 0.".into(),
+            Self::Ranking(RankingError::K(..) | RankingError::Query) => {
+                "query and k must be the same for all rows of a group: GROUP BY them to ask for several.".into()
+            }
+            Self::Ranking(RankingError::TooLarge(_)) => "Ask for fewer rows.".into(),
             other => return other.cause()?.hint(),
         })
     }

@@ -11,7 +11,9 @@ use crate::graph::catalog::{self as graphs, Graph, GraphError};
 use crate::pg::error::SqlError;
 use crate::pg::function::{Call, CallError};
 use crate::pg::owner;
-use crate::{graph, sql_function};
+use crate::vectors::catalog::{self as sets, VectorSet};
+use crate::vectors::error::VectorsError;
+use crate::{graph, sql_function, vectors};
 
 /// What can go wrong.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +39,9 @@ pub enum MaintainError {
     /// The compactor of graphs.
     #[error(transparent)]
     CompactGraph(#[from] graph::compact::CompactError),
+    /// A vector set.
+    #[error(transparent)]
+    Vectors(#[from] VectorsError),
     /// The call itself.
     #[error(transparent)]
     Call(#[from] CallError),
@@ -51,6 +56,7 @@ impl SqlError for MaintainError {
             Self::Compact(error) => error.sqlstate(),
             Self::Graph(error) => error.sqlstate(),
             Self::CompactGraph(error) => error.sqlstate(),
+            Self::Vectors(error) => error.sqlstate(),
             Self::Call(error) => error.sqlstate(),
         }
     }
@@ -65,6 +71,7 @@ impl SqlError for MaintainError {
             Self::Compact(error) => error.hint(),
             Self::Graph(error) => error.hint(),
             Self::CompactGraph(error) => error.hint(),
+            Self::Vectors(error) => error.hint(),
             Self::Call(error) => error.hint(),
         }
     }
@@ -74,6 +81,7 @@ impl SqlError for MaintainError {
 enum Target {
     Recommender(Rc<Recommender>),
     Graph(Rc<Graph>),
+    VectorSet(Rc<VectorSet>),
 }
 
 impl Target {
@@ -81,6 +89,7 @@ impl Target {
         match self {
             Self::Recommender(recommender) => recommender.owner,
             Self::Graph(graph) => graph.owner,
+            Self::VectorSet(set) => set.owner,
         }
     }
 
@@ -98,6 +107,10 @@ impl Target {
                 let of_recommender = |place| graph.recommender.is_some() && graph.edge_type(place) == graph::of_recommender::EVENT;
                 let own = compacted.moved.iter().enumerate().filter(|(place, _)| !of_recommender(*place)).map(|(_, count)| count).sum();
                 Ok((moved(compacted.outcome), own))
+            }
+            Self::VectorSet(set) => {
+                let count = moved(vectors::compact::compact(set.id, Pace::Now)?);
+                Ok((count, count))
             }
         }
     }
@@ -135,6 +148,9 @@ fn chosen(name: Option<String>) -> Result<Vec<Target>, MaintainError> {
     for (id, _) in graphs::names()?.into_iter().filter(|(_, other)| wanted(other)) {
         targets.push(Target::Graph(graphs::by_id(id)?));
     }
+    for (id, _) in sets::names()?.into_iter().filter(|(_, other)| wanted(other)) {
+        targets.push(Target::VectorSet(sets::by_id(id)?));
+    }
     let owns = |target: &Target| owner::has_privileges_of(owner::current_user(), target.owner());
     let Some(name) = name else {
         targets.retain(owns);
@@ -148,6 +164,7 @@ fn chosen(name: Option<String>) -> Result<Vec<Target>, MaintainError> {
         None => Ok(targets),
         Some(Target::Recommender(_)) => Err(MaintainError::NotOwner(name)),
         Some(Target::Graph(_)) => Err(MaintainError::NotGraphOwner(name)),
+        Some(Target::VectorSet(_)) => Err(VectorsError::NotOwner(name).into()),
     }
 }
 

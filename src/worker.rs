@@ -4,15 +4,17 @@ use std::cell::Cell;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use pgrx::pg_sys;
+use pgrx::{PgSqlErrorCode, pg_sys};
 
 use crate::catalog::{self, CatalogError};
 use crate::compact::{self, Outcome, Pace};
 use crate::graph::catalog::{self as graphs, GraphError};
 use crate::graph::subgraphs::{self, WarmError};
+use crate::pg::error::{self, SqlError};
 use crate::pg::worker::{self, CompactorLock, Termination};
-use crate::pg::{error, guc, relation};
-use crate::{graph, worker_function};
+use crate::pg::{guc, recovery, relation};
+use crate::vectors::error::VectorsError;
+use crate::{graph, vectors, worker_function};
 
 worker_function!(pg_recommend_compactor, compactor);
 worker_function!(pg_recommend_launcher, launcher);
@@ -29,8 +31,11 @@ const BREATH: Duration = Duration::from_millis(100);
 const LAUNCH_EVERY: Duration = Duration::from_secs(60);
 /// How long it waits when there was no free slot for a compactor.
 const LAUNCH_AGAIN: Duration = Duration::from_secs(1);
+/// How often a session asks for copies of vector sets.
+const COPIES_EVERY: Duration = Duration::from_secs(1);
 
 thread_local! {
+    static COPIES_WANTED: Cell<Option<Instant>> = const { Cell::new(None) };
     static START_AT_COMMIT: Cell<Option<pg_sys::Oid>> = const { Cell::new(None) };
 }
 
@@ -40,6 +45,15 @@ pub fn wake() {
     // One that is at work looks for a backlog once more after it has given the lock back.
     if !CompactorLock::is_taken() {
         start(relation::database());
+    }
+}
+
+/// Asks for a worker that makes the copies of vector sets that are asked for; a session does so once a second at most.
+pub fn want_copies() {
+    let asked = COPIES_WANTED.get().is_some_and(|asked| asked.elapsed() < COPIES_EVERY);
+    if !asked && guc::auto_compact() {
+        COPIES_WANTED.set(Some(Instant::now()));
+        wake();
     }
 }
 
@@ -74,7 +88,9 @@ fn compactor(argument: pg_sys::Datum) {
     let (database, warm) = subgraphs::of_worker_argument(argument);
     worker::connect(Some(database), Termination::AtOnce);
     let mut failed = HashSet::new();
-    if warm {
+    if worker::transaction(c"removing old copies", vectors::files::sweep).is_err() || recovery::is_standby() {
+        // Nothing can be written.
+    } else if warm {
         with_graphs(c"warming the cache", |graph| subgraphs::warm(graph).map(|_| ()));
     } else {
         with_graphs(c"writing down what is hot", subgraphs::save);
@@ -132,6 +148,7 @@ fn compact_all(failed: &mut HashSet<Target>) -> u64 {
 enum Target {
     Recommender(i32),
     Graph(i32),
+    VectorSet(i32),
 }
 
 impl std::fmt::Display for Target {
@@ -139,17 +156,41 @@ impl std::fmt::Display for Target {
         f.write_str(match self {
             Self::Recommender(_) => "recommender",
             Self::Graph(_) => "graph",
+            Self::VectorSet(_) => "vector set",
         })
     }
 }
 
-/// All recommenders and graphs with their names; none where the extension is not installed.
-fn targets() -> Result<Vec<(Target, String)>, GraphError> {
+/// What can go wrong when they are looked up.
+#[derive(Debug, thiserror::Error)]
+enum TargetError {
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+    #[error(transparent)]
+    Vectors(#[from] VectorsError),
+}
+
+impl SqlError for TargetError {
+    fn sqlstate(&self) -> PgSqlErrorCode {
+        match self {
+            Self::Catalog(error) => error.sqlstate(),
+            Self::Graph(error) => error.sqlstate(),
+            Self::Vectors(error) => error.sqlstate(),
+        }
+    }
+}
+
+/// All that is looked after, with its name; none where the extension is not installed. On a standby, vector sets alone: their copies are files.
+fn targets() -> Result<Vec<(Target, String)>, TargetError> {
     let recommenders = match catalog::names() {
         Err(CatalogError::NotInstalled) => return Ok(Vec::new()),
         names => names?.into_iter().map(|(id, name)| (Target::Recommender(id), name)),
     };
-    Ok(recommenders.chain(graphs::names()?.into_iter().map(|(id, name)| (Target::Graph(id), name))).collect())
+    let graphs = graphs::names()?.into_iter().map(|(id, name)| (Target::Graph(id), name));
+    let sets = vectors::catalog::names()?.into_iter().map(|(id, name)| (Target::VectorSet(id), name));
+    Ok(if recovery::is_standby() { sets.collect() } else { recommenders.chain(graphs).chain(sets).collect() })
 }
 
 fn compact_one(target: Target) -> u64 {
@@ -165,6 +206,10 @@ fn compact_one(target: Target) -> u64 {
         Target::Graph(id) => match graph::compact::compact(id, compact::DEFAULT_BATCH, Pace::WhenDue) {
             Err(graph::compact::CompactError::Graph(GraphError::UnknownId(_))) => return 0,
             compacted => error::or_raise(compacted).outcome,
+        },
+        Target::VectorSet(id) => match vectors::compact::compact(id, Pace::WhenDue) {
+            Err(VectorsError::UnknownId(_)) => return 0,
+            compacted => error::or_raise(compacted),
         },
     };
     match outcome {

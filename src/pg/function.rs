@@ -9,7 +9,7 @@ use std::ffi::{CStr, c_int};
 use pgrx::datum::{FromDatum, IntoDatum};
 use pgrx::{PgSqlErrorCode, pg_sys};
 
-use super::array::{self, Reals, VectorError};
+use super::array::{self, Matrix, Reals, VectorError};
 use super::error::SqlError;
 use super::varlena::{Bytes, Writable};
 
@@ -152,6 +152,12 @@ impl Call {
     pub fn check_aggregate(&self) -> Result<(), CallError> {
         // SAFETY: valid for the call.
         if unsafe { super::aggregate::is_part(self.0) } { Ok(()) } else { Err(CallError::NotAggregate) }
+    }
+
+    /// The rows of an argument of type `real[]` of two dimensions.
+    pub fn matrix(&self, index: usize) -> Result<Option<Matrix>, VectorError> {
+        // SAFETY: the declaration gives an array type; arguments live as long as the call.
+        self.datum(index).map(|datum| unsafe { Matrix::of(datum) }).transpose()
     }
 
     /// The text of an argument of type cstring: an input function's.

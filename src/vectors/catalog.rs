@@ -44,6 +44,17 @@ impl VectorSet {
         self.feed.table
     }
 
+    /// The length of the vectors, where their type fixes it.
+    pub fn declared_dimensions(&self) -> Option<u32> {
+        let declared = self.vector.declared_dimensions(relation::column_modifier(self.table(), self.columns[1]));
+        declared.and_then(|declared| u32::try_from(declared).ok())
+    }
+
+    /// How many bytes a file has for each key at least.
+    pub fn key_width(&self) -> u64 {
+        if self.key == KeyType::Uuid { 16 } else { 8 }
+    }
+
     fn resolve(name: String, feed: VectorFeed) -> Result<Self> {
         let damaged = |missing: &str| VectorsError::Damaged { name: name.clone(), missing: missing.to_owned() };
         let owner = relation::owner(feed.table).ok_or_else(|| damaged("its table"))?;

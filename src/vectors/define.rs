@@ -2,19 +2,22 @@
 
 use std::rc::Rc;
 
-use pgrx::pg_sys;
+use pgrx::{PgSqlErrorCode, pg_sys};
 
 use super::catalog::{self as sets, VectorSet};
+use super::copy::Copy;
 use super::error::{Result, VectorsError};
+use super::{compact, files};
 use crate::catalog;
+use crate::compact::Pace;
 use crate::definition;
 use crate::feed::VectorFeed;
 use crate::pg::function::{Call, CallError};
 use crate::pg::relation::{self, Relation};
 use crate::pg::spi::{self, Arg, SpiError};
 use crate::pg::vector::VectorType;
-use crate::pg::{index, owner, snapshot};
-use crate::{ddl, sql_function, state};
+use crate::pg::{guc, index, owner, snapshot};
+use crate::{ddl, sql_function, state, totals, worker};
 
 sql_function!(vector_set_create, pg_finfo_vector_set_create, create);
 sql_function!(vector_set_rebuild, pg_finfo_vector_set_rebuild, rebuild);
@@ -33,6 +36,7 @@ fn create(call: &Call) -> Result<pg_sys::Datum> {
         check_columns(&table, &id_column, &vector_column)?
     };
     let id = catalog::as_owner(|| insert(&name, table, (&id_column, &vector_column), dimensions))??;
+    fill(id, call.arg(4).unwrap_or(true))?;
     Ok(call.value(Some(id)))
 }
 
@@ -72,6 +76,27 @@ fn insert(name: &str, table: pg_sys::Oid, (id_column, vector_column): (&str, &st
     Ok(id)
 }
 
+/// Makes the first copy: now, in the background where there are many rows, or when it is first asked for.
+fn fill(id: i32, now: bool) -> Result<()> {
+    if !now {
+        return Ok(());
+    }
+    let rows = catalog::as_owner(|| totals::estimated_events(id))??;
+    if rows <= guc::background_backfill() {
+        compact::compact(id, Pace::Now)?;
+        return Ok(());
+    }
+    files::want(id);
+    pgrx::ereport!(
+        NOTICE,
+        PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
+        format!("a background worker will read about {rows:.0} rows of the table after commit"),
+        "Watch it in recommend.progress; recommend.vector_set_status says when it is done."
+    );
+    worker::start_after_commit(relation::database());
+    Ok(())
+}
+
 /// Locks the table of the set called `name` and checks that the caller owns it.
 fn owned(name: &str, lock: u32) -> Result<Rc<VectorSet>> {
     let set = sets::by_name(name)?;
@@ -86,9 +111,7 @@ fn owned(name: &str, lock: u32) -> Result<Rc<VectorSet>> {
 /// rebuild_vector_set(name)
 fn rebuild(call: &Call) -> Result<pg_sys::Datum> {
     let set = owned(&call.required::<String>(0, "name")?, pg_sys::AccessShareLock)?;
-    let sql = "UPDATE recommend.vector_state SET generation = DEFAULT WHERE feed = $1";
-    catalog::as_owner(|| spi::write(sql, &[Arg::of(set.id)]))??;
-    Ok(call.void())
+    Ok(call.value(i64::try_from(compact::rebuild(set.id)?).ok()))
 }
 
 /// drop_vector_set(name)
@@ -106,6 +129,9 @@ pub fn forget(id: i32) -> Result<()> {
         }
         ddl::unwatched(|| state::drop(id))?;
         catalog::announce_change()?;
-        Ok(())
-    })?
+        Ok::<_, VectorsError>(())
+    })??;
+    Copy::forget(id);
+    files::list().into_iter().filter(|file| file.is_of(id)).for_each(|file| files::remove_at_commit(file.path));
+    Ok(())
 }

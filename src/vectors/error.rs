@@ -76,6 +76,74 @@ pub enum VectorsError {
         /// Of the vector.
         found: usize,
     },
+    /// A query of another length than the vectors of a set.
+    #[error("the query has {found} dimensions, and the vectors of vector set \"{name}\" {expected}")]
+    QueryDimensions {
+        /// The set.
+        name: String,
+        /// Of its vectors.
+        expected: u32,
+        /// Of the query.
+        found: usize,
+    },
+    /// The caller may not read the table.
+    #[error("permission denied for table {table}")]
+    Denied {
+        /// The table.
+        table: String,
+        /// The set.
+        name: String,
+    },
+    /// The table shows the caller some of its rows only.
+    #[error("row level security of table {table} applies to the current user")]
+    RowSecurity {
+        /// The table.
+        table: String,
+    },
+    /// No device.
+    #[error("invalid device: \"{0}\"")]
+    Device(String),
+    /// Ids of another type than the set's.
+    #[error("vector set \"{name}\" has ids of type {expected}, not {given}")]
+    IdArgument {
+        /// The set.
+        name: String,
+        /// Its ids' type.
+        expected: &'static str,
+        /// The argument's or column's.
+        given: String,
+    },
+    /// An `id_type` that is a value.
+    #[error("id_type must be NULL: it only names the type of id")]
+    IdTypeValue,
+    /// More queries than one call takes.
+    #[error("a batch has at most {max} queries, not {given}")]
+    TooManyQueries {
+        /// How many it may have.
+        max: usize,
+        /// How many it has.
+        given: usize,
+    },
+    /// A query of a batch.
+    #[error("query number {number}: {source}")]
+    InBatch {
+        /// Which one, counted from 1.
+        number: usize,
+        /// What is wrong with it.
+        source: Box<VectorsError>,
+    },
+    /// What was looked for is found: the reading of rows ends.
+    #[error("a row was found")]
+    Found,
+    /// No threads.
+    #[error("could not start the threads that recommend.topk_threads asks for: {0}")]
+    Threads(String),
+    /// A copy that cannot be used.
+    #[error("the copy of a vector set cannot be used: {0}")]
+    Copy(String),
+    /// A file of a copy.
+    #[error("could not write the copy of a vector set: {0}")]
+    File(#[from] std::io::Error),
     /// What the engine refuses.
     #[error("query: {0}")]
     Query(TopkError),
@@ -129,12 +197,19 @@ impl SqlError for VectorsError {
             Self::NotOwner(_) => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
             Self::NotUnique { .. } => PgSqlErrorCode::ERRCODE_INVALID_TABLE_DEFINITION,
             Self::VectorColumn { .. } | Self::VectorType(_) | Self::IdType(_) => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
-            Self::K(_) | Self::Query(_) => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
-            Self::Dimensions { .. } | Self::Topk(TopkError::Dimensions { .. }) => PgSqlErrorCode::ERRCODE_DATA_EXCEPTION,
+            Self::IdArgument { .. } => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
+            Self::Denied { .. } | Self::RowSecurity { .. } => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+            Self::InBatch { source, .. } => source.sqlstate(),
+            Self::TooManyQueries { .. } => PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+            Self::K(_) | Self::Query(_) | Self::Device(_) | Self::IdTypeValue => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+            Self::Dimensions { .. } | Self::QueryDimensions { .. } | Self::Topk(TopkError::Dimensions { .. }) => PgSqlErrorCode::ERRCODE_DATA_EXCEPTION,
             Self::Topk(TopkError::NotFinite { .. } | TopkError::ZeroQuery | TopkError::DimensionCount(_)) => {
                 PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE
             }
-            Self::Topk(_) | Self::Ranking(RankingError::Corrupt) => PgSqlErrorCode::ERRCODE_DATA_CORRUPTED,
+            Self::File(error) if error.kind() == std::io::ErrorKind::StorageFull => PgSqlErrorCode::ERRCODE_DISK_FULL,
+            Self::Threads(_) => PgSqlErrorCode::ERRCODE_INSUFFICIENT_RESOURCES,
+            Self::File(_) => PgSqlErrorCode::ERRCODE_IO_ERROR,
+            Self::Copy(_) | Self::Topk(_) | Self::Ranking(RankingError::Corrupt) => PgSqlErrorCode::ERRCODE_DATA_CORRUPTED,
             Self::Ranking(RankingError::TooLarge(_)) => PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
             Self::Ranking(_) => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
             other => other.cause().map_or(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, SqlError::sqlstate),
@@ -158,7 +233,22 @@ impl SqlError for VectorsError {
             Self::VectorColumn { .. } | Self::VectorType(_) => {
                 "Vectors may be real[], double precision[], or pgvector's vector or halfvec.".into()
             }
+            Self::QueryDimensions { name, .. } => {
+                format!("Query and rows must come from the same model. Where the table has other vectors now: SELECT rebuild_vector_set('{name}').")
+            }
+            Self::Copy(_) => "Copies are a cache: SELECT rebuild_vector_set(name) makes a new one.".into(),
             Self::IdType(_) => "Cast the id to a type of its own, such as ...::text.".into(),
+            Self::Denied { table, name } => format!(
+                "Vector set \"{name}\" is made from {table}: GRANT SELECT on its id and vector columns, or wrap the call in a SECURITY DEFINER function."
+            ),
+            Self::RowSecurity { .. } => {
+                "The aggregate cosine_topk(id, vector, query, k) over the table obeys its policies.".into()
+            }
+            Self::Device(_) => "Say 'auto', 'cpu' or 'gpu'.".into(),
+            Self::IdArgument { expected, .. } => format!("Give ids as {expected}, or as text."),
+            Self::IdTypeValue => "Write NULL::bigint, NULL::text, NULL::uuid, ...; k comes after it.".into(),
+            Self::TooManyQueries { .. } => "Ask in several batches.".into(),
+            Self::InBatch { source, .. } => return source.hint(),
             Self::K(_) => "Ask for 1 row or more.".into(),
             Self::Dimensions { expected, .. } => format!("Leave others out: FILTER (WHERE cardinality(vector) = {expected})."),
             Self::Query(TopkError::NotFinite { .. }) => "Numbers of a query must be finite.".into(),

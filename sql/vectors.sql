@@ -1,10 +1,13 @@
 -- Vector sets: defining them.
 
-CREATE FUNCTION create_vector_set(name text, source regclass, id_column name, vector_column name, build bool DEFAULT true) RETURNS int
-    LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'vector_set_create';
-COMMENT ON FUNCTION create_vector_set(text, regclass, name, name, bool) IS
+CREATE FUNCTION create_vector_set(
+    name text, source regclass, id_column name, vector_column name, dimensions int DEFAULT NULL, build bool DEFAULT true)
+RETURNS int
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'vector_set_create';
+COMMENT ON FUNCTION create_vector_set(text, regclass, name, name, int, bool) IS
     'Keep a packed copy of the vectors of a table, for cosine_topk(). Ids may be smallint, integer, bigint, uuid or text, with a unique index; '
-    'vectors real[], double precision[], or pgvector''s vector or halfvec. build => false makes the copy when it is first asked for';
+    'vectors real[], double precision[], or pgvector''s vector or halfvec. Rows of another length than dimensions, which is found out where it is '
+    'left out, are in no answer. build => false makes the copy when it is first asked for';
 
 CREATE FUNCTION rebuild_vector_set(name text) RETURNS bigint
     LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'vector_set_rebuild';

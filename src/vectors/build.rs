@@ -1,6 +1,8 @@
 //! Making copies: whole ones, and such that take over the segments of the one before.
 
-use engine::topk::Bitmap;
+use std::collections::BTreeMap;
+
+use engine::topk::{Bitmap, MAX_DIMENSIONS};
 use rustc_hash::FxHashSet;
 
 use super::catalog::VectorSet;
@@ -36,9 +38,9 @@ pub fn whole(set: &VectorSet, state: &State, generation: i64, touched: Vec<Key>)
     let capacity = usize::try_from(rows).unwrap_or(usize::MAX);
     let dimensions = match state.dimensions {
         // An empty table may be filled with vectors of another model.
-        _ if rows == 0 => set.declared_dimensions().unwrap_or(0),
+        _ if rows == 0 => set.dimensions.unwrap_or(0),
         Some(dimensions) => dimensions,
-        None => first_dimensions(set)?.unwrap_or(0),
+        None => usual_dimensions(set)?.unwrap_or(0),
     };
     let mut manifest = Manifest::new(set, generation, state.epoch, dimensions, clock::now());
     manifest.touched = touched;
@@ -74,20 +76,25 @@ pub fn whole(set: &VectorSet, state: &State, generation: i64, touched: Vec<Key>)
     Ok(Some(Built { manifest, incremental: false }))
 }
 
-/// The length of the first vector that there is.
-pub fn first_dimensions(set: &VectorSet) -> Result<Option<u32>> {
-    let mut found = None;
-    let result = rows::each(set, Order::Any, |_, vector| match vector {
-        Some(vector) if (1..=engine::topk::MAX_DIMENSIONS).contains(&vector.len()) => {
-            found = Some(vector.len() as u32);
-            Err(VectorsError::Found)
+/// How many vectors say which length they have.
+const SAMPLE: usize = 1000;
+
+/// The length that most of the first vectors have; of two that as many have, the greater.
+fn usual_dimensions(set: &VectorSet) -> Result<Option<u32>> {
+    let mut lengths: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut left = SAMPLE;
+    let result = rows::each(set, Order::Any, |_, vector| {
+        if let Some(vector) = vector.filter(|vector| (1..=MAX_DIMENSIONS).contains(&vector.len())) {
+            *lengths.entry(vector.len()).or_default() += 1;
+            left -= 1;
         }
-        _ => Ok(()),
+        if left == 0 { Err(VectorsError::Enough) } else { Ok(()) }
     });
     match result {
-        Err(VectorsError::Found) | Ok(()) => Ok(found),
-        Err(error) => Err(error),
+        Err(VectorsError::Enough) | Ok(()) => {}
+        Err(error) => return Err(error),
     }
+    Ok(lengths.into_iter().max_by_key(|(_, count)| *count).and_then(|(length, _)| u32::try_from(length).ok()))
 }
 
 /// Makes a copy for a new generation from one that is good for the active snapshot: the rows of `changed` ids are read, and those alone, where they are

@@ -101,7 +101,7 @@ pub fn rebuild(id: i32) -> Result<u64> {
     snapshot::with_current(|| {
         let Some(state) = State::of_copies(id) else { return Ok(0) };
         let changes = Changes::read(&set, state.epoch)?;
-        let state = State { dimensions: set.declared_dimensions(), ..state };
+        let state = State { dimensions: set.dimensions, ..state };
         let built = build::whole(&set, &state, random::number() as i64, Vec::new())?;
         let rows = built.as_ref().map_or(0, |built| built.manifest.rows());
         renew(&set, built, &changes)?;

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use engine::topk::MAX_DIMENSIONS;
 use pgrx::{PgSqlErrorCode, pg_sys};
 
 use super::catalog::{self as sets, VectorSet};
@@ -23,20 +24,28 @@ sql_function!(vector_set_create, pg_finfo_vector_set_create, create);
 sql_function!(vector_set_rebuild, pg_finfo_vector_set_rebuild, rebuild);
 sql_function!(vector_set_drop, pg_finfo_vector_set_drop, drop);
 
-/// create_vector_set(name, source, id_column, vector_column)
+/// create_vector_set(name, source, id_column, vector_column, dimensions, build)
 fn create(call: &Call) -> Result<pg_sys::Datum> {
     let name: String = call.required(0, "name")?;
     let table: pg_sys::Oid = call.required(1, "source")?;
     let column = |place, argument| call.text(place).ok_or(CallError::Null(argument));
     let (id_column, vector_column) = (column(2, "id_column")?, column(3, "vector_column")?);
-    let dimensions = {
+    let given = call.arg::<i32>(4);
+    if let Some(given) = given.filter(|given| !usize::try_from(*given).is_ok_and(|given| (1..=MAX_DIMENSIONS).contains(&given))) {
+        return Err(VectorsError::DimensionCount(given));
+    }
+    let declared = {
         // Writers that have begun finish first, so that no row escapes both the first copy and the trigger.
         let table = Relation::open(table, pg_sys::ShareRowExclusiveLock as i32);
         definition::check_event_table(&table)?;
         check_columns(&table, &id_column, &vector_column)?
     };
+    let dimensions = match (given, declared) {
+        (Some(given), Some(declared)) if given != declared => return Err(VectorsError::DeclaredDimensions { given, declared }),
+        (given, declared) => given.or(declared),
+    };
     let id = catalog::as_owner(|| insert(&name, table, (&id_column, &vector_column), dimensions))??;
-    fill(id, call.arg(4).unwrap_or(true))?;
+    fill(id, call.arg(5).unwrap_or(true))?;
     Ok(call.value(Some(id)))
 }
 
@@ -64,7 +73,7 @@ fn insert(name: &str, table: pg_sys::Oid, (id_column, vector_column): (&str, &st
     if !snapshot::with_latest(|| spi::read(taken, &[Arg::of(name)], |_| Ok::<_, SpiError>(())))?.is_empty() {
         return Err(VectorsError::Duplicate(name.to_owned()));
     }
-    let args = [Arg::of(name), Arg::of(table), Arg::of(id_column), Arg::of(vector_column)];
+    let args = [Arg::of(name), Arg::of(table), Arg::of(id_column), Arg::of(vector_column), Arg::of(dimensions)];
     let ids = spi::write_returning(include_str!("../../sql/insert_vector_set.sql"), &args, |row| row.value::<i32>(1))?;
     let id = ids.first().copied().ok_or(SpiError::Null { column: 1 })?;
     spi::write("INSERT INTO recommend.epochs (feed, epoch) VALUES ($1, 0)", &[Arg::of(id)])?;

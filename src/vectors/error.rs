@@ -1,7 +1,7 @@
 //! What can go wrong with vector sets and the questions to them.
 
 use engine::ranking::RankingError;
-use engine::topk::TopkError;
+use engine::topk::{MAX_DIMENSIONS, TopkError};
 use pgrx::PgSqlErrorCode;
 
 use crate::catalog::CatalogError;
@@ -132,9 +132,20 @@ pub enum VectorsError {
         /// What is wrong with it.
         source: Box<VectorsError>,
     },
-    /// What was looked for is found: the reading of rows ends.
-    #[error("a row was found")]
-    Found,
+    /// No more rows are wanted.
+    #[error("enough rows were read")]
+    Enough,
+    /// A length of vectors that cannot be.
+    #[error("dimensions must be between 1 and {MAX_DIMENSIONS}, but is {0}")]
+    DimensionCount(i32),
+    /// Two lengths.
+    #[error("dimensions is {given}, but the column's type has {declared}")]
+    DeclaredDimensions {
+        /// The argument.
+        given: i32,
+        /// Of the type.
+        declared: i32,
+    },
     /// No threads.
     #[error("could not start the threads that recommend.topk_threads asks for: {0}")]
     Threads(String),
@@ -192,7 +203,7 @@ impl SqlError for VectorsError {
         match self {
             Self::Unknown { .. } | Self::UnknownId(_) => PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
             Self::Damaged { .. } => PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-            Self::Nameless => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+            Self::Nameless | Self::DimensionCount(_) | Self::DeclaredDimensions { .. } => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
             Self::Duplicate(_) => PgSqlErrorCode::ERRCODE_DUPLICATE_OBJECT,
             Self::NotOwner(_) => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
             Self::NotUnique { .. } => PgSqlErrorCode::ERRCODE_INVALID_TABLE_DEFINITION,
@@ -224,6 +235,8 @@ impl SqlError for VectorsError {
             Self::Unknown { existing, .. } => format!("Existing vector sets: {}.", existing.join(", ")),
             Self::UnknownId(_) => "It was dropped meanwhile, or created after the snapshot of this transaction.".into(),
             Self::Damaged { .. } => "Drop it with drop_vector_set() and create it again.".into(),
+            Self::DimensionCount(_) => "Leave it out to have it found out.".into(),
+            Self::DeclaredDimensions { .. } => "Leave it out: the type says it.".into(),
             Self::Nameless => "Give a name that is not empty.".into(),
             Self::Duplicate(_) => "Choose another name, or drop that one with drop_vector_set().".into(),
             Self::NotOwner(_) => "Let its owner do it: row triggers stand on it.".into(),

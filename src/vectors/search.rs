@@ -49,7 +49,11 @@ pub fn search(set: &VectorSet, ask: &Ask<'_>) -> Result<Vec<Answer>> {
             overlay.keep(set);
             Ok(answers)
         }
-        _ => from_table(set, ask, dimensions),
+        _ => {
+            // For who wonders why a question takes long.
+            pgrx::debug1!("vector set \"{}\" is read from its table", set.name);
+            from_table(set, ask, dimensions)
+        }
     }
 }
 

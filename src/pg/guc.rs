@@ -11,6 +11,18 @@ static AUTO_COMPACT: GucSetting<bool> = GucSetting::<bool>::new(true);
 static BACKGROUND_BACKFILL: GucSetting<i32> = GucSetting::<i32>::new(1_000_000);
 static GRAPH_CACHE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(16 * 1024);
 static GRAPH_CACHE_TTL: GucSetting<i32> = GucSetting::<i32>::new(300);
+static VECTOR_MEMORY: GucSetting<i32> = GucSetting::<i32>::new(1024);
+static TOPK_THREADS: GucSetting<i32> = GucSetting::<i32>::new(1);
+
+/// The most that the copies of vector sets take together, in bytes.
+pub fn vector_memory() -> u64 {
+    u64::from(VECTOR_MEMORY.get().unsigned_abs()) << 20
+}
+
+/// The threads that search a vector set.
+pub fn topk_threads() -> usize {
+    TOPK_THREADS.get().unsigned_abs() as usize
+}
 
 /// Events a session appends before it starts a compactor at commit.
 pub fn compact_after() -> u64 {
@@ -65,6 +77,26 @@ pub fn register() {
         i32::MAX,
         GucContext::Suset,
         GucFlags::UNIT_S,
+    );
+    GucRegistry::define_int_guc(
+        c"recommend.vector_memory",
+        c"The most memory that the packed copies of vector sets take together, of all databases.",
+        c"A set whose copy does not fit is answered from its table. 0 keeps no copies.",
+        &VECTOR_MEMORY,
+        0,
+        i32::MAX,
+        GucContext::Sighup,
+        GucFlags::UNIT_MB,
+    );
+    GucRegistry::define_int_guc(
+        c"recommend.topk_threads",
+        c"The threads that search a vector set for one question.",
+        c"More make a question faster on idle cores, and many questions at a time no faster.",
+        &TOPK_THREADS,
+        1,
+        1024,
+        GucContext::Userset,
+        GucFlags::default(),
     );
     GucRegistry::define_int_guc(
         c"recommend.compact_after",

@@ -255,11 +255,7 @@ fn sql_drop(call: &Call) -> Result<pg_sys::Datum, DdlError> {
         let of_graph = what == "nodes" || what == "graph";
         let is_recommender = !of_graph && is_recommender(id)?;
         let is_of_features = !of_graph && !is_recommender && is_of_features(id)?;
-        let kind = match (is_recommender, is_of_features) {
-            (true, _) => "recommender",
-            (_, true) => "the features of",
-            _ => "graph",
-        };
+        let kind = if is_recommender || is_of_features { "recommender" } else { "graph" };
         let needed = |hint: String| Err(DdlError::Needed { object, kind, name: recommender.clone(), hint });
         match what.as_str() {
             "view" => forget(id)?,

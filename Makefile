@@ -16,7 +16,7 @@ ENGINE := -p pg_recommend_engine
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup build install installcheck package test test-unit test-install test-regress test-isolation \
-	test-cluster test-majors demo bench bench-recommend bench-write bench-interest bench-graph bench-engine accuracy fmt lint clean
+	test-cluster test-majors demo bench bench-recommend bench-write bench-interest bench-features bench-graph bench-engine accuracy fmt lint clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
@@ -60,7 +60,7 @@ test-cluster: test-install ## Run tests/cluster/: replication, standby, crash, d
 test-majors: ## Run the tests on the Postgres of Debian 13 and unstable, in chroots (root, about 2 GB each)
 	@scripts/test-majors
 
-bench: bench-engine bench-recommend bench-write accuracy ## Run all benches that need no root and print their tables
+bench: bench-engine bench-recommend bench-write bench-features accuracy ## Run all benches that need no root and print their tables
 
 bench-engine: setup ## Bench the engine in memory, without Postgres
 	cargo bench $(ENGINE) --bench engine
@@ -73,6 +73,9 @@ bench-write: test-install ## Bench tracked INSERT and COPY, the compactor, and t
 
 bench-interest: ## Bench interest aggregates beside plain SQL and pgvector (ROWS=5000000; root; without pgvector: PEERS=no)
 	@scripts/bench-interest
+
+bench-features: test-install ## Bench features of candidates beside plain SQL, training sets beside LATERAL joins (EVENTS=1000000)
+	@scripts/bench-features
 
 bench-graph: ## Bench graph functions beside SQL by hand, Apache AGE and Ladybug (root; without the last two: PEERS=no)
 	@scripts/bench-graph $(EVENTS)

@@ -28,8 +28,11 @@ CREATE TABLE recommend.feature_state (
     newest_at timestamptz,
     skipped bigint NOT NULL DEFAULT 0,
     last_compaction timestamptz,
-    needs_rebuild bool NOT NULL DEFAULT false
+    needs_rebuild bool NOT NULL DEFAULT false,
+    categories_since bigint NOT NULL DEFAULT nextval('recommend.generation')
 );
+COMMENT ON COLUMN recommend.feature_state.categories_since IS
+    'Names the state of the categories of items: they are only added to until the number moves';
 COMMENT ON TABLE recommend.feature_state IS
     'What the packed rows of features hold in total; its row is the lock of the compactor. newest_at is when the newest event could be known';
 

@@ -26,7 +26,7 @@ CREATE TYPE recommend.packed (
     STORAGE = external
 );
 COMMENT ON TYPE recommend.packed IS
-    'What one node of a recommender knows (a history, neighbours, visits or a session; or a graph node''s edges), as versioned bytes; its text form is hexadecimal';
+    'What one node of a recommender knows (a history, neighbours, visits or a session; a graph node''s edges; what features count of an entity), as versioned bytes; its text form is hexadecimal';
 
 CREATE FUNCTION recommend.packed(bytea) RETURNS recommend.packed
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'packed_from_bytea';
@@ -34,7 +34,7 @@ COMMENT ON FUNCTION recommend.packed(bytea) IS 'Bytes as a packed row, after a c
 
 CREATE FUNCTION recommend.packed_kind(recommend.packed) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'packed_kind';
-COMMENT ON FUNCTION recommend.packed_kind(recommend.packed) IS 'What a packed row holds: history, neighbors, visits, session or edges';
+COMMENT ON FUNCTION recommend.packed_kind(recommend.packed) IS 'What a packed row holds: history, neighbors, visits, session, edges or features';
 
 CREATE FUNCTION recommend.rows_support(internal) RETURNS internal
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'recommend_rows_support';

@@ -242,10 +242,9 @@ impl Kind {
 
     fn noun(self) -> &'static str {
         match self {
-            Self::Recommender => "recommender",
+            Self::Recommender | Self::Features => "recommender",
             Self::Edges => "graph",
             Self::Vectors => "vector set",
-            Self::Features => "the features of",
         }
     }
 

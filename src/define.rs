@@ -178,6 +178,9 @@ fn owned(name: &str, lock: u32) -> Result<std::rc::Rc<Recommender>, DefineError>
     let recommender = catalog::by_name(Some(name))?;
     // The compactor locks the state first and reads the event table then: take the locks in the same order.
     catalog::as_owner(|| spi::write("SELECT FROM recommend.state WHERE recommender = $1 FOR UPDATE", &[Arg::of(recommender.id)]))??;
+    if let Some(features) = features::catalog::of_recommender(recommender.id)? {
+        features::compact::lock(features, true)?;
+    }
     let table = Relation::open(recommender.events, lock as i32);
     definition::check_owner(&table)?;
     Ok(recommender)

@@ -1,6 +1,7 @@
 //! The categories of items, as the active snapshot sees them.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use engine::Result;
@@ -17,9 +18,38 @@ use crate::pg::spi::Arg;
 use crate::pg::varlena;
 use crate::rows::{bytes, equality};
 
+/// How many categories of items a backend keeps for each recommender.
+const MAX_KEPT: usize = 200_000;
+
+/// Categories that were written down; good as long as these are only added to.
+#[derive(Default)]
+struct Kept {
+    since: i64,
+    of: FxHashMap<Key, Rc<str>>,
+}
+
+thread_local! {
+    static KEPT: RefCell<HashMap<i32, Kept>> = RefCell::default();
+}
+
+/// Works with what is kept of one recommender.
+fn kept<T>(id: i32, since: i64, work: impl FnOnce(&mut FxHashMap<Key, Rc<str>>) -> T) -> T {
+    KEPT.with_borrow_mut(|all| {
+        let kept = all.entry(id).or_default();
+        if kept.since != since || kept.of.len() > MAX_KEPT {
+            *kept = Kept { since, ..Kept::default() };
+        }
+        work(&mut kept.of)
+    })
+}
+
 /// The categories of items: what was written down when an item was first met, else what the table of categories says.
 pub struct ItemCategories<'a> {
     set: &'a FeatureSet,
+    since: i64,
+    /// Nothing is written down.
+    is_void: bool,
+    /// Where they are written down.
     stored: RefCell<Option<Scan>>,
     known: RefCell<FxHashMap<Key, Option<Rc<str>>>>,
 }
@@ -27,9 +57,7 @@ pub struct ItemCategories<'a> {
 impl<'a> ItemCategories<'a> {
     /// Opens them; none are written down where the state is void.
     pub fn open(set: &'a FeatureSet, state: &FeatureState) -> Self {
-        let open = set.by_category && !state.is_void();
-        let scan = open.then(|| Scan::open(set.item_categories.0, set.item_categories.1, &[equality(KeyType::Text)]));
-        Self { set, stored: RefCell::new(scan), known: RefCell::default() }
+        Self { set, since: state.categories_since, is_void: state.is_void(), stored: RefCell::default(), known: RefCell::default() }
     }
 
     /// Learns the categories of items that are not known yet. Gives those that the table had to tell.
@@ -40,13 +68,7 @@ impl<'a> ItemCategories<'a> {
             if known.contains_key(item) {
                 continue;
             }
-            let stored = match self.stored.borrow_mut().as_mut() {
-                Some(scan) => {
-                    let row = scan.get(&[varlena::from_bytes(item.to_string().as_bytes())]);
-                    row.and_then(|row| row.datum(2)).map(|datum| text(&bytes(datum))).transpose()?
-                }
-                None => None,
-            };
+            let stored = self.stored(item)?;
             if stored.is_none() {
                 missing.push(item.clone());
             }
@@ -55,6 +77,25 @@ impl<'a> ItemCategories<'a> {
         let told = if missing.is_empty() { Vec::new() } else { told(self.set, Some(&missing))? };
         known.extend(told.iter().map(|(item, category)| (item.clone(), Some(Rc::clone(category)))));
         Ok(told)
+    }
+
+    /// What is written down of an item.
+    fn stored(&self, item: &Key) -> Result<Option<Rc<str>>> {
+        if self.is_void {
+            return Ok(None);
+        }
+        if let Some(category) = kept(self.set.id, self.since, |of| of.get(item).cloned()) {
+            return Ok(Some(category));
+        }
+        let mut scan = self.stored.borrow_mut();
+        let scan =
+            scan.get_or_insert_with(|| Scan::open(self.set.item_categories.0, self.set.item_categories.1, &[equality(KeyType::Text)]));
+        let row = scan.get(&[varlena::from_bytes(item.to_string().as_bytes())]);
+        let category = row.and_then(|row| row.datum(2)).map(|datum| text(&bytes(datum))).transpose()?;
+        if let Some(category) = &category {
+            kept(self.set.id, self.since, |of| of.insert(item.clone(), Rc::clone(category)));
+        }
+        Ok(category)
     }
 
     /// The category of one item.
@@ -69,7 +110,7 @@ impl<'a> ItemCategories<'a> {
             return Ok(());
         }
         let mut all: FxHashMap<Key, Option<Rc<str>>> = told(self.set, None)?.into_iter().map(|(item, of)| (item, Some(of))).collect();
-        if self.stored.borrow().is_some() {
+        if !self.is_void {
             let sql = format!("SELECT item, category FROM recommend.item_categories_{}", self.set.id);
             stream(self.set.owner, &sql, &[], |row| {
                 if let (Some(item), Some(category)) = (row.datum(1), row.datum(2)) {

@@ -132,7 +132,7 @@ impl Compaction<'_> {
             each_entity(set, &row.event, category.as_deref(), |key, kept| changes.entry(key).or_default().push((row.came, kept)));
         }
         let spec = set.plan.spec();
-        let mut rows = Rows::open(set, &self.state);
+        let mut rows = Rows::new(set, &self.state);
         let mut merged: Vec<(EntityKey, Entity)> = Vec::with_capacity(changes.len());
         let mut stale: Vec<EntityKey> = Vec::new();
         let mut changes: Vec<_> = changes.into_iter().collect();
@@ -163,12 +163,13 @@ impl Compaction<'_> {
         let count = |came: bool| batch.events.iter().filter(|row| row.came == came).count() as i64;
         let newest = batch.events.iter().filter(|row| row.came).map(|row| row.event.known_at()).max();
         let (events, newest_at) = if self.state.is_void() { (0, None) } else { (self.state.events, self.state.newest_at) };
-        self.save(&FeatureState {
+        let state = FeatureState {
             events: events + count(true) - count(false),
             newest_at: newest_at.max(newest),
             skipped: self.state.skipped + batch.skipped,
             ..self.state
-        })?;
+        };
+        self.save(&state, self.state.is_void())?;
         Ok(batch.done.len() as u64)
     }
 
@@ -227,12 +228,14 @@ impl Compaction<'_> {
         }
         progress.phase(Phase::WritingRows);
         delete_rows(set.delta, &done);
-        self.save(&FeatureState { events, newest_at: newest, skipped: self.state.skipped + skipped, needs_rebuild: false, ..self.state })?;
+        let skipped = self.state.skipped + skipped;
+        let state = FeatureState { events, newest_at: newest, skipped, needs_rebuild: false, ..self.state };
+        self.save(&state, true)?;
         Ok(events as u64)
     }
 
-    /// Writes the state row; the generation moves, and the rows are of the present epoch.
-    fn save(&self, state: &FeatureState) -> Result<()> {
+    /// Writes the state row, `cleared` after all rows were deleted; the generation moves, and the rows are of the present epoch.
+    fn save(&self, state: &FeatureState, cleared: bool) -> Result<()> {
         let args = [
             Arg::of(self.set.id),
             Arg::of(state.epoch),
@@ -240,6 +243,7 @@ impl Compaction<'_> {
             Arg::datum(state.newest_at.map(timestamp_datum), pg_sys::TIMESTAMPTZOID),
             Arg::of(state.skipped),
             Arg::of(state.needs_rebuild),
+            Arg::of(cleared),
         ];
         owner::as_user(catalog_owner()?, || spi::write_prepared(include_str!("../../sql/save_feature_state.sql"), &args))?;
         Ok(())

@@ -203,7 +203,7 @@ pub struct Source<'a> {
     /// The features.
     pub set: &'a FeatureSet,
     /// The packed rows.
-    pub rows: Rows,
+    pub rows: Rows<'a>,
     /// The categories of items.
     pub categories: ItemCategories<'a>,
     /// Events after it do not count.

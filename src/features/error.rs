@@ -92,11 +92,21 @@ pub enum FeatureError {
     #[error("smoothing must be between 0 and 1e12, but is {0}")]
     Smoothing(f64),
     /// Patterns that no name is like.
-    #[error("no feature is like {}", .0.join(", "))]
+    #[error("no feature is {}", if .0.is_empty() { "left".into() } else { format!("like {}", .0.join(", ")) })]
     NoFeature(Vec<String>),
     /// Too many features.
     #[error("{0} features are more than 10000")]
     FeatureCount(usize),
+    /// Items asked for in another type than the item column.
+    #[error("recommender \"{name}\" has items of type {expected}, not {given}")]
+    ItemType {
+        /// The recommender.
+        name: String,
+        /// The column's type.
+        expected: &'static str,
+        /// The argument's.
+        given: String,
+    },
     /// Labels without a column that they need.
     #[error("the labels have no column for the {wanted}")]
     LabelColumn {
@@ -184,7 +194,7 @@ impl SqlError for FeatureError {
             Self::Damaged { .. } => PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Self::Categories { .. } => PgSqlErrorCode::ERRCODE_WRONG_OBJECT_TYPE,
             Self::LabelColumn { .. } => PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN,
-            Self::LabelType { .. } => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
+            Self::LabelType { .. } | Self::ItemType { .. } => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
             Self::LabelTime(_) | Self::FutureLabel { .. } => PgSqlErrorCode::ERRCODE_DATETIME_FIELD_OVERFLOW,
             Self::Engine { .. } => PgSqlErrorCode::ERRCODE_DATA_CORRUPTED,
             Self::Write(_) => PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
@@ -213,6 +223,7 @@ impl SqlError for FeatureError {
             Self::Smoothing(_) => "20 is the default: a rate counts as if 20 more events of the average rate had been seen.".into(),
             Self::NoFeature(_) => "SELECT * FROM recommend.feature_list shows the names; patterns are those of LIKE.".into(),
             Self::FeatureCount(_) => "Choose some by features => '{user_%,item_click_%}', or declare fewer windows.".into(),
+            Self::ItemType { expected, .. } => format!("Cast the item: ...::{expected}."),
             Self::LabelColumn { names, existing, .. } => {
                 format!("Call it {}; the labels have: {}.", names.join(" or "), existing.join(", "))
             }

@@ -1,16 +1,21 @@
 //! The packed rows of features, as the active snapshot sees them.
 
-use engine::features::{Entity, Spec};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use engine::features::{Entity, EntityKind, Spec};
 use engine::packed::FeaturesView;
 use engine::{Micros, Result};
 use pgrx::pg_sys;
+use rustc_hash::FxHashMap;
 
 use super::catalog::FeatureSet;
 use super::entities::EntityKey;
 use crate::key::KeyType;
 use crate::pg::fetch::{INTEGER, Scan};
 use crate::pg::relation;
-use crate::pg::varlena::{self, Bytes};
+use crate::pg::varlena;
 use crate::rows::{bytes, equality};
 use crate::totals::{int4, int8};
 
@@ -33,6 +38,8 @@ pub struct FeatureState {
     pub last_compaction: Option<Micros>,
     /// True when the packed rows are known not to be those of the event table.
     pub needs_rebuild: bool,
+    /// Two snapshots that see the same number know the same categories of items, but for those that were added.
+    pub categories_since: i64,
 }
 
 impl FeatureState {
@@ -55,6 +62,7 @@ impl FeatureState {
             skipped: row.datum(6).map_or(0, int8),
             last_compaction: row.datum(7).map(int8),
             needs_rebuild: row.datum(8).is_some_and(|flag| flag.value() != 0),
+            categories_since: row.datum(9).map_or(0, int8),
         })
     }
 
@@ -64,30 +72,105 @@ impl FeatureState {
     }
 }
 
-/// The packed rows of features.
-pub struct Rows {
-    rows: Option<Scan>,
+/// How many bytes of rows a backend keeps for each recommender.
+const MAX_KEPT: usize = 16 << 20;
+
+/// Rows that were read under one generation: those of entities that many users share.
+#[derive(Default)]
+struct Kept {
+    generation: i64,
+    rows: FxHashMap<EntityKey, Option<Rc<[u8]>>>,
+    bytes: usize,
 }
 
-impl Rows {
-    /// Opens them; none are there where the state is void.
-    pub fn open(set: &FeatureSet, state: &FeatureState) -> Self {
-        let columns = [equality(KeyType::Int2), equality(KeyType::Text), equality(KeyType::Text)];
-        Self { rows: (!state.is_void()).then(|| Scan::open(set.rows.0, set.rows.1, &columns)) }
+thread_local! {
+    static KEPT: RefCell<HashMap<i32, Kept>> = RefCell::default();
+}
+
+/// The packed rows of features.
+pub struct Rows<'a> {
+    set: &'a FeatureSet,
+    generation: i64,
+    is_void: bool,
+    scan: Option<Scan>,
+}
+
+impl<'a> Rows<'a> {
+    /// Those that a state stands for; none are there where it is void.
+    pub fn new(set: &'a FeatureSet, state: &FeatureState) -> Self {
+        Self { set, generation: state.generation, is_void: state.is_void(), scan: None }
     }
 
-    /// Looks at an entity's row; it lies in the buffer, or in memory of its own.
+    fn read<T>(&mut self, key: &EntityKey, look: impl FnOnce(&[u8]) -> Result<T>) -> Result<Option<T>> {
+        if self.is_void {
+            return Ok(None);
+        }
+        let columns = [equality(KeyType::Int2), equality(KeyType::Text), equality(KeyType::Text)];
+        let scan = self.scan.get_or_insert_with(|| Scan::open(self.set.rows.0, self.set.rows.1, &columns));
+        let row = scan.get(&[pg_sys::Datum::from(key.slot as i16), text(&key.key), text(&key.part)]);
+        row.and_then(|row| row.datum(4)).map(bytes).map(|row| look(&row)).transpose()
+    }
+
+    /// Looks at an entity's row.
     pub fn with<T>(&mut self, key: &EntityKey, look: impl FnOnce(FeaturesView<'_>) -> Result<T>) -> Result<Option<T>> {
-        let Some(rows) = &mut self.rows else { return Ok(None) };
-        let text = |text: &str| varlena::from_bytes(text.as_bytes());
-        let row = rows.get(&[pg_sys::Datum::from(key.slot as i16), text(&key.key), text(&key.part)]);
-        let row: Option<Bytes> = row.and_then(|row| row.datum(4)).map(bytes);
+        if matches!(key.kind(), EntityKind::User | EntityKind::UserCategory) {
+            return self.read(key, |row| look(FeaturesView::parse(row)?));
+        }
+        let (id, generation) = (self.set.id, self.generation);
+        let kept = KEPT.with_borrow_mut(|all| {
+            let kept = all.entry(id).or_default();
+            if kept.generation != generation {
+                *kept = Kept { generation, ..Kept::default() };
+            }
+            kept.rows.get(key).cloned()
+        });
+        let row = match kept {
+            Some(row) => row,
+            None => {
+                let row: Option<Rc<[u8]>> = self.read(key, |row| Ok(row.into()))?;
+                KEPT.with_borrow_mut(|all| all.entry(id).or_default().keep(generation, key, row.clone()));
+                row
+            }
+        };
         row.map(|row| look(FeaturesView::parse(&row)?)).transpose()
+    }
+
+    /// The rows of a user by category, up to `most` of them; `None` where there are more.
+    pub fn of_user(&mut self, user: &str, most: usize) -> Option<FxHashMap<Box<str>, Vec<u8>>> {
+        let mut rows = FxHashMap::default();
+        if self.is_void {
+            return Some(rows);
+        }
+        let mut scan = Scan::open(self.set.rows.0, self.set.rows.1, &[equality(KeyType::Int2), equality(KeyType::Text)]);
+        scan.seek(&[pg_sys::Datum::from(EntityKind::UserCategory.slot() as i16), text(user)]);
+        while let Some(row) = scan.next_row() {
+            if rows.len() == most {
+                return None;
+            }
+            if let (Some(part), Some(row)) = (row.datum(3).map(bytes), row.datum(4).map(bytes)) {
+                rows.insert(String::from_utf8_lossy(&part).into(), row.to_vec());
+            }
+        }
+        Some(rows)
     }
 
     /// An entity's row as what further events can be added to; an empty one where there is none.
     pub fn entity(&mut self, spec: &Spec, key: &EntityKey) -> Result<Entity> {
-        let stored = self.with(key, |view| view.entity(spec))?;
+        let stored = self.read(key, |row| FeaturesView::parse(row)?.entity(spec))?;
         Ok(stored.unwrap_or_else(|| Entity::new(spec, key.kind().distinct().is_some())))
     }
+}
+
+impl Kept {
+    fn keep(&mut self, generation: i64, key: &EntityKey, row: Option<Rc<[u8]>>) {
+        self.bytes += size_of::<EntityKey>() + key.key.len() + row.as_ref().map_or(0, |row| row.len());
+        if self.bytes > MAX_KEPT || self.generation != generation {
+            *self = Self { generation, ..Self::default() };
+        }
+        self.rows.insert(key.clone(), row);
+    }
+}
+
+fn text(text: &str) -> pg_sys::Datum {
+    varlena::from_bytes(text.as_bytes())
 }

@@ -10,7 +10,7 @@ use super::catalog::{self as features, FeatureSet};
 use super::error::{FeatureError, Result};
 use super::reader::{Ask, matrix};
 use crate::arguments;
-use crate::key::Key;
+use crate::key::{Key, KeyType};
 use crate::pg::function::Call;
 use crate::pg::{array, privilege, relation};
 use crate::serve::ServeError;
@@ -42,16 +42,20 @@ pub fn chosen(set: &FeatureSet, patterns: Option<Vec<Option<String>>>) -> Result
     if plan.features().is_empty() { Err(FeatureError::NoFeature(patterns)) } else { Ok(plan) }
 }
 
+/// Checks that items can be given in this type.
+fn check_item_type(set: &FeatureSet, given: pg_sys::Oid) -> Result<()> {
+    let expected = set.keys.1;
+    match KeyType::of(given) {
+        Ok(given) if given.comparable(expected) => Ok(()),
+        _ => Err(FeatureError::ItemType { name: set.name.clone(), expected: expected.sql(), given: relation::type_name(given) }),
+    }
+}
+
 /// (user, item, recommender, context, as_of): the features of one item.
 fn of_one(call: &Call) -> Result<(Rc<FeatureSet>, Vec<f32>)> {
     let (arguments, set) = open(call, 2)?;
-    let item = match call.datum(1) {
-        Some(_) => Some(arguments.item(1)?),
-        None => {
-            arguments.check_item_type(call.arg_type(1))?;
-            None
-        }
-    };
+    check_item_type(&set, call.arg_type(1))?;
+    let item = call.datum(1).map(|_| arguments.item(1)).transpose()?;
     let (user, context) = (arguments.user(0)?, arguments.context(3)?);
     let as_of = arguments::time(call, 4)?;
     let ask = Ask { user: user.as_ref(), items: &[item], context: &context, as_of };
@@ -83,7 +87,7 @@ fn of_candidates(call: &Call) -> Result<Datum> {
     let (arguments, set) = open(call, 2)?;
     let mut rows = call.rows()?;
     let item_type = rows.column_type(0);
-    arguments.check_item_type(item_type)?;
+    check_item_type(&set, item_type)?;
     let (user, context) = (arguments.user(0)?, arguments.context(3)?);
     let items: Vec<Option<Key>> = arguments.items(1)?.into_iter().map(Some).collect();
     let as_of = arguments::time(call, 4)?;

@@ -57,7 +57,12 @@ impl Columns {
             let place = called.iter().find_map(|name| names.iter().position(|other| other == name));
             place.map(|place| place + 1).ok_or_else(|| FeatureError::LabelColumn {
                 wanted,
-                names: called.iter().map(|name| (*name).to_owned()).collect(),
+                names: called
+                    .iter()
+                    .enumerate()
+                    .filter(|(place, name)| !called[..*place].contains(name))
+                    .map(|(_, name)| (*name).to_owned())
+                    .collect(),
                 existing: names.clone(),
             })
         };

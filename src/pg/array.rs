@@ -3,7 +3,6 @@
 
 use std::ops::Deref;
 
-use pgrx::datum::IntoDatum;
 use pgrx::{PgSqlErrorCode, pg_sys};
 
 use super::error::SqlError;
@@ -227,6 +226,23 @@ impl Matrix {
 
 /// A new `real[]` of one dimension, in the current memory context.
 pub fn of_reals(numbers: &[f32]) -> pg_sys::Datum {
-    let mut datums: Vec<pg_sys::Datum> = numbers.iter().filter_map(|number| number.into_datum()).collect();
-    of(pg_sys::FLOAT4OID, &mut datums)
+    if numbers.is_empty() {
+        // SAFETY: an array without dimensions.
+        return unsafe { pg_sys::construct_empty_array(pg_sys::FLOAT4OID) }.into();
+    }
+    // Header, length and lower bound, numbers: construct_array() would copy them one by one.
+    let header = (size_of::<pg_sys::ArrayType>() + 2 * size_of::<i32>()).next_multiple_of(8);
+    let size = header + size_of_val(numbers);
+    // SAFETY: palloc0 gives `size` bytes or raises an ERROR; all of what is written lies within them.
+    unsafe {
+        let array = pg_sys::palloc0(size).cast::<pg_sys::ArrayType>();
+        pgrx::varlena::set_varsize_4b(array.cast(), size as i32);
+        (*array).ndim = 1;
+        (*array).elemtype = pg_sys::FLOAT4OID;
+        let dimensions = array.add(1).cast::<i32>();
+        *dimensions = numbers.len() as i32;
+        *dimensions.add(1) = 1;
+        std::ptr::copy_nonoverlapping(numbers.as_ptr(), array.cast::<u8>().add(header).cast(), numbers.len());
+        array.into()
+    }
 }

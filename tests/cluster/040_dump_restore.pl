@@ -1,4 +1,4 @@
-# A database with a recommender, dumped and restored: the same answers, and new events are counted once.
+# A database with a recommender and its features, dumped and restored: the same answers, and new events are counted once.
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;
@@ -13,11 +13,16 @@ $node->start;
 create_events($node);
 add_events($node, 1, 1500);
 create_shop($node);
+$node->safe_psql('postgres', q{
+	CREATE TABLE kinds_of_items AS SELECT n AS item_id, 'kind ' || n % 5 AS kind FROM generate_series(1, 60) n;
+	SELECT create_features('shop', rates => '{"bought": ["purchase", "view"]}', categories => 'kinds_of_items', category_item_column => 'item_id',
+		category_column => 'kind')});
 # Some of the state is packed, some still waits in the delta.
 add_events($node, 1501, 1700);
 
 my $as_of = fixed_time($node);
 my $before = answers($node, $as_of);
+my $vectors = vectors($as_of);
 my $folder = $PostgreSQL::Test::Utils::tmp_check;
 my @connection = ('-h', $node->host, '-p', $node->port);
 
@@ -42,13 +47,33 @@ foreach my $restored ('plain', 'custom')
 	is($node->safe_psql($restored, 'SELECT recommender, events, backlog FROM recommend.status'),
 		$node->safe_psql('postgres', 'SELECT recommender, events, backlog FROM recommend.status'), "$restored: same status");
 
+	is(vectors($as_of, $restored), $vectors, "$restored: same features");
+	is($node->safe_psql($restored, 'SELECT recommender, events, backlog, entities FROM recommend.feature_status'),
+		$node->safe_psql('postgres', 'SELECT recommender, events, backlog, entities FROM recommend.feature_status'), "$restored: same status of features");
+
 	my $backlog = $node->safe_psql($restored, 'SELECT sum(backlog) FROM recommend.status');
 	add_events($node, 2001, 2100, $restored);
 	is($node->safe_psql($restored, 'SELECT sum(backlog) FROM recommend.status'), $backlog + 100, "$restored: each new event waits once");
 	$node->safe_psql($restored, q{SELECT recommend.maintain('shop')});
 	same_as_rebuilt($node, "$restored: state after new events", $restored);
+	my $packed = vectors($as_of, $restored);
+	$node->safe_psql($restored, q{SELECT rebuild_features('shop')});
+	is(vectors($as_of, $restored), $packed, "$restored: features after new events as rebuilt");
 	is($node->safe_psql('postgres', 'SELECT count(*) FROM events WHERE id > 2000'), '0', "$restored: the original is untouched");
 	same_answers(answers($node, $as_of), $before, "$restored: and answers as before");
 }
 $node->stop;
 done_testing();
+
+# The features of all users and items, but for the last digits of sums and for what moves with the clock.
+sub vectors
+{
+	my ($as_of, $database) = @_;
+	return $node->safe_psql($database // 'postgres', qq{
+		SELECT u, item_id, (SELECT array_agg(round(f::numeric, 3) ORDER BY place)
+			FROM unnest(features, feature_names('shop')) WITH ORDINALITY AS v (f, name, place)
+			WHERE name LIKE '%count\\_30d' OR name LIKE '%distinct%' OR name LIKE '%bought\\_30d')
+		FROM generate_series(1, $Recommender::USERS) u,
+			candidate_features(u, (SELECT array_agg(n) FROM generate_series(1, $Recommender::ITEMS) n), 'shop', '{"device": "phone"}', '$as_of')
+		ORDER BY 1, 2});
+}

@@ -1,6 +1,7 @@
 //! What is known of one entity: of a user, an item, a category, ...
 
 use super::sketch::Sketch;
+use super::slide::Slide;
 use super::spec::{Moment, Spec};
 use super::tally::Tally;
 use super::{Bucket, Question, TypeTotal, bucket_order};
@@ -29,6 +30,8 @@ pub struct Entity {
     pub(crate) room: usize,
     /// The distinct keys of the other side, where they are counted.
     pub(crate) sketch: Option<Sketch>,
+    /// Counts that move on with questions, once it was asked in order of time.
+    slide: Option<Box<Slide>>,
 }
 
 /// One event of an entity.
@@ -56,6 +59,7 @@ impl Entity {
             buckets: Vec::new(),
             room: LITTLE,
             sketch: distinct.then(Sketch::default),
+            slide: None,
         }
     }
 
@@ -124,17 +128,24 @@ impl Entity {
             _ => match self.buckets.binary_search_by(|bucket| bucket_order(bucket, &new)) {
                 Ok(place) if self.buckets[place].count < u32::MAX => {
                     self.buckets[place].count += 1;
+                    if let Some(slide) = &mut self.slide {
+                        slide.add(start, kind as usize, false);
+                    }
                     return;
                 }
                 Ok(place) | Err(place) => place,
             },
         };
         self.buckets.insert(place, new);
+        if let Some(slide) = &mut self.slide {
+            slide.add(start, kind as usize, true);
+        }
     }
 
     /// Puts the counts that only longer windows ask for into the hops of those, and leaves out what no window asks for any more.
     pub fn roll_up(&mut self, spec: &Spec) {
         let landmark = self.landmark;
+        self.slide = None;
         self.buckets.retain_mut(|bucket| match spec.bucket(landmark, bucket.start) {
             Some(start) => {
                 bucket.start = start;
@@ -183,10 +194,24 @@ impl Entity {
 
     /// What it says at a time that is not before its newest event.
     pub fn tally(&self, spec: &Spec, question: &Question, tally: &mut Tally) {
+        self.tally_sums(spec, question, tally);
+        tally.count(spec, question, self.buckets.iter().copied());
+    }
+
+    /// [`Entity::tally`] for questions in order of time.
+    pub fn tally_next(&mut self, spec: &Spec, question: &Question, tally: &mut Tally) {
+        if self.buckets.len() <= LITTLE {
+            return self.tally(spec, question, tally);
+        }
+        self.tally_sums(spec, question, tally);
+        let slide = self.slide.get_or_insert_with(|| Box::new(Slide::new(spec, question, &self.buckets)));
+        tally.counts.extend_from_slice(slide.move_to(question, &self.buckets));
+    }
+
+    fn tally_sums(&self, spec: &Spec, question: &Question, tally: &mut Tally) {
         tally.clear();
         tally.total(self.totals.iter().copied());
         tally.decay(spec, question, self.scales.iter().copied(), self.sums.iter().copied());
-        tally.count(spec, question, self.buckets.iter().copied());
         tally.distinct = self.sketch.as_ref().map_or(0.0, Sketch::estimate);
     }
 }

@@ -10,6 +10,7 @@ mod names;
 mod plan;
 mod replay;
 mod sketch;
+mod slide;
 mod spec;
 mod tally;
 mod window;

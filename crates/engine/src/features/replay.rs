@@ -59,7 +59,7 @@ impl<'a> Replay<'a> {
         self.question.set(spec, at);
         for (slot, id) in asked.iter().enumerate().filter(|(slot, _)| self.used[*slot]) {
             if let Some(id) = id {
-                self.entities[*id as usize].tally(spec, &self.question, &mut self.tallies[slot]);
+                self.entities[*id as usize].tally_next(spec, &self.question, &mut self.tallies[slot]);
             }
         }
         let known = |slot: usize| if asked[slot].is_some() { &self.tallies[slot] } else { &self.empty };

@@ -155,7 +155,7 @@ impl<'a> FeaturesView<'a> {
         entity.sums = self.sums.iter().map(|sum| sum.get()).collect();
         let known = |bucket: &Bucket| (bucket.kind as usize) < spec.types();
         entity.buckets = self.buckets().filter(known).collect();
-        entity.room = 2 * entity.buckets.len() + entity.room;
+        entity.room += 2 * entity.buckets.len();
         if distinct {
             entity.sketch = Some(Sketch::parse(self.sketch, self.is_dense())?);
         }

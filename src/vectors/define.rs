@@ -1,11 +1,9 @@
 //! `create_vector_set`, `rebuild_vector_set`, `drop_vector_set`.
 
-use std::rc::Rc;
-
 use engine::topk::MAX_DIMENSIONS;
 use pgrx::{PgSqlErrorCode, pg_sys};
 
-use super::catalog::{self as sets, VectorSet};
+use super::catalog as sets;
 use super::copy::Copy;
 use super::error::{Result, VectorsError};
 use super::{compact, files};
@@ -106,27 +104,23 @@ fn fill(id: i32, now: bool) -> Result<()> {
     Ok(())
 }
 
-/// Locks the table of the set called `name` and checks that the caller owns it.
-fn owned(name: &str, lock: u32) -> Result<Rc<VectorSet>> {
-    let set = sets::by_name(name)?;
-    let table = Relation::open(set.table(), lock as i32);
-    if owner::has_privileges_of(owner::current_user(), table.class().relowner) {
-        Ok(set)
-    } else {
-        Err(VectorsError::NotOwner(name.to_owned()))
-    }
+/// Locks the table of the set called `name` and checks that the caller owns it. Gives the set's number: it may be damaged.
+fn owned(name: &str, lock: u32) -> Result<i32> {
+    let id = sets::id_of(name)?;
+    let table = catalog::as_owner(|| sets::feed(id))??.table;
+    let table = Relation::open(table, lock as i32);
+    if owner::has_privileges_of(owner::current_user(), table.class().relowner) { Ok(id) } else { Err(VectorsError::NotOwner(name.to_owned())) }
 }
 
 /// rebuild_vector_set(name)
 fn rebuild(call: &Call) -> Result<pg_sys::Datum> {
-    let set = owned(&call.required::<String>(0, "name")?, pg_sys::AccessShareLock)?;
-    Ok(call.value(i64::try_from(compact::rebuild(set.id)?).ok()))
+    let id = owned(&call.required::<String>(0, "name")?, pg_sys::AccessShareLock)?;
+    Ok(call.value(i64::try_from(compact::rebuild(id)?).ok()))
 }
 
 /// drop_vector_set(name)
 fn drop(call: &Call) -> Result<pg_sys::Datum> {
-    let set = owned(&call.required::<String>(0, "name")?, pg_sys::AccessExclusiveLock)?;
-    forget(set.id)?;
+    forget(owned(&call.required::<String>(0, "name")?, pg_sys::AccessExclusiveLock)?)?;
     Ok(call.void())
 }
 

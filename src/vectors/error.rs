@@ -113,6 +113,26 @@ pub enum VectorsError {
         /// The argument's or column's.
         given: String,
     },
+    /// Text that is no id of a set.
+    #[error("invalid id for vector set \"{name}\", whose ids are of type {expected}: \"{text}\"")]
+    IdText {
+        /// The set.
+        name: String,
+        /// Its ids' type.
+        expected: &'static str,
+        /// The beginning of the text.
+        text: String,
+    },
+    /// An argument that is no array of ids.
+    #[error("{argument} must be an array of ids, not {given}")]
+    IdArray {
+        /// The argument.
+        argument: &'static str,
+        /// Its type.
+        given: String,
+        /// The type of ids.
+        expected: &'static str,
+    },
     /// An `id_type` that is a value.
     #[error("id_type must be NULL: it only names the type of id")]
     IdTypeValue,
@@ -156,7 +176,7 @@ pub enum VectorsError {
     #[error("could not write the copy of a vector set: {0}")]
     File(#[from] std::io::Error),
     /// What the engine refuses.
-    #[error("query: {0}")]
+    #[error("{0}")]
     Query(TopkError),
     /// The engine.
     #[error(transparent)]
@@ -208,7 +228,8 @@ impl SqlError for VectorsError {
             Self::NotOwner(_) => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
             Self::NotUnique { .. } => PgSqlErrorCode::ERRCODE_INVALID_TABLE_DEFINITION,
             Self::VectorColumn { .. } | Self::VectorType(_) | Self::IdType(_) => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
-            Self::IdArgument { .. } => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
+            Self::IdArgument { .. } | Self::IdArray { .. } => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
+            Self::IdText { .. } => PgSqlErrorCode::ERRCODE_INVALID_TEXT_REPRESENTATION,
             Self::Denied { .. } | Self::RowSecurity { .. } => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
             Self::InBatch { source, .. } => source.sqlstate(),
             Self::TooManyQueries { .. } => PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
@@ -259,7 +280,9 @@ impl SqlError for VectorsError {
             }
             Self::Device(_) => "Say 'auto', 'cpu' or 'gpu'.".into(),
             Self::IdArgument { expected, .. } => format!("Give ids as {expected}, or as text."),
-            Self::IdTypeValue => "Write NULL::bigint, NULL::text, NULL::uuid, ...; k comes after it.".into(),
+            Self::IdText { expected, .. } => format!("Give ids as {expected}, or as text that {expected} takes."),
+            Self::IdArray { expected, .. } => format!("Write ARRAY[...]::{expected}[]."),
+            Self::IdTypeValue => "Write NULL::bigint, NULL::text, NULL::uuid, ...; the set's name comes after it.".into(),
             Self::TooManyQueries { .. } => "Ask in several batches.".into(),
             Self::InBatch { source, .. } => return source.hint(),
             Self::K(_) => "Ask for 1 row or more.".into(),

@@ -282,7 +282,9 @@ impl SqlError for VectorsError {
             Self::IdArgument { expected, .. } => format!("Give ids as {expected}, or as text."),
             Self::IdText { expected, .. } => format!("Give ids as {expected}, or as text that {expected} takes."),
             Self::IdArray { expected, .. } => format!("Write ARRAY[...]::{expected}[]."),
-            Self::IdTypeValue => "Write NULL::bigint, NULL::text, NULL::uuid, ...; the set's name comes after it.".into(),
+            Self::IdTypeValue => {
+                "Write NULL::bigint, NULL::text, NULL::uuid, ..., and then the name of a set. The second argument of the aggregate is a vector.".into()
+            }
             Self::TooManyQueries { .. } => "Ask in several batches.".into(),
             Self::InBatch { source, .. } => return source.hint(),
             Self::K(_) => "Ask for 1 row or more.".into(),

@@ -88,7 +88,7 @@ impl Query {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::topk::kernel::QUERIES;
+    use crate::topk::kernel::{Look, QUERIES, Search};
     use crate::topk::segment::BLOCK;
     use crate::topk::{Buffer, Segment, SegmentBuilder, bytes_needed};
     use proptest::prelude::*;
@@ -117,13 +117,18 @@ mod tests {
             let segment = Segment::parse(buffer.bytes()).expect("built");
             let block = segment.block(0);
             for kernel in Kernel::all() {
-                let mut products = [[0; BLOCK]; QUERIES];
-                kernel.products(block.groups, &[&query], &mut products);
+                let look = |threshold| {
+                    let mut looks = [Look::NONE; QUERIES];
+                    kernel.look(&block, &[Search { query: &query, threshold }], &mut looks);
+                    looks[0]
+                };
+                let all = look(f32::NEG_INFINITY);
                 for row in 0..segment.rows() {
-                    let (least, most) = query.bound().range(products[0][row], block.scales[row], block.residuals[row]);
+                    let (least, most) = query.bound().range(all.products[row], block.scales[row], block.residuals[row]);
                     let score = kernel.score(&query, segment.unit(row as u32));
                     prop_assert!(least <= score && score <= most, "{least} {score} {most}");
-                    prop_assert_eq!(kernel.reaching(&products[0], &block, query.bound(), score) >> row & 1, 1);
+                    prop_assert_eq!(look(score).rows >> row & 1, 1);
+                    prop_assert_eq!(look(most + 1e-6).rows >> row & 1, 0);
                 }
             }
         }

@@ -1,8 +1,8 @@
 //! The search itself: one pass over the codes, then the scores of what is left.
 
 use super::candidates::{Candidate, Candidates};
-use super::kernel::{Kernel, Products, QUERIES};
-use super::segment::{BLOCK, Segment};
+use super::kernel::{Kernel, Look, QUERIES, Search, is_less};
+use super::segment::{BLOCK, Block, Segment};
 use super::{Bitmap, Query, Result, TopkError, check_same_dimensions};
 use crate::graph::interruptible;
 use rayon::ThreadPool;
@@ -17,7 +17,7 @@ const WORK: usize = 1 << 26;
 const BLOCKS: usize = 4096;
 
 /// Where a filter leaves no more rows of a block than this, they are scored without a look at the codes.
-const FEW: u32 = 8;
+const FEW: u32 = 2;
 
 /// Where an `EXACT`-th part of the rows is wanted, or more, all are scored without a look at the codes.
 const EXACT: usize = 8;
@@ -139,7 +139,7 @@ struct Scan<'a> {
 struct Worker {
     /// By question.
     candidates: Vec<Candidates>,
-    products: [Products; QUERIES],
+    looks: [Look; QUERIES],
 }
 
 impl<'a> Scan<'a> {
@@ -171,57 +171,60 @@ impl<'a> Scan<'a> {
 
     fn worker(&self) -> Worker {
         let candidates = self.questions.iter().map(|question| Candidates::new(question.k.clamp(1, self.rows.max(1))));
-        Worker { candidates: candidates.collect(), products: [[0; BLOCK]; QUERIES] }
+        Worker { candidates: candidates.collect(), looks: [Look::NONE; QUERIES] }
     }
 
     /// Looks for candidates in some blocks of 64 rows of a part.
     fn read(&self, number: usize, blocks: Range<usize>, worker: &mut Worker) {
         let Searched { part, len } = self.parts[number];
-        let mut group = [(0, 0); QUERIES];
-        for block in blocks {
-            let existing = u64::MAX >> (BLOCK - (len - block * BLOCK).min(BLOCK));
-            let alive = existing & !part.dead.map_or(0, |dead| dead.word(block));
+        for place in blocks {
+            let existing = u64::MAX >> (BLOCK - (len - place * BLOCK).min(BLOCK));
+            let alive = existing & !part.dead.map_or(0, |dead| dead.word(place));
+            let codes = match part.rows {
+                Rows::Segment(segment) => Some(segment.block(place)),
+                Rows::Units(_) => None,
+            };
+            let mut group = [(0, 0); QUERIES];
             let mut grouped = 0;
-            for (place, question) in self.questions.iter().enumerate() {
+            for (asked, question) in self.questions.iter().enumerate() {
                 let filter = question.allowed.get(number).copied().flatten();
-                let rows = alive & filter.map_or(u64::MAX, |filter| filter.word(block));
+                let rows = alive & filter.map_or(u64::MAX, |filter| filter.word(place));
                 if rows == 0 || question.k == 0 {
                     continue;
                 }
-                let exact = matches!(part.rows, Rows::Units(_)) || question.k >= len / EXACT || rows.count_ones() <= FEW;
-                if exact {
-                    self.read_vectors(number, block, (place, rows), worker);
+                let Some(codes) = codes.filter(|_| question.k < len / EXACT && rows.count_ones() > FEW) else {
+                    self.read_vectors(number, place, (asked, rows), worker);
                     continue;
-                }
-                group[grouped] = (place, rows);
+                };
+                group[grouped] = (asked, rows);
                 grouped += 1;
                 if grouped == QUERIES {
-                    self.read_codes(number, block, &group, worker);
+                    self.read_codes((number, place), &codes, &group, worker);
                     grouped = 0;
                 }
             }
-            if grouped > 0 {
-                self.read_codes(number, block, &group[..grouped], worker);
+            if let Some(codes) = codes.filter(|_| grouped > 0) {
+                self.read_codes((number, place), &codes, &group[..grouped], worker);
             }
         }
     }
 
     /// Looks for candidates of up to [`QUERIES`] questions in a block by the codes.
     #[inline]
-    fn read_codes(&self, number: usize, place: usize, group: &[(usize, u64)], worker: &mut Worker) {
-        let Rows::Segment(segment) = self.parts[number].part.rows else { return };
-        let block = segment.block(place);
-        let queries: [&Query; QUERIES] = std::array::from_fn(|i| self.questions[group[i.min(group.len() - 1)].0].query);
-        self.kernel.products(block.groups, &queries[..group.len()], &mut worker.products);
-        for (&(question, rows), products) in group.iter().zip(&worker.products) {
-            let bound = self.questions[question].query.bound();
-            let candidates = &mut worker.candidates[question];
-            let mut reaching = rows & self.kernel.reaching(products, &block, bound, candidates.threshold());
+    fn read_codes(&self, (number, place): (usize, usize), block: &Block<'_>, group: &[(usize, u64)], worker: &mut Worker) {
+        let searches: [Search<'_>; QUERIES] = std::array::from_fn(|i| {
+            let question = group[i.min(group.len() - 1)].0;
+            Search { query: self.questions[question].query, threshold: worker.candidates[question].threshold() }
+        });
+        self.kernel.look(block, &searches[..group.len()], &mut worker.looks);
+        for (&(question, rows), look) in group.iter().zip(&worker.looks) {
+            let mut reaching = rows & look.rows;
             while reaching != 0 {
                 let row = reaching.trailing_zeros() as usize;
                 reaching &= reaching - 1;
-                let (least, most) = bound.range(products[row], block.scales[row], block.residuals[row]);
-                candidates.push(Candidate { part: number as u32, row: (place * BLOCK + row) as u32, least, most });
+                let bound = self.questions[question].query.bound();
+                let (least, most) = bound.range(look.products[row], block.scales[row], block.residuals[row]);
+                worker.candidates[question].push(Candidate { part: number as u32, row: (place * BLOCK + row) as u32, least, most });
             }
         }
     }
@@ -233,8 +236,7 @@ impl<'a> Scan<'a> {
             let row = block * BLOCK + rows.trailing_zeros() as usize;
             rows &= rows - 1;
             let score = self.kernel.score(self.questions[question].query, self.unit(number, row));
-            // Written so that what is not a number is a candidate.
-            if !matches!(score.partial_cmp(&candidates.threshold()), Some(Ordering::Less)) {
+            if !is_less(score, candidates.threshold()) {
                 candidates.push(Candidate { part: number as u32, row: row as u32, least: score, most: score });
             }
         }

@@ -50,6 +50,31 @@ fn scaled(x: f32, factor: f64) -> f32 {
     (f64::from(x) * factor) as f32
 }
 
+/// Writes the codes `x / scale`, rounded to the nearest integer, and gives the sum of the squares of what they leave out. No element is larger
+/// than 127 times the scale.
+#[inline(always)]
+pub fn quantize(unit: &[f32], scale: f32, codes: &mut [i8]) -> f64 {
+    // Adding it rounds to an integer, which is then in the lowest bits.
+    const INTEGER: f32 = 12_582_912.0;
+    let (inverse, mut lanes) = (1.0 / scale, [0.0f64; LANES]);
+    let mut one = |lane: usize, x: f32, code: &mut i8| {
+        let shifted = x * inverse + INTEGER;
+        let left = f64::from(x) - f64::from(scale) * f64::from(shifted - INTEGER);
+        *code = shifted.to_bits() as i8;
+        lanes[lane] += left * left;
+    };
+    let ((units, rest), (codes, codes_rest)) = (unit.as_chunks::<LANES>(), codes.as_chunks_mut::<LANES>());
+    for (unit, codes) in units.iter().zip(codes) {
+        for lane in 0..LANES {
+            one(lane, unit[lane], &mut codes[lane]);
+        }
+    }
+    for (lane, (x, code)) in rest.iter().zip(codes_rest).enumerate() {
+        one(lane, *x, code);
+    }
+    total(lanes)
+}
+
 /// The functions of this module for processors that have some features.
 macro_rules! with_features {
     ($features:literal) => {
@@ -69,6 +94,12 @@ macro_rules! with_features {
         #[target_feature(enable = $features)]
         pub fn scale(vector: &[f32], factor: f64, result: &mut [f32]) {
             lanes::scale(vector, factor, result);
+        }
+
+        /// [`lanes::quantize`].
+        #[target_feature(enable = $features)]
+        pub fn quantize(unit: &[f32], scale: f32, codes: &mut [i8]) -> f64 {
+            lanes::quantize(unit, scale, codes)
         }
     };
 }

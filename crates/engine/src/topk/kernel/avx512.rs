@@ -21,8 +21,13 @@ pub fn look(block: &Block<'_>, searches: &[Search<'_>], looks: &mut [Look; QUERI
 /// The sums of `Q` queries stay in registers, four each.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 fn tile<const Q: usize>(block: &Block<'_>, searches: &[Search<'_>], looks: &mut [Look; QUERIES]) {
-    let words: [&[[i8; 4]]; Q] = std::array::from_fn(|place| &searches[place].query.words()[..block.groups.len()]);
-    let mut sums: [[__m512i; 4]; Q] = std::array::from_fn(|place| [_mm512_set1_epi32(searches[place].query.correction()); 4]);
+    let groups = block.groups.len();
+    let mut words: [&[[i8; 4]]; Q] = [&[]; Q];
+    let mut sums = [[_mm512_setzero_si512(); 4]; Q];
+    for ((search, words), sums) in searches.iter().zip(&mut words).zip(&mut sums) {
+        *words = &search.query.words()[..groups];
+        *sums = [_mm512_set1_epi32(search.query.correction()); 4];
+    }
     for (place, group) in block.groups.iter().enumerate() {
         if Q == 1 {
             prefetch(group);

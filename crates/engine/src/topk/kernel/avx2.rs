@@ -1,6 +1,7 @@
 //! Loops in AVX2: 32 products of bytes in three instructions. Vectors have 8 numbers, eight of them a block's rows.
 
-use super::{Look, QUERIES, Search, lanes, prefetch};
+use super::lanes::{self, LANES};
+use super::{Look, QUERIES, Search, prefetch};
 use crate::topk::segment::{BLOCK, Block};
 use std::arch::x86_64::*;
 use zerocopy::transmute;
@@ -63,6 +64,31 @@ fn reaching(block: &Block<'_>, search: &Search<'_>, look: &mut Look) {
         let most = _mm256_add_ps(estimate, _mm256_fmadd_ps(reach, residuals[i], slack));
         rows | u64::from(_mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NLT_UQ>(most, threshold)) as u32) << (8 * i)
     });
+}
+
+/// Sixteen lanes.
+type Lanes = [__m256d; 4];
+
+/// The dot product.
+#[target_feature(enable = "avx2,fma")]
+pub fn dot(a: &[f32], b: &[f32]) -> f64 {
+    let add = |sums: Lanes, a: &[f32; LANES], b: &[f32; LANES]| {
+        let (a, b): ([__m128; 4], [__m128; 4]) = (transmute!(*a), transmute!(*b));
+        [0, 1, 2, 3].map(|i| _mm256_fmadd_pd(_mm256_cvtps_pd(a[i]), _mm256_cvtps_pd(b[i]), sums[i]))
+    };
+    lanes::sum(a, b, [_mm256_setzero_pd(); 4], add, |sums| transmute!(sums))
+}
+
+/// The dot product of `a`, and of `b` times a factor, rounded to f32.
+#[target_feature(enable = "avx2,fma")]
+pub fn scaled_dot(a: &[f32], b: &[f32], factor: f64) -> f64 {
+    let factor = _mm256_set1_pd(factor);
+    let scaled = |b| _mm256_cvtps_pd(_mm256_cvtpd_ps(_mm256_mul_pd(_mm256_cvtps_pd(b), factor)));
+    let add = |sums: Lanes, a: &[f32; LANES], b: &[f32; LANES]| {
+        let (a, b): ([__m128; 4], [__m128; 4]) = (transmute!(*a), transmute!(*b));
+        [0, 1, 2, 3].map(|i| _mm256_fmadd_pd(_mm256_cvtps_pd(a[i]), scaled(b[i]), sums[i]))
+    };
+    lanes::sum(a, b, [_mm256_setzero_pd(); 4], add, |sums| transmute!(sums))
 }
 
 lanes::with_features!("avx2,fma");

@@ -1,6 +1,7 @@
 //! Loops in AVX-512 with VNNI: 64 products of bytes an instruction. Vectors have 16 numbers, four of them a block's rows.
 
-use super::{Look, QUERIES, Search, lanes, prefetch};
+use super::lanes::{self, LANES};
+use super::{Look, QUERIES, Search, prefetch};
 use crate::topk::segment::Block;
 use std::arch::x86_64::*;
 use zerocopy::transmute;
@@ -54,6 +55,31 @@ fn tile<const Q: usize>(block: &Block<'_>, searches: &[Search<'_>], looks: &mut 
             look.products = transmute!(sums);
         }
     }
+}
+
+/// Sixteen lanes.
+type Lanes = [__m512d; 2];
+
+/// The dot product.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub fn dot(a: &[f32], b: &[f32]) -> f64 {
+    let add = |sums: Lanes, a: &[f32; LANES], b: &[f32; LANES]| {
+        let (a, b): ([__m256; 2], [__m256; 2]) = (transmute!(*a), transmute!(*b));
+        [0, 1].map(|i| _mm512_fmadd_pd(_mm512_cvtps_pd(a[i]), _mm512_cvtps_pd(b[i]), sums[i]))
+    };
+    lanes::sum(a, b, [_mm512_setzero_pd(); 2], add, |sums| transmute!(sums))
+}
+
+/// The dot product of `a`, and of `b` times a factor, rounded to f32.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub fn scaled_dot(a: &[f32], b: &[f32], factor: f64) -> f64 {
+    let factor = _mm512_set1_pd(factor);
+    let scaled = |b| _mm512_cvtps_pd(_mm512_cvtpd_ps(_mm512_mul_pd(_mm512_cvtps_pd(b), factor)));
+    let add = |sums: Lanes, a: &[f32; LANES], b: &[f32; LANES]| {
+        let (a, b): ([__m256; 2], [__m256; 2]) = (transmute!(*a), transmute!(*b));
+        [0, 1].map(|i| _mm512_fmadd_pd(_mm512_cvtps_pd(a[i]), scaled(b[i]), sums[i]))
+    };
+    lanes::sum(a, b, [_mm512_setzero_pd(); 2], add, |sums| transmute!(sums))
 }
 
 lanes::with_features!("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni");

@@ -14,7 +14,7 @@ mod lanes;
 mod neon;
 mod portable;
 
-use super::segment::{BLOCK, Block, Group};
+use super::segment::{BLOCK, Block};
 use super::{Query, Result, TopkError, check_same_dimensions};
 
 /// How many queries go over a block at once.
@@ -220,9 +220,9 @@ impl Kernel {
 /// Brings into the cache what follows a group by 4 KiB, as far as processors are slow to do so on their own.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
-fn prefetch(group: &Group) {
+fn prefetch(group: &super::segment::Group) {
     use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-    for line in 0..size_of::<Group>() / 64 {
+    for line in 0..size_of_val(group) / 64 {
         let address = std::ptr::from_ref(group).cast::<i8>().wrapping_add(4096 + 64 * line);
         // SAFETY: prefetching an address that is not mapped does nothing.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(address) };

@@ -1,7 +1,7 @@
-//! The products in NEON, which every aarch64 has: compilers make the rest out of the portable loops. Vectors have 4 numbers, sixteen of
-//! them a block's rows.
+//! Loops in NEON, which every aarch64 has. Vectors have 4 numbers, sixteen of them a block's rows.
 
-use super::{Look, QUERIES, Search, lanes, portable};
+use super::lanes::{self, LANES};
+use super::{Look, QUERIES, Search, portable};
 use crate::topk::segment::Block;
 use std::arch::aarch64::*;
 use zerocopy::transmute;
@@ -25,6 +25,36 @@ pub fn look(block: &Block<'_>, searches: &[Search<'_>], looks: &mut [Look; QUERI
         look.products = transmute!(sums);
         portable::reaching(block, search, look);
     }
+}
+
+/// Sixteen lanes.
+type Lanes = [float64x2_t; 8];
+
+/// Sixteen elements as doubles.
+#[target_feature(enable = "neon")]
+fn doubles(elements: &[f32; LANES]) -> Lanes {
+    let pairs: [float32x2_t; 8] = transmute!(*elements);
+    pairs.map(|pair| vcvt_f64_f32(pair))
+}
+
+/// The dot product.
+#[target_feature(enable = "neon")]
+pub fn dot(a: &[f32], b: &[f32]) -> f64 {
+    let add = |sums: Lanes, a: &[f32; LANES], b: &[f32; LANES]| {
+        let (a, b) = (doubles(a), doubles(b));
+        std::array::from_fn(|i| vfmaq_f64(sums[i], a[i], b[i]))
+    };
+    lanes::sum(a, b, [vdupq_n_f64(0.0); 8], add, |sums| transmute!(sums))
+}
+
+/// The dot product of `a`, and of `b` times a factor, rounded to f32.
+#[target_feature(enable = "neon")]
+pub fn scaled_dot(a: &[f32], b: &[f32], factor: f64) -> f64 {
+    let add = |sums: Lanes, a: &[f32; LANES], b: &[f32; LANES]| {
+        let (a, b) = (doubles(a), doubles(b).map(|b| vcvt_f64_f32(vcvt_f32_f64(vmulq_n_f64(b, factor)))));
+        std::array::from_fn(|i| vfmaq_f64(sums[i], a[i], b[i]))
+    };
+    lanes::sum(a, b, [vdupq_n_f64(0.0); 8], add, |sums| transmute!(sums))
 }
 
 lanes::with_features!("neon");

@@ -1,7 +1,8 @@
 //! Loops that any processor runs.
 
-pub use super::lanes::{dot, quantize, scale, scaled_dot};
+pub use super::lanes::{quantize, scale};
 
+use super::lanes::{self, LANES};
 use super::{Look, QUERIES, Search, is_less};
 use crate::topk::segment::{BLOCK, Block};
 
@@ -26,4 +27,15 @@ pub fn reaching(block: &Block<'_>, search: &Search<'_>, look: &mut Look) {
         let (_, most) = search.query.bound().range(look.products[row], block.scales[row], block.residuals[row]);
         rows | u64::from(!is_less(most, search.threshold)) << row
     });
+}
+
+/// The dot product.
+pub fn dot(a: &[f32], b: &[f32]) -> f64 {
+    lanes::sum(a, b, [0.0; LANES], |sums, a, b| std::array::from_fn(|i| sums[i] + f64::from(a[i]) * f64::from(b[i])), |sums| sums)
+}
+
+/// The dot product of `a`, and of `b` times a factor, rounded to f32.
+pub fn scaled_dot(a: &[f32], b: &[f32], factor: f64) -> f64 {
+    let product = |a: f32, b: f32| f64::from(a) * f64::from(lanes::scaled(b, factor));
+    lanes::sum(a, b, [0.0; LANES], |sums, a, b| std::array::from_fn(|i| sums[i] + product(a[i], b[i])), |sums| sums)
 }

@@ -16,6 +16,9 @@ const WORK: usize = 1 << 26;
 /// The most blocks that a thread reads between two checks for interrupts.
 const BLOCKS: usize = 4096;
 
+/// How many questions are finished between two checks for interrupts.
+const GROUP: usize = 64;
+
 /// Where a filter leaves no more rows of a block than this, they are scored without a look at the codes.
 const FEW: u32 = 2;
 
@@ -250,35 +253,66 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Puts the scores of candidates in the place of their bounds; the lists are those of the questions.
+    /// Puts the scores of candidates in the place of their bounds, and drops such as are not among the best; the lists are those of the questions.
     fn score(&self, left: &mut [Vec<Candidate>], settings: &Settings<'_>) -> Result<()> {
-        let score = |question: usize, candidate: &mut Candidate| {
-            if candidate.least != candidate.most {
-                let unit = self.unit(candidate.part as usize, candidate.row as usize);
-                let score = self.kernel.score(self.questions[question].query, unit);
-                (candidate.least, candidate.most) = (score, score);
+        let few = self.scores_between_checks() / GROUP;
+        for (number, group) in left.chunks_mut(GROUP).enumerate() {
+            (settings.interrupt)()?;
+            let small = |(place, candidates): (usize, &mut Vec<Candidate>)| match candidates.len() > few {
+                true => Ok(()),
+                false => self.score_all(number * GROUP + place, candidates, &|| Ok(()), None),
+            };
+            match settings.pool {
+                None => group.iter_mut().enumerate().try_for_each(small)?,
+                Some(pool) => pool.install(|| group.par_iter_mut().enumerate().try_for_each(small))?,
             }
-        };
-        let step = (WORK / 16 / self.dimensions).max(1);
-        let mut unchecked = 0;
-        for (question, candidates) in left.iter_mut().enumerate() {
-            // In the order of memory.
-            interruptible::sort_unstable_by(candidates, settings.interrupt, |a, b| (a.part, a.row).cmp(&(b.part, b.row)))?;
-            for some in candidates.chunks_mut(step) {
-                unchecked += some.len();
-                if unchecked >= step {
-                    unchecked = 0;
-                    (settings.interrupt)()?;
-                }
-                match settings.pool {
-                    Some(pool) if some.len() >= 1024 => {
-                        pool.install(|| some.par_chunks_mut(256).for_each(|few| few.iter_mut().for_each(|one| score(question, one))));
-                    }
-                    _ => some.iter_mut().for_each(|one| score(question, one)),
-                }
+            for (place, candidates) in group.iter_mut().enumerate().filter(|(_, candidates)| candidates.len() > few) {
+                self.score_all(number * GROUP + place, candidates, settings.interrupt, settings.pool)?;
             }
         }
         Ok(())
+    }
+
+    /// The same for one question.
+    fn score_all(
+        &self,
+        question: usize,
+        candidates: &mut Vec<Candidate>,
+        check: &dyn Fn() -> crate::Result<()>,
+        pool: Option<&ThreadPool>,
+    ) -> Result<()> {
+        let Question { query, k, .. } = self.questions[question];
+        let score = |candidate: &mut Candidate| {
+            if candidate.least != candidate.most {
+                let score = self.kernel.score(query, self.unit(candidate.part as usize, candidate.row as usize));
+                (candidate.least, candidate.most) = (score, score);
+            }
+        };
+        let each = |some: &mut [Candidate]| {
+            some.chunks_mut(self.scores_between_checks()).try_for_each(|some| {
+                check()?;
+                match pool {
+                    None => some.iter_mut().for_each(score),
+                    Some(pool) => pool.install(|| some.par_chunks_mut(256).for_each(|some| some.iter_mut().for_each(score))),
+                }
+                Ok::<_, TopkError>(())
+            })
+        };
+        if k > 0 && candidates.len() / 2 > k {
+            // The scores of the most promising ones are a better threshold than their bounds were.
+            candidates.select_nth_unstable_by(k - 1, |a, b| b.most.total_cmp(&a.most));
+            each(&mut candidates[..k])?;
+            let threshold = candidates[..k].iter().fold(f32::INFINITY, |least, candidate| least.min(candidate.least));
+            candidates.retain(|candidate| !is_less(candidate.most, threshold));
+        }
+        // In the order of memory.
+        interruptible::sort_unstable_by(candidates, check, |a, b| (a.part, a.row).cmp(&(b.part, b.row)))?;
+        each(candidates)
+    }
+
+    /// How many scores a thread computes between two checks for interrupts. Each is read from anywhere, which takes longer than computing it.
+    fn scores_between_checks(&self) -> usize {
+        (WORK / 16 / self.dimensions).max(1)
     }
 }
 

@@ -16,7 +16,8 @@ ENGINE := -p pg_recommend_engine
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup build install installcheck package test test-unit test-install test-regress test-isolation \
-	test-cluster test-majors demo bench bench-recommend bench-write bench-interest bench-features bench-graph bench-engine accuracy fmt lint clean
+	test-cluster test-majors demo bench bench-recommend bench-write bench-interest bench-features bench-graph bench-topk bench-engine accuracy fmt \
+	lint clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
@@ -79,6 +80,9 @@ bench-features: test-install ## Bench features of candidates beside plain SQL, t
 
 bench-graph: ## Bench graph functions beside SQL by hand, Apache AGE and Ladybug (root; without the last two: PEERS=no)
 	@scripts/bench-graph $(EVENTS)
+
+bench-topk: setup ## Bench exact top-k by cosine beside faiss-cpu, usearch and numpy (SHAPES="1000000x128 100000x768")
+	@scripts/bench-topk $(SHAPES)
 
 accuracy: test-install ## Print the accuracy on two public logs, from the engine and through SQL
 	cargo bench $(ENGINE) --bench accuracy

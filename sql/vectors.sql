@@ -66,11 +66,11 @@ COMMENT ON FUNCTION cosine_topk(text, real[], int, text, "any", "any") IS
     'statement''s snapshot shows. among and exclude are arrays of ids: only these, or none of these. device is auto, cpu or gpu';
 
 CREATE FUNCTION cosine_topk(
-    vector_set text, query real[], id_type anyelement, k int DEFAULT 10, device text DEFAULT 'auto', among "any" DEFAULT NULL, exclude "any" DEFAULT NULL)
+    id_type anyelement, vector_set text, query real[], k int DEFAULT 10, device text DEFAULT 'auto', among "any" DEFAULT NULL, exclude "any" DEFAULT NULL)
 RETURNS TABLE (id anyelement, score real)
 LANGUAGE c STABLE PARALLEL SAFE COST 100000 ROWS 10 SUPPORT recommend.rows_support
     AS 'MODULE_PATHNAME', 'vector_set_topk_typed';
-COMMENT ON FUNCTION cosine_topk(text, real[], anyelement, int, text, "any", "any") IS
+COMMENT ON FUNCTION cosine_topk(anyelement, text, real[], int, text, "any", "any") IS
     'cosine_topk() with ids in the type of id_type, which is a NULL of the ids'' type, such as NULL::bigint';
 
 CREATE FUNCTION cosine_topk_batch(
@@ -81,11 +81,11 @@ COMMENT ON FUNCTION cosine_topk_batch(text, real[], int, text, "any", "any") IS
     'cosine_topk() of many queries at once: queries is an array of two dimensions, query_number counts its rows from 1';
 
 CREATE FUNCTION cosine_topk_batch(
-    vector_set text, queries real[], id_type anyelement, k int DEFAULT 10, device text DEFAULT 'auto', among "any" DEFAULT NULL,
+    id_type anyelement, vector_set text, queries real[], k int DEFAULT 10, device text DEFAULT 'auto', among "any" DEFAULT NULL,
     exclude "any" DEFAULT NULL)
 RETURNS TABLE (query_number int, id anyelement, score real)
 LANGUAGE c STABLE PARALLEL SAFE COST 1000000 ROWS 1000 AS 'MODULE_PATHNAME', 'vector_set_batch_typed';
-COMMENT ON FUNCTION cosine_topk_batch(text, real[], anyelement, int, text, "any", "any") IS
+COMMENT ON FUNCTION cosine_topk_batch(anyelement, text, real[], int, text, "any", "any") IS
     'cosine_topk_batch() with ids in the type of id_type, which is a NULL of the ids'' type, such as NULL::bigint';
 
 CREATE FUNCTION cosine_neighbors(
@@ -117,5 +117,5 @@ CREATE VIEW recommend.vector_set_status AS SELECT * FROM recommend.vector_set_st
 COMMENT ON VIEW recommend.vector_set_status IS
     'What the copy of each vector set holds (rows, bytes), rows that are in no answer for want of a vector of that many dimensions with a direction '
     '(skipped), and changes that wait to get in. state is ready; no copy: questions read the table until there is one; too large: it does not fit '
-    'into recommend.vector_memory; or suspended: a trigger is disabled. For those who may read the table';
+    'into recommend.vector_memory; suspended: a trigger is disabled; or no unique index: the ids have lost it. For those who may read the table';
 GRANT SELECT ON recommend.vector_set_status TO PUBLIC;

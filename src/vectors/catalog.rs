@@ -36,6 +36,8 @@ pub struct VectorSet {
     pub columns: [i16; 2],
     /// The length of the vectors, where it is fixed.
     pub dimensions: Option<u32>,
+    /// Whether the ids still have a unique index: without one, answers are not told apart by them.
+    pub is_unique: bool,
     /// `recommend.vector_changes_N`.
     pub changes: pg_sys::Oid,
 }
@@ -60,9 +62,6 @@ impl VectorSet {
         };
         let ((id, id_type), (vector, vector_type)) = (column(&feed.id_column)?, column(&feed.vector_column)?);
         let changes = format!("vector_changes_{}", feed.id);
-        if !index::is_unique(&Relation::open(feed.table, pg_sys::AccessShareLock as i32), id) {
-            return Err(damaged(&format!("the unique index on column \"{}\" of its table", feed.id_column)));
-        }
         Ok(Self {
             id: feed.id,
             owner,
@@ -70,6 +69,7 @@ impl VectorSet {
             vector: VectorType::of(vector_type).ok_or_else(|| damaged("the type of its vectors"))?,
             columns: [id, vector],
             dimensions,
+            is_unique: index::is_unique(&Relation::open(feed.table, pg_sys::AccessShareLock as i32), id),
             changes: relation::state_relation(&changes).ok_or_else(|| damaged(&format!("recommend.{changes}")))?,
             name,
             feed,
@@ -95,24 +95,37 @@ pub fn held(name: &str) -> Result<Rc<VectorSet>> {
         let set = by_name(name)?;
         // Locking takes in what others have committed: only a definition that is still the one in the cache is good.
         if lock(set.table()) && lock(set.changes) && Rc::ptr_eq(&set, &by_name(name)?) {
-            return Ok(set);
+            return checked(set);
         }
     }
+}
+
+/// A set, if its ids still have a unique index.
+pub fn checked(set: Rc<VectorSet>) -> Result<Rc<VectorSet>> {
+    if set.is_unique {
+        return Ok(set);
+    }
+    Err(VectorsError::NotUnique { column: set.feed.id_column.clone(), table: relation::qualified_name(set.table()).unwrap_or_default() })
 }
 
 /// The set of that name.
 pub fn by_name(name: &str) -> Result<Rc<VectorSet>> {
     loop {
         let generation = fresh_cache();
-        let existing = names()?;
-        let Some((id, _)) = existing.iter().find(|(_, other)| other == name) else {
-            return Err(VectorsError::Unknown { name: name.to_owned(), existing: existing.into_iter().map(|(_, other)| other).collect() });
-        };
-        match by_id(*id) {
+        match by_id(id_of(name)?) {
             // Dropped or changed while its relations were looked up.
             Err(VectorsError::Damaged { .. } | VectorsError::UnknownId(_)) if fresh_cache() != generation => {}
             found => return found,
         }
+    }
+}
+
+/// The number of the set of that name.
+pub fn id_of(name: &str) -> Result<i32> {
+    let existing = names()?;
+    match existing.iter().find(|(_, other)| other == name) {
+        Some((id, _)) => Ok(*id),
+        None => Err(VectorsError::Unknown { name: name.to_owned(), existing: existing.into_iter().map(|(_, other)| other).collect() }),
     }
 }
 

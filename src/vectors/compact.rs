@@ -53,6 +53,9 @@ impl Changes {
 /// Brings a set up to date, as far as that is due: moves changes into a copy, or makes one that is missing. On a standby, only the latter.
 pub fn compact(id: i32, pace: Pace) -> Result<Outcome> {
     let set = sets::by_id(id)?;
+    if !set.is_unique {
+        return Ok(Outcome::Moved(0));
+    }
     // Before the row: ALTER TABLE takes its locks in this order too.
     let _table = Relation::open(set.table(), pg_sys::AccessShareLock as i32);
     if recovery::is_standby() {
@@ -95,7 +98,7 @@ pub fn compact(id: i32, pace: Pace) -> Result<Outcome> {
 
 /// Makes the copy of a set anew, the length of its vectors found out anew too.
 pub fn rebuild(id: i32) -> Result<u64> {
-    let set = sets::by_id(id)?;
+    let set = sets::checked(sets::by_id(id)?)?;
     let _table = Relation::open(set.table(), pg_sys::AccessShareLock as i32);
     lock(id, true)?;
     snapshot::with_current(|| {

@@ -1,11 +1,9 @@
 //! `create_vector_set`, `rebuild_vector_set`, `drop_vector_set`.
 
-use std::rc::Rc;
-
 use engine::topk::MAX_DIMENSIONS;
 use pgrx::{PgSqlErrorCode, pg_sys};
 
-use super::catalog::{self as sets, VectorSet};
+use super::catalog as sets;
 use super::copy::Copy;
 use super::error::{Result, VectorsError};
 use super::{compact, files};
@@ -106,34 +104,32 @@ fn fill(id: i32, now: bool) -> Result<()> {
     Ok(())
 }
 
-/// Locks the table of the set called `name` and checks that the caller owns it.
-fn owned(name: &str, lock: u32) -> Result<Rc<VectorSet>> {
-    let set = sets::by_name(name)?;
-    let table = Relation::open(set.table(), lock as i32);
-    if owner::has_privileges_of(owner::current_user(), table.class().relowner) {
-        Ok(set)
-    } else {
-        Err(VectorsError::NotOwner(name.to_owned()))
-    }
+/// Locks the table of the set called `name` and checks that the caller owns it. Gives the set's number: it may be damaged.
+fn owned(name: &str, lock: u32) -> Result<i32> {
+    let id = sets::id_of(name)?;
+    let table = catalog::as_owner(|| sets::feed(id))??.table;
+    let table = Relation::open(table, lock as i32);
+    if owner::has_privileges_of(owner::current_user(), table.class().relowner) { Ok(id) } else { Err(VectorsError::NotOwner(name.to_owned())) }
 }
 
 /// rebuild_vector_set(name)
 fn rebuild(call: &Call) -> Result<pg_sys::Datum> {
-    let set = owned(&call.required::<String>(0, "name")?, pg_sys::AccessShareLock)?;
-    Ok(call.value(i64::try_from(compact::rebuild(set.id)?).ok()))
+    let id = owned(&call.required::<String>(0, "name")?, pg_sys::AccessShareLock)?;
+    Ok(call.value(i64::try_from(compact::rebuild(id)?).ok()))
 }
 
 /// drop_vector_set(name)
 fn drop(call: &Call) -> Result<pg_sys::Datum> {
-    let set = owned(&call.required::<String>(0, "name")?, pg_sys::AccessExclusiveLock)?;
+    let name: String = call.required(0, "name")?;
+    let id = owned(&name, pg_sys::AccessExclusiveLock)?;
     let users = catalog::as_owner(|| {
         let sql = "SELECT name FROM recommend.recommenders WHERE vector_set = $1 ORDER BY id";
-        snapshot::with_latest(|| spi::read(sql, &[Arg::of(set.id)], |row| row.value::<String>(1)))
+        snapshot::with_latest(|| spi::read(sql, &[Arg::of(id)], |row| row.value::<String>(1)))
     })??;
     if let Some(recommender) = users.into_iter().next() {
-        return Err(VectorsError::InUse { name: set.name.clone(), recommender });
+        return Err(VectorsError::InUse { name, recommender });
     }
-    forget(set.id)?;
+    forget(id)?;
     Ok(call.void())
 }
 

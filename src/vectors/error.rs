@@ -121,6 +121,26 @@ pub enum VectorsError {
         /// The argument's or column's.
         given: String,
     },
+    /// Text that is no id of a set.
+    #[error("invalid id for vector set \"{name}\", whose ids are of type {expected}: \"{text}\"")]
+    IdText {
+        /// The set.
+        name: String,
+        /// Its ids' type.
+        expected: &'static str,
+        /// The beginning of the text.
+        text: String,
+    },
+    /// An argument that is no array of ids.
+    #[error("{argument} must be an array of ids, not {given}")]
+    IdArray {
+        /// The argument.
+        argument: &'static str,
+        /// Its type.
+        given: String,
+        /// The type of ids.
+        expected: &'static str,
+    },
     /// An `id_type` that is a value.
     #[error("id_type must be NULL: it only names the type of id")]
     IdTypeValue,
@@ -164,7 +184,7 @@ pub enum VectorsError {
     #[error("could not write the copy of a vector set: {0}")]
     File(#[from] std::io::Error),
     /// What the engine refuses.
-    #[error("query: {0}")]
+    #[error("{0}")]
     Query(TopkError),
     /// The engine.
     #[error(transparent)]
@@ -217,7 +237,8 @@ impl SqlError for VectorsError {
             Self::NotOwner(_) => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
             Self::NotUnique { .. } => PgSqlErrorCode::ERRCODE_INVALID_TABLE_DEFINITION,
             Self::VectorColumn { .. } | Self::VectorType(_) | Self::IdType(_) => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
-            Self::IdArgument { .. } => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
+            Self::IdArgument { .. } | Self::IdArray { .. } => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
+            Self::IdText { .. } => PgSqlErrorCode::ERRCODE_INVALID_TEXT_REPRESENTATION,
             Self::Denied { .. } | Self::RowSecurity { .. } => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
             Self::InBatch { source, .. } => source.sqlstate(),
             Self::TooManyQueries { .. } => PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
@@ -269,7 +290,11 @@ impl SqlError for VectorsError {
             }
             Self::Device(_) => "Say 'auto', 'cpu' or 'gpu'.".into(),
             Self::IdArgument { expected, .. } => format!("Give ids as {expected}, or as text."),
-            Self::IdTypeValue => "Write NULL::bigint, NULL::text, NULL::uuid, ...; k comes after it.".into(),
+            Self::IdText { expected, .. } => format!("Give ids as {expected}, or as text that {expected} takes."),
+            Self::IdArray { expected, .. } => format!("Write ARRAY[...]::{expected}[]."),
+            Self::IdTypeValue => {
+                "Write NULL::bigint, NULL::text, NULL::uuid, ..., and then the name of a set. The second argument of the aggregate is a vector.".into()
+            }
             Self::TooManyQueries { .. } => "Ask in several batches.".into(),
             Self::InBatch { source, .. } => return source.hint(),
             Self::K(_) => "Ask for 1 row or more.".into(),

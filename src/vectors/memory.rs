@@ -28,6 +28,8 @@ type Owner = (u32, i32);
 pub fn make_room(set: &VectorSet, bytes: u64, kept: impl Fn(&Listed) -> bool) -> bool {
     let limit = guc::vector_memory();
     let own = (relation::database().to_u32(), set.id);
+    // Files of databases and sets that are gone take no room.
+    files::sweep();
     let files: Vec<Listed> = files::list();
     let total = |files: &[Listed], owner: Owner| files.iter().filter(|file| (file.database, file.set) == owner).map(|file| file.bytes).sum::<u64>();
     let kept_bytes: u64 = files.iter().filter(|file| file.is_of(set.id) && kept(file)).map(|file| file.bytes).sum();

@@ -11,7 +11,7 @@ use super::catalog::{self as sets, VectorSet};
 use super::error::{Result, VectorsError};
 use super::search::{self, Ask};
 use super::{query, rows};
-use crate::key::{Key, KeyType};
+use crate::key::{Key, KeyError, KeyType};
 use crate::pg::array::Matrix;
 use crate::pg::function::{Call, CallError, RowSet};
 use crate::pg::{privilege, relation, varlena};
@@ -30,9 +30,9 @@ thread_local! {
     static WARNED_OF_DEVICE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The set that the first argument names, which the caller may read.
-fn open(call: &Call) -> Result<Rc<VectorSet>> {
-    let set = sets::held(&call.required::<String>(0, "vector_set")?)?;
+/// The set that argument `place` names, which the caller may read.
+fn open(call: &Call, place: usize) -> Result<Rc<VectorSet>> {
+    let set = sets::held(&call.required::<String>(place, "vector_set")?)?;
     let table = || relation::qualified_name(set.table()).unwrap_or_default();
     if !privilege::may_select(set.table(), &set.columns) {
         return Err(VectorsError::Denied { table: table(), name: set.name.clone() });
@@ -65,21 +65,24 @@ fn check_device(call: &Call, place: usize) -> Result<()> {
 /// A key of a type that the set's ids can be compared with, or its text.
 fn key(set: &VectorSet, datum: pg_sys::Datum, given: pg_sys::Oid) -> Result<Key> {
     match KeyType::of(given)? {
-        KeyType::Text if set.key != KeyType::Text => Ok(Key::parse(&Key::read(datum, KeyType::Text)?.to_string(), set.key)?),
+        KeyType::Text if set.key != KeyType::Text => match Key::parse(&Key::read(datum, KeyType::Text)?.to_string(), set.key) {
+            Err(KeyError::Syntax { text, .. }) => Err(VectorsError::IdText { name: set.name.clone(), expected: set.key.sql(), text }),
+            key => Ok(key?),
+        },
         found if found.comparable(set.key) => Ok(Key::read(datum, found)?),
         _ => Err(VectorsError::IdArgument { name: set.name.clone(), expected: set.key.sql(), given: relation::type_name(given) }),
     }
 }
 
 /// The ids of an array; `None` for NULL. NULL elements are left out.
-fn keys(set: &VectorSet, call: &Call, place: usize) -> Result<Option<Vec<Key>>> {
+fn keys(set: &VectorSet, call: &Call, place: usize, argument: &'static str) -> Result<Option<Vec<Key>>> {
     if call.datum(place).is_none() {
         return Ok(None);
     }
     let (element, elements) = call.elements(place);
     if element == pg_sys::InvalidOid {
         let given = relation::type_name(call.arg_type(place));
-        return Err(VectorsError::IdArgument { name: set.name.clone(), expected: set.key.sql(), given });
+        return Err(VectorsError::IdArray { argument, given, expected: set.key.sql() });
     }
     elements.into_iter().flatten().map(|datum| key(set, datum, element)).collect::<Result<_>>().map(Some)
 }
@@ -113,18 +116,19 @@ impl<'s> Column<'s> {
 fn ask(call: &Call, set: &VectorSet, queries: &[engine::topk::Query], first: usize, exclude: Option<&Key>) -> Result<Vec<search::Answer>> {
     let k = aggregate::k(call, first)?;
     check_device(call, first + 1)?;
-    let among = keys(set, call, first + 2)?;
-    let mut excluded = keys(set, call, first + 3)?.unwrap_or_default();
+    let among = keys(set, call, first + 2, "among")?;
+    let mut excluded = keys(set, call, first + 3, "exclude")?.unwrap_or_default();
     excluded.extend(exclude.cloned());
     search::search(set, &Ask { queries, k, among: among.as_deref(), exclude: &excluded })
 }
 
+/// `first` is the place of the set's name.
 fn topk_from(call: &Call, first: usize) -> Result<pg_sys::Datum> {
-    let set = open(call)?;
-    let query = query::of(&call.reals(1)?.ok_or(CallError::Null("query"))?)?;
+    let set = open(call, first)?;
+    let query = query::of(&call.reals(first + 1)?.ok_or(CallError::Null("query"))?)?;
     let mut rows = call.rows()?;
     let column = Column::of(&set, &rows, 0)?;
-    for (key, score) in ask(call, &set, &[query], first, None)?.into_iter().flatten() {
+    for (key, score) in ask(call, &set, &[query], first + 2, None)?.into_iter().flatten() {
         rows.push(&[Some(column.datum(&key)?), score.into_datum()]);
     }
     Ok(rows.finish(call))
@@ -132,22 +136,23 @@ fn topk_from(call: &Call, first: usize) -> Result<pg_sys::Datum> {
 
 /// cosine_topk(vector_set, query, k, device, among, exclude)
 fn topk(call: &Call) -> Result<pg_sys::Datum> {
-    topk_from(call, 2)
+    topk_from(call, 0)
 }
 
-/// cosine_topk(vector_set, query, id_type, k, device, among, exclude)
+/// cosine_topk(id_type, vector_set, query, k, device, among, exclude)
 fn topk_typed(call: &Call) -> Result<pg_sys::Datum> {
     type_only(call)?;
-    topk_from(call, 3)
+    topk_from(call, 1)
 }
 
 fn type_only(call: &Call) -> Result<()> {
-    if call.datum(2).is_some() { Err(VectorsError::IdTypeValue) } else { Ok(()) }
+    if call.datum(0).is_some() { Err(VectorsError::IdTypeValue) } else { Ok(()) }
 }
 
+/// `first` is the place of the set's name.
 fn batch_from(call: &Call, first: usize) -> Result<pg_sys::Datum> {
-    let set = open(call)?;
-    let matrix: Matrix = call.matrix(1)?.ok_or(CallError::Null("queries"))?;
+    let set = open(call, first)?;
+    let matrix: Matrix = call.matrix(first + 1)?.ok_or(CallError::Null("queries"))?;
     let numbered = |(place, row)| query::of(row).map_err(|error| VectorsError::InBatch { number: place + 1, source: Box::new(error) });
     let queries = matrix.rows().enumerate().map(numbered).collect::<Result<Vec<_>>>()?;
     if queries.len() > MAX_QUERIES {
@@ -155,7 +160,7 @@ fn batch_from(call: &Call, first: usize) -> Result<pg_sys::Datum> {
     }
     let mut rows = call.rows()?;
     let column = Column::of(&set, &rows, 1)?;
-    for (place, answer) in ask(call, &set, &queries, first, None)?.into_iter().enumerate() {
+    for (place, answer) in ask(call, &set, &queries, first + 2, None)?.into_iter().enumerate() {
         for (key, score) in answer {
             rows.push(&[(place as i32 + 1).into_datum(), Some(column.datum(&key)?), score.into_datum()]);
         }
@@ -165,18 +170,18 @@ fn batch_from(call: &Call, first: usize) -> Result<pg_sys::Datum> {
 
 /// cosine_topk_batch(vector_set, queries, k, device, among, exclude)
 fn batch(call: &Call) -> Result<pg_sys::Datum> {
-    batch_from(call, 2)
+    batch_from(call, 0)
 }
 
-/// cosine_topk_batch(vector_set, queries, id_type, k, device, among, exclude)
+/// cosine_topk_batch(id_type, vector_set, queries, k, device, among, exclude)
 fn batch_typed(call: &Call) -> Result<pg_sys::Datum> {
     type_only(call)?;
-    batch_from(call, 3)
+    batch_from(call, 1)
 }
 
 /// cosine_neighbors(vector_set, id, k, device, among, exclude)
 fn neighbors(call: &Call) -> Result<pg_sys::Datum> {
-    let set = open(call)?;
+    let set = open(call, 0)?;
     let id = key(&set, call.datum(1).ok_or(CallError::Null("id"))?, call.arg_type(1))?;
     let mut rows = call.rows()?;
     let column = Column::of(&set, &rows, 0)?;

@@ -35,6 +35,7 @@ fn rows(call: &Call) -> Result<pg_sys::Datum> {
         let bytes = copy.as_ref().map(|copy| copy.segments.iter().map(|segment| segment.bytes() as i64).sum::<i64>());
         let manifest = copy.as_ref().map(|copy| &copy.manifest);
         let what = match (&state, manifest) {
+            _ if !set.is_unique => "no unique index",
             (Some(state), _) if state.suspended => "suspended",
             (_, Some(_)) => "ready",
             _ if guc::vector_memory() == 0 || memory::too_large(id).is_some() => "too large",

@@ -1,5 +1,7 @@
 //! What may be among the best.
 
+use super::kernel::is_less;
+
 /// A row that may be among the best.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Candidate {
@@ -62,7 +64,7 @@ impl Candidates {
             self.threshold = self.threshold.max(last.least);
             let threshold = self.threshold;
             // What is not a number stays, and is scored.
-            self.found.retain(|candidate| !matches!(candidate.most.partial_cmp(&threshold), Some(std::cmp::Ordering::Less)));
+            self.found.retain(|candidate| !is_less(candidate.most, threshold));
         }
         self.limit = limit(self.found.len().max(self.wanted));
     }

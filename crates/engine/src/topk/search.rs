@@ -1,8 +1,8 @@
 //! The search itself: one pass over the codes, then the scores of what is left.
 
 use super::candidates::{Candidate, Candidates};
-use super::kernel::{Kernel, Products, QUERIES};
-use super::segment::{BLOCK, Segment};
+use super::kernel::{Kernel, Look, QUERIES, Search, is_less};
+use super::segment::{BLOCK, Block, Segment};
 use super::{Bitmap, Query, Result, TopkError, check_same_dimensions};
 use crate::graph::interruptible;
 use rayon::ThreadPool;
@@ -16,8 +16,11 @@ const WORK: usize = 1 << 26;
 /// The most blocks that a thread reads between two checks for interrupts.
 const BLOCKS: usize = 4096;
 
+/// How many questions are finished between two checks for interrupts.
+const GROUP: usize = 64;
+
 /// Where a filter leaves no more rows of a block than this, they are scored without a look at the codes.
-const FEW: u32 = 8;
+const FEW: u32 = 2;
 
 /// Where an `EXACT`-th part of the rows is wanted, or more, all are scored without a look at the codes.
 const EXACT: usize = 8;
@@ -139,7 +142,7 @@ struct Scan<'a> {
 struct Worker {
     /// By question.
     candidates: Vec<Candidates>,
-    products: [Products; QUERIES],
+    looks: [Look; QUERIES],
 }
 
 impl<'a> Scan<'a> {
@@ -171,57 +174,60 @@ impl<'a> Scan<'a> {
 
     fn worker(&self) -> Worker {
         let candidates = self.questions.iter().map(|question| Candidates::new(question.k.clamp(1, self.rows.max(1))));
-        Worker { candidates: candidates.collect(), products: [[0; BLOCK]; QUERIES] }
+        Worker { candidates: candidates.collect(), looks: [Look::NONE; QUERIES] }
     }
 
     /// Looks for candidates in some blocks of 64 rows of a part.
     fn read(&self, number: usize, blocks: Range<usize>, worker: &mut Worker) {
         let Searched { part, len } = self.parts[number];
-        let mut group = [(0, 0); QUERIES];
-        for block in blocks {
-            let existing = u64::MAX >> (BLOCK - (len - block * BLOCK).min(BLOCK));
-            let alive = existing & !part.dead.map_or(0, |dead| dead.word(block));
+        for place in blocks {
+            let existing = u64::MAX >> (BLOCK - (len - place * BLOCK).min(BLOCK));
+            let alive = existing & !part.dead.map_or(0, |dead| dead.word(place));
+            let codes = match part.rows {
+                Rows::Segment(segment) => Some(segment.block(place)),
+                Rows::Units(_) => None,
+            };
+            let mut group = [(0, 0); QUERIES];
             let mut grouped = 0;
-            for (place, question) in self.questions.iter().enumerate() {
+            for (asked, question) in self.questions.iter().enumerate() {
                 let filter = question.allowed.get(number).copied().flatten();
-                let rows = alive & filter.map_or(u64::MAX, |filter| filter.word(block));
+                let rows = alive & filter.map_or(u64::MAX, |filter| filter.word(place));
                 if rows == 0 || question.k == 0 {
                     continue;
                 }
-                let exact = matches!(part.rows, Rows::Units(_)) || question.k >= len / EXACT || rows.count_ones() <= FEW;
-                if exact {
-                    self.read_vectors(number, block, (place, rows), worker);
+                let Some(codes) = codes.filter(|_| question.k < len / EXACT && rows.count_ones() > FEW) else {
+                    self.read_vectors(number, place, (asked, rows), worker);
                     continue;
-                }
-                group[grouped] = (place, rows);
+                };
+                group[grouped] = (asked, rows);
                 grouped += 1;
                 if grouped == QUERIES {
-                    self.read_codes(number, block, &group, worker);
+                    self.read_codes((number, place), &codes, &group, worker);
                     grouped = 0;
                 }
             }
-            if grouped > 0 {
-                self.read_codes(number, block, &group[..grouped], worker);
+            if let Some(codes) = codes.filter(|_| grouped > 0) {
+                self.read_codes((number, place), &codes, &group[..grouped], worker);
             }
         }
     }
 
     /// Looks for candidates of up to [`QUERIES`] questions in a block by the codes.
     #[inline]
-    fn read_codes(&self, number: usize, place: usize, group: &[(usize, u64)], worker: &mut Worker) {
-        let Rows::Segment(segment) = self.parts[number].part.rows else { return };
-        let block = segment.block(place);
-        let queries: [&Query; QUERIES] = std::array::from_fn(|i| self.questions[group[i.min(group.len() - 1)].0].query);
-        self.kernel.products(block.groups, &queries[..group.len()], &mut worker.products);
-        for (&(question, rows), products) in group.iter().zip(&worker.products) {
-            let bound = self.questions[question].query.bound();
-            let candidates = &mut worker.candidates[question];
-            let mut reaching = rows & self.kernel.reaching(products, &block, bound, candidates.threshold());
+    fn read_codes(&self, (number, place): (usize, usize), block: &Block<'_>, group: &[(usize, u64)], worker: &mut Worker) {
+        let searches: [Search<'_>; QUERIES] = std::array::from_fn(|i| {
+            let question = group[i.min(group.len() - 1)].0;
+            Search { query: self.questions[question].query, threshold: worker.candidates[question].threshold() }
+        });
+        self.kernel.look(block, &searches[..group.len()], &mut worker.looks);
+        for (&(question, rows), look) in group.iter().zip(&worker.looks) {
+            let mut reaching = rows & look.rows;
             while reaching != 0 {
                 let row = reaching.trailing_zeros() as usize;
                 reaching &= reaching - 1;
-                let (least, most) = bound.range(products[row], block.scales[row], block.residuals[row]);
-                candidates.push(Candidate { part: number as u32, row: (place * BLOCK + row) as u32, least, most });
+                let bound = self.questions[question].query.bound();
+                let (least, most) = bound.range(look.products[row], block.scales[row], block.residuals[row]);
+                worker.candidates[question].push(Candidate { part: number as u32, row: (place * BLOCK + row) as u32, least, most });
             }
         }
     }
@@ -233,8 +239,7 @@ impl<'a> Scan<'a> {
             let row = block * BLOCK + rows.trailing_zeros() as usize;
             rows &= rows - 1;
             let score = self.kernel.score(self.questions[question].query, self.unit(number, row));
-            // Written so that what is not a number is a candidate.
-            if !matches!(score.partial_cmp(&candidates.threshold()), Some(Ordering::Less)) {
+            if !is_less(score, candidates.threshold()) {
                 candidates.push(Candidate { part: number as u32, row: row as u32, least: score, most: score });
             }
         }
@@ -248,35 +253,66 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Puts the scores of candidates in the place of their bounds; the lists are those of the questions.
+    /// Puts the scores of candidates in the place of their bounds, and drops such as are not among the best; the lists are those of the questions.
     fn score(&self, left: &mut [Vec<Candidate>], settings: &Settings<'_>) -> Result<()> {
-        let score = |question: usize, candidate: &mut Candidate| {
-            if candidate.least != candidate.most {
-                let unit = self.unit(candidate.part as usize, candidate.row as usize);
-                let score = self.kernel.score(self.questions[question].query, unit);
-                (candidate.least, candidate.most) = (score, score);
+        let few = self.scores_between_checks() / GROUP;
+        for (number, group) in left.chunks_mut(GROUP).enumerate() {
+            (settings.interrupt)()?;
+            let small = |(place, candidates): (usize, &mut Vec<Candidate>)| match candidates.len() > few {
+                true => Ok(()),
+                false => self.score_all(number * GROUP + place, candidates, &|| Ok(()), None),
+            };
+            match settings.pool {
+                None => group.iter_mut().enumerate().try_for_each(small)?,
+                Some(pool) => pool.install(|| group.par_iter_mut().enumerate().try_for_each(small))?,
             }
-        };
-        let step = (WORK / 16 / self.dimensions).max(1);
-        let mut unchecked = 0;
-        for (question, candidates) in left.iter_mut().enumerate() {
-            // In the order of memory.
-            interruptible::sort_unstable_by(candidates, settings.interrupt, |a, b| (a.part, a.row).cmp(&(b.part, b.row)))?;
-            for some in candidates.chunks_mut(step) {
-                unchecked += some.len();
-                if unchecked >= step {
-                    unchecked = 0;
-                    (settings.interrupt)()?;
-                }
-                match settings.pool {
-                    Some(pool) if some.len() >= 1024 => {
-                        pool.install(|| some.par_chunks_mut(256).for_each(|few| few.iter_mut().for_each(|one| score(question, one))));
-                    }
-                    _ => some.iter_mut().for_each(|one| score(question, one)),
-                }
+            for (place, candidates) in group.iter_mut().enumerate().filter(|(_, candidates)| candidates.len() > few) {
+                self.score_all(number * GROUP + place, candidates, settings.interrupt, settings.pool)?;
             }
         }
         Ok(())
+    }
+
+    /// The same for one question.
+    fn score_all(
+        &self,
+        question: usize,
+        candidates: &mut Vec<Candidate>,
+        check: &dyn Fn() -> crate::Result<()>,
+        pool: Option<&ThreadPool>,
+    ) -> Result<()> {
+        let Question { query, k, .. } = self.questions[question];
+        let score = |candidate: &mut Candidate| {
+            if candidate.least != candidate.most {
+                let score = self.kernel.score(query, self.unit(candidate.part as usize, candidate.row as usize));
+                (candidate.least, candidate.most) = (score, score);
+            }
+        };
+        let each = |some: &mut [Candidate]| {
+            some.chunks_mut(self.scores_between_checks()).try_for_each(|some| {
+                check()?;
+                match pool {
+                    None => some.iter_mut().for_each(score),
+                    Some(pool) => pool.install(|| some.par_chunks_mut(256).for_each(|some| some.iter_mut().for_each(score))),
+                }
+                Ok::<_, TopkError>(())
+            })
+        };
+        if k > 0 && candidates.len() / 2 > k {
+            // The scores of the most promising ones are a better threshold than their bounds were.
+            candidates.select_nth_unstable_by(k - 1, |a, b| b.most.total_cmp(&a.most));
+            each(&mut candidates[..k])?;
+            let threshold = candidates[..k].iter().fold(f32::INFINITY, |least, candidate| least.min(candidate.least));
+            candidates.retain(|candidate| !is_less(candidate.most, threshold));
+        }
+        // In the order of memory.
+        interruptible::sort_unstable_by(candidates, check, |a, b| (a.part, a.row).cmp(&(b.part, b.row)))?;
+        each(candidates)
+    }
+
+    /// How many scores a thread computes between two checks for interrupts. Each is read from anywhere, which takes longer than computing it.
+    fn scores_between_checks(&self) -> usize {
+        (WORK / 16 / self.dimensions).max(1)
     }
 }
 

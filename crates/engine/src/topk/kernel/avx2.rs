@@ -1,32 +1,36 @@
 //! Loops in AVX2: 32 products of bytes in three instructions. Vectors have 8 numbers, eight of them a block's rows.
 
-use super::{Bound, Products, QUERIES, lanes};
-use crate::topk::Query;
-use crate::topk::segment::{Block, Group};
+use super::lanes::{self, LANES};
+use super::{Look, QUERIES, Search, prefetch};
+use crate::topk::segment::{BLOCK, Block};
 use std::arch::x86_64::*;
 use zerocopy::transmute;
 
-/// By query and row: the product of the codes.
+/// Which rows of a block may have a score of their query's threshold or more, and the products of the codes.
 #[target_feature(enable = "avx2,fma")]
-pub fn products(groups: &[Group], queries: &[&Query], products: &mut [Products; QUERIES]) {
-    for (queries, products) in queries.chunks(3).zip(products.chunks_mut(3)) {
-        match queries.len() {
+pub fn look(block: &Block<'_>, searches: &[Search<'_>], looks: &mut [Look; QUERIES]) {
+    for (searches, looks) in searches.chunks(3).zip(looks.chunks_mut(3)) {
+        match searches.len() {
             // One query reads the block from its beginning to its end.
-            1 => tile::<1, 8>(groups, queries, products),
-            2 => tile::<2, 2>(groups, queries, products),
-            _ => tile::<3, 2>(groups, queries, products),
+            1 => tile::<1, 8>(block, searches, looks),
+            2 => tile::<2, 2>(block, searches, looks),
+            _ => tile::<3, 2>(block, searches, looks),
         }
+        searches.iter().zip(looks).for_each(|(search, look)| reaching(block, search, look));
     }
 }
 
 /// The sums of `Q` queries and `8 * V` rows stay in registers.
 #[target_feature(enable = "avx2,fma")]
-fn tile<const Q: usize, const V: usize>(groups: &[Group], queries: &[&Query], products: &mut [Products]) {
-    let words: [&[[i8; 4]]; Q] = std::array::from_fn(|query| &queries[query].words()[..groups.len()]);
+fn tile<const Q: usize, const V: usize>(block: &Block<'_>, searches: &[Search<'_>], looks: &mut [Look]) {
+    let words: [&[[i8; 4]]; Q] = std::array::from_fn(|place| &searches[place].query.words()[..block.groups.len()]);
     let (plus, ones) = (_mm256_set1_epi8(-128), _mm256_set1_epi16(1));
     for first in (0..8).step_by(V) {
         let mut sums = [[_mm256_setzero_si256(); V]; Q];
-        for (place, group) in groups.iter().enumerate() {
+        for (place, group) in block.groups.iter().enumerate() {
+            if Q == 1 {
+                prefetch(group);
+            }
             let all: [__m256i; 8] = transmute!(*group);
             let codes: [__m256i; V] = std::array::from_fn(|i| _mm256_xor_si256(all[first + i], plus));
             for (sums, words) in sums.iter_mut().zip(&words) {
@@ -39,26 +43,52 @@ fn tile<const Q: usize, const V: usize>(groups: &[Group], queries: &[&Query], pr
                 }
             }
         }
-        for (products, sums) in products.iter_mut().zip(sums) {
-            for (products, sum) in products.as_chunks_mut::<8>().0[first..].iter_mut().zip(sums) {
+        for (look, sums) in looks.iter_mut().zip(sums) {
+            for (products, sum) in look.products.as_chunks_mut::<8>().0[first..].iter_mut().zip(sums) {
                 *products = transmute!(sum);
             }
         }
     }
 }
 
-/// Which rows have an upper bound of `threshold` or more. What is not a number counts as such.
+/// Finds out by the products which rows they are.
 #[target_feature(enable = "avx2,fma")]
-pub fn reaching(products: &Products, block: &Block<'_>, bound: &Bound, threshold: f32) -> u64 {
-    let products: [__m256i; 8] = transmute!(*products);
-    let scales: [__m256; 8] = transmute!(*block.scales);
-    let residuals: [__m256; 8] = transmute!(*block.residuals);
-    let [scale, reach, slack, threshold] = [bound.scale, bound.reach, bound.slack, threshold].map(|x| _mm256_set1_ps(x));
-    (0..8).fold(0, |rows, i| {
+fn reaching(block: &Block<'_>, search: &Search<'_>, look: &mut Look) {
+    let products: [__m256i; BLOCK / 8] = transmute!(look.products);
+    let scales: [__m256; BLOCK / 8] = transmute!(*block.scales);
+    let residuals: [__m256; BLOCK / 8] = transmute!(*block.residuals);
+    let bound = search.query.bound();
+    let [scale, reach, slack, threshold] = [bound.scale, bound.reach, bound.slack, search.threshold].map(|x| _mm256_set1_ps(x));
+    look.rows = (0..8).fold(0, |rows, i| {
         let estimate = _mm256_mul_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(products[i]), scale), scales[i]);
         let most = _mm256_add_ps(estimate, _mm256_fmadd_ps(reach, residuals[i], slack));
         rows | u64::from(_mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NLT_UQ>(most, threshold)) as u32) << (8 * i)
-    })
+    });
+}
+
+/// Sixteen lanes.
+type Lanes = [__m256d; 4];
+
+/// The dot product.
+#[target_feature(enable = "avx2,fma")]
+pub fn dot(a: &[f32], b: &[f32]) -> f64 {
+    let add = |sums: Lanes, a: &[f32; LANES], b: &[f32; LANES]| {
+        let (a, b): ([__m128; 4], [__m128; 4]) = (transmute!(*a), transmute!(*b));
+        [0, 1, 2, 3].map(|i| _mm256_fmadd_pd(_mm256_cvtps_pd(a[i]), _mm256_cvtps_pd(b[i]), sums[i]))
+    };
+    lanes::sum(a, b, [_mm256_setzero_pd(); 4], add, |sums| transmute!(sums))
+}
+
+/// The dot product of `a`, and of `b` times a factor, rounded to f32.
+#[target_feature(enable = "avx2,fma")]
+pub fn scaled_dot(a: &[f32], b: &[f32], factor: f64) -> f64 {
+    let factor = _mm256_set1_pd(factor);
+    let scaled = |b| _mm256_cvtps_pd(_mm256_cvtpd_ps(_mm256_mul_pd(_mm256_cvtps_pd(b), factor)));
+    let add = |sums: Lanes, a: &[f32; LANES], b: &[f32; LANES]| {
+        let (a, b): ([__m128; 4], [__m128; 4]) = (transmute!(*a), transmute!(*b));
+        [0, 1, 2, 3].map(|i| _mm256_fmadd_pd(_mm256_cvtps_pd(a[i]), scaled(b[i]), sums[i]))
+    };
+    lanes::sum(a, b, [_mm256_setzero_pd(); 4], add, |sums| transmute!(sums))
 }
 
 lanes::with_features!("avx2,fma");

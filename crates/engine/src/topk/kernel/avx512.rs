@@ -1,30 +1,38 @@
 //! Loops in AVX-512 with VNNI: 64 products of bytes an instruction. Vectors have 16 numbers, four of them a block's rows.
 
-use super::{Bound, Products, QUERIES, lanes};
-use crate::topk::Query;
-use crate::topk::segment::{Block, Group};
+use super::lanes::{self, LANES};
+use super::{Look, QUERIES, Search, prefetch};
+use crate::topk::segment::Block;
 use std::arch::x86_64::*;
 use zerocopy::transmute;
 
-/// By query and row: the product of the codes.
+/// Which rows of a block may have a score of their query's threshold or more, and where there are any, the products of the codes.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-pub fn products(groups: &[Group], queries: &[&Query], products: &mut [Products; QUERIES]) {
-    match queries.len() {
-        1 => tile::<1>(groups, queries, products),
-        2 => tile::<2>(groups, queries, products),
-        3 => tile::<3>(groups, queries, products),
-        4 => tile::<4>(groups, queries, products),
-        5 => tile::<5>(groups, queries, products),
-        _ => tile::<6>(groups, queries, products),
+pub fn look(block: &Block<'_>, searches: &[Search<'_>], looks: &mut [Look; QUERIES]) {
+    match searches.len() {
+        1 => tile::<1>(block, searches, looks),
+        2 => tile::<2>(block, searches, looks),
+        3 => tile::<3>(block, searches, looks),
+        4 => tile::<4>(block, searches, looks),
+        5 => tile::<5>(block, searches, looks),
+        _ => tile::<6>(block, searches, looks),
     }
 }
 
 /// The sums of `Q` queries stay in registers, four each.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn tile<const Q: usize>(groups: &[Group], queries: &[&Query], products: &mut [Products; QUERIES]) {
-    let words: [&[[i8; 4]]; Q] = std::array::from_fn(|query| &queries[query].words()[..groups.len()]);
-    let mut sums: [[__m512i; 4]; Q] = std::array::from_fn(|query| [_mm512_set1_epi32(queries[query].correction()); 4]);
-    for (place, group) in groups.iter().enumerate() {
+fn tile<const Q: usize>(block: &Block<'_>, searches: &[Search<'_>], looks: &mut [Look; QUERIES]) {
+    let groups = block.groups.len();
+    let mut words: [&[[i8; 4]]; Q] = [&[]; Q];
+    let mut sums = [[_mm512_setzero_si512(); 4]; Q];
+    for ((search, words), sums) in searches.iter().zip(&mut words).zip(&mut sums) {
+        *words = &search.query.words()[..groups];
+        *sums = [_mm512_set1_epi32(search.query.correction()); 4];
+    }
+    for (place, group) in block.groups.iter().enumerate() {
+        if Q == 1 {
+            prefetch(group);
+        }
         let codes: [__m512i; 4] = transmute!(*group);
         for (sums, words) in sums.iter_mut().zip(&words) {
             let word = _mm512_set1_epi32(transmute!(words[place]));
@@ -33,23 +41,45 @@ fn tile<const Q: usize>(groups: &[Group], queries: &[&Query], products: &mut [Pr
             }
         }
     }
-    for (products, sums) in products.iter_mut().zip(sums) {
-        *products = transmute!(sums);
+    let scales: [__m512; 4] = transmute!(*block.scales);
+    let residuals: [__m512; 4] = transmute!(*block.residuals);
+    for ((search, look), sums) in searches.iter().zip(looks).zip(sums) {
+        let bound = search.query.bound();
+        let [scale, reach, slack, threshold] = [bound.scale, bound.reach, bound.slack, search.threshold].map(|x| _mm512_set1_ps(x));
+        look.rows = (0..4).fold(0, |rows, i| {
+            let estimate = _mm512_mul_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(sums[i]), scale), scales[i]);
+            let most = _mm512_add_ps(estimate, _mm512_fmadd_ps(reach, residuals[i], slack));
+            rows | u64::from(_mm512_cmp_ps_mask::<_CMP_NLT_UQ>(most, threshold)) << (16 * i)
+        });
+        if look.rows != 0 {
+            look.products = transmute!(sums);
+        }
     }
 }
 
-/// Which rows have an upper bound of `threshold` or more. What is not a number counts as such.
+/// Sixteen lanes.
+type Lanes = [__m512d; 2];
+
+/// The dot product.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-pub fn reaching(products: &Products, block: &Block<'_>, bound: &Bound, threshold: f32) -> u64 {
-    let products: [__m512i; 4] = transmute!(*products);
-    let scales: [__m512; 4] = transmute!(*block.scales);
-    let residuals: [__m512; 4] = transmute!(*block.residuals);
-    let [scale, reach, slack, threshold] = [bound.scale, bound.reach, bound.slack, threshold].map(|x| _mm512_set1_ps(x));
-    (0..4).fold(0, |rows, i| {
-        let estimate = _mm512_mul_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(products[i]), scale), scales[i]);
-        let most = _mm512_add_ps(estimate, _mm512_fmadd_ps(reach, residuals[i], slack));
-        rows | u64::from(_mm512_cmp_ps_mask::<_CMP_NLT_UQ>(most, threshold)) << (16 * i)
-    })
+pub fn dot(a: &[f32], b: &[f32]) -> f64 {
+    let add = |sums: Lanes, a: &[f32; LANES], b: &[f32; LANES]| {
+        let (a, b): ([__m256; 2], [__m256; 2]) = (transmute!(*a), transmute!(*b));
+        [0, 1].map(|i| _mm512_fmadd_pd(_mm512_cvtps_pd(a[i]), _mm512_cvtps_pd(b[i]), sums[i]))
+    };
+    lanes::sum(a, b, [_mm512_setzero_pd(); 2], add, |sums| transmute!(sums))
+}
+
+/// The dot product of `a`, and of `b` times a factor, rounded to f32.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub fn scaled_dot(a: &[f32], b: &[f32], factor: f64) -> f64 {
+    let factor = _mm512_set1_pd(factor);
+    let scaled = |b| _mm512_cvtps_pd(_mm512_cvtpd_ps(_mm512_mul_pd(_mm512_cvtps_pd(b), factor)));
+    let add = |sums: Lanes, a: &[f32; LANES], b: &[f32; LANES]| {
+        let (a, b): ([__m256; 2], [__m256; 2]) = (transmute!(*a), transmute!(*b));
+        [0, 1].map(|i| _mm512_fmadd_pd(_mm512_cvtps_pd(a[i]), scaled(b[i]), sums[i]))
+    };
+    lanes::sum(a, b, [_mm512_setzero_pd(); 2], add, |sums| transmute!(sums))
 }
 
 lanes::with_features!("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni");

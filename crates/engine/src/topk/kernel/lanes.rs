@@ -1,7 +1,7 @@
-//! Sums of doubles in 16 lanes, written so that compilers vectorise them with whatever instructions the caller has.
+//! Sums of doubles in 16 lanes, and loops that compilers vectorise with whatever instructions the caller has.
 
 /// How many sums run side by side: element `i` goes to sum `i % LANES`.
-const LANES: usize = 16;
+pub const LANES: usize = 16;
 
 /// The sum of the lanes: the upper half is added to the lower one, until one is left.
 #[inline(always)]
@@ -11,32 +11,19 @@ fn total(lanes: [f64; LANES]) -> f64 {
     (four[0] + four[2]) + (four[1] + four[3])
 }
 
-/// The sum of what `term` makes of the elements of both.
+/// The sum of what `add` makes of 16 elements of both at a time, in lanes of whatever form. Zeros fill the last ones up: no lane is a negative
+/// zero, so adding 0 changes none.
 #[inline(always)]
-fn sum(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f64) -> f64 {
-    let mut lanes = [0.0f64; LANES];
+pub fn sum<L>(a: &[f32], b: &[f32], zero: L, add: impl Fn(L, &[f32; LANES], &[f32; LANES]) -> L, lanes: impl Fn(L) -> [f64; LANES]) -> f64 {
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
-    for (a, b) in a.iter().zip(b) {
-        for lane in 0..LANES {
-            lanes[lane] += term(a[lane], b[lane]);
-        }
+    let mut sums = a.iter().zip(b).fold(zero, |sums, (a, b)| add(sums, a, b));
+    if !a_rest.is_empty() {
+        let mut last = [[0.0; LANES]; 2];
+        last[0][..a_rest.len()].copy_from_slice(a_rest);
+        last[1][..b_rest.len()].copy_from_slice(b_rest);
+        sums = add(sums, &last[0], &last[1]);
     }
-    for (lane, (a, b)) in a_rest.iter().zip(b_rest).enumerate() {
-        lanes[lane] += term(*a, *b);
-    }
-    total(lanes)
-}
-
-/// The dot product.
-#[inline(always)]
-pub fn dot(a: &[f32], b: &[f32]) -> f64 {
-    sum(a, b, |a, b| f64::from(a) * f64::from(b))
-}
-
-/// The dot product of `a`, and of `b` times a factor, rounded to f32.
-#[inline(always)]
-pub fn scaled_dot(a: &[f32], b: &[f32], factor: f64) -> f64 {
-    sum(a, b, |a, b| f64::from(a) * f64::from(scaled(b, factor)))
+    total(lanes(sums))
 }
 
 /// Writes a vector times a factor.
@@ -46,29 +33,48 @@ pub fn scale(vector: &[f32], factor: f64, result: &mut [f32]) {
 }
 
 #[inline(always)]
-fn scaled(x: f32, factor: f64) -> f32 {
+pub fn scaled(x: f32, factor: f64) -> f32 {
     (f64::from(x) * factor) as f32
+}
+
+/// Writes the codes `x / scale`, rounded to the nearest integer, and gives the sum of the squares of what they leave out. No element is larger
+/// than 127 times the scale.
+#[inline(always)]
+pub fn quantize(unit: &[f32], scale: f32, codes: &mut [i8]) -> f64 {
+    // Adding it rounds to an integer, which is then in the lowest bits.
+    const INTEGER: f32 = 12_582_912.0;
+    let (inverse, mut lanes) = (1.0 / scale, [0.0f64; LANES]);
+    let mut one = |lane: usize, x: f32, code: &mut i8| {
+        let shifted = x * inverse + INTEGER;
+        let left = f64::from(x) - f64::from(scale) * f64::from(shifted - INTEGER);
+        *code = shifted.to_bits() as i8;
+        lanes[lane] += left * left;
+    };
+    let ((units, rest), (codes, codes_rest)) = (unit.as_chunks::<LANES>(), codes.as_chunks_mut::<LANES>());
+    for (unit, codes) in units.iter().zip(codes) {
+        for lane in 0..LANES {
+            one(lane, unit[lane], &mut codes[lane]);
+        }
+    }
+    for (lane, (x, code)) in rest.iter().zip(codes_rest).enumerate() {
+        one(lane, *x, code);
+    }
+    total(lanes)
 }
 
 /// The functions of this module for processors that have some features.
 macro_rules! with_features {
     ($features:literal) => {
-        /// [`lanes::dot`].
-        #[target_feature(enable = $features)]
-        pub fn dot(a: &[f32], b: &[f32]) -> f64 {
-            lanes::dot(a, b)
-        }
-
-        /// [`lanes::scaled_dot`].
-        #[target_feature(enable = $features)]
-        pub fn scaled_dot(a: &[f32], b: &[f32], factor: f64) -> f64 {
-            lanes::scaled_dot(a, b, factor)
-        }
-
         /// [`lanes::scale`].
         #[target_feature(enable = $features)]
         pub fn scale(vector: &[f32], factor: f64, result: &mut [f32]) {
             lanes::scale(vector, factor, result);
+        }
+
+        /// [`lanes::quantize`].
+        #[target_feature(enable = $features)]
+        pub fn quantize(unit: &[f32], scale: f32, codes: &mut [i8]) -> f64 {
+            lanes::quantize(unit, scale, codes)
         }
     };
 }

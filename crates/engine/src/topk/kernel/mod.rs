@@ -14,14 +14,40 @@ mod lanes;
 mod neon;
 mod portable;
 
-use super::segment::{BLOCK, Block, Group};
+use super::segment::{BLOCK, Block};
 use super::{Query, Result, TopkError, check_same_dimensions};
 
 /// How many queries go over a block at once.
 pub(super) const QUERIES: usize = 6;
 
-/// By row of a block: the product of its codes with those of a query.
-pub(super) type Products = [i32; BLOCK];
+/// What is looked for in a block.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Search<'a> {
+    /// What its rows are compared with.
+    pub query: &'a Query,
+    /// The score from which on rows are wanted.
+    pub threshold: f32,
+}
+
+/// What a block shows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Look {
+    /// The rows whose score may reach the threshold, one bit each.
+    pub rows: u64,
+    /// By row: the product of its codes with those of the query. Good only if there are such rows.
+    pub products: [i32; BLOCK],
+}
+
+impl Look {
+    /// Of no block yet.
+    pub const NONE: Self = Self { rows: 0, products: [0; BLOCK] };
+}
+
+/// Whether a number is less than another one; what is not a number is not.
+#[inline(always)]
+pub(super) fn is_less(a: f32, b: f32) -> bool {
+    a < b
+}
 
 /// What makes bounds of a cosine out of the product of the codes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -180,14 +206,26 @@ impl Kernel {
         Ok((squares > 0.0).then(|| 1.0 / squares.sqrt()))
     }
 
-    /// The products of all rows of a block with up to [`QUERIES`] queries.
-    pub(super) fn products(self, groups: &[Group], queries: &[&Query], products: &mut [Products; QUERIES]) {
-        dispatch!(self, products, groups, queries, products);
+    /// Writes the codes of a vector, and gives the sum of the squares of what they leave out.
+    pub(super) fn quantize(self, unit: &[f32], scale: f32, codes: &mut [i8]) -> f64 {
+        dispatch!(self, quantize, unit, scale, codes)
     }
 
-    /// Which rows of a block may have a score of `threshold` or more, one bit each.
-    pub(super) fn reaching(self, products: &Products, block: &Block<'_>, bound: &Bound, threshold: f32) -> u64 {
-        dispatch!(self, reaching, products, block, bound, threshold)
+    /// Looks for rows of a block, for up to [`QUERIES`] queries.
+    pub(super) fn look(self, block: &Block<'_>, searches: &[Search<'_>], looks: &mut [Look; QUERIES]) {
+        dispatch!(self, look, block, searches, looks);
+    }
+}
+
+/// Brings into the cache what follows a group by 4 KiB, as far as processors are slow to do so on their own.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn prefetch(group: &super::segment::Group) {
+    use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+    for line in 0..size_of_val(group) / 64 {
+        let address = std::ptr::from_ref(group).cast::<i8>().wrapping_add(4096 + 64 * line);
+        // SAFETY: prefetching an address that is not mapped does nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(address) };
     }
 }
 

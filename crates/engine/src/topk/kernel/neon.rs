@@ -1,19 +1,18 @@
-//! The products in NEON, which every aarch64 has: compilers make the rest out of the portable loops. Vectors have 4 numbers, sixteen of
-//! them a block's rows.
+//! Loops in NEON, which every aarch64 has. Vectors have 4 numbers, sixteen of them a block's rows.
 
-use super::{Bound, Products, QUERIES, lanes, portable};
-use crate::topk::Query;
-use crate::topk::segment::{Block, Group};
+use super::lanes::{self, LANES};
+use super::{Look, QUERIES, Search, portable};
+use crate::topk::segment::Block;
 use std::arch::aarch64::*;
 use zerocopy::transmute;
 
-/// By query and row: the product of the codes.
+/// Which rows of a block may have a score of their query's threshold or more, and the products of the codes.
 #[target_feature(enable = "neon")]
-pub fn products(groups: &[Group], queries: &[&Query], products: &mut [Products; QUERIES]) {
-    for (query, products) in queries.iter().zip(products) {
+pub fn look(block: &Block<'_>, searches: &[Search<'_>], looks: &mut [Look; QUERIES]) {
+    for (search, look) in searches.iter().zip(looks) {
         let plus = vdupq_n_u8(128);
         let mut sums = [vdupq_n_s32(0); 16];
-        for (group, word) in groups.iter().zip(query.words()) {
+        for (group, word) in block.groups.iter().zip(search.query.words()) {
             let codes: [uint8x16_t; 16] = transmute!(*group);
             let word = vreinterpretq_s8_s32(vdupq_n_s32(transmute!(*word)));
             for (sum, codes) in sums.iter_mut().zip(codes) {
@@ -23,14 +22,39 @@ pub fn products(groups: &[Group], queries: &[&Query], products: &mut [Products; 
                 *sum = vpadalq_s16(*sum, vpaddq_s16(low, vmull_high_s8(codes, word)));
             }
         }
-        *products = transmute!(sums);
+        look.products = transmute!(sums);
+        portable::reaching(block, search, look);
     }
 }
 
-/// [`portable::reaching`].
+/// Sixteen lanes.
+type Lanes = [float64x2_t; 8];
+
+/// Sixteen elements as doubles.
 #[target_feature(enable = "neon")]
-pub fn reaching(products: &Products, block: &Block<'_>, bound: &Bound, threshold: f32) -> u64 {
-    portable::reaching(products, block, bound, threshold)
+fn doubles(elements: &[f32; LANES]) -> Lanes {
+    let pairs: [float32x2_t; 8] = transmute!(*elements);
+    pairs.map(|pair| vcvt_f64_f32(pair))
+}
+
+/// The dot product.
+#[target_feature(enable = "neon")]
+pub fn dot(a: &[f32], b: &[f32]) -> f64 {
+    let add = |sums: Lanes, a: &[f32; LANES], b: &[f32; LANES]| {
+        let (a, b) = (doubles(a), doubles(b));
+        std::array::from_fn(|i| vfmaq_f64(sums[i], a[i], b[i]))
+    };
+    lanes::sum(a, b, [vdupq_n_f64(0.0); 8], add, |sums| transmute!(sums))
+}
+
+/// The dot product of `a`, and of `b` times a factor, rounded to f32.
+#[target_feature(enable = "neon")]
+pub fn scaled_dot(a: &[f32], b: &[f32], factor: f64) -> f64 {
+    let add = |sums: Lanes, a: &[f32; LANES], b: &[f32; LANES]| {
+        let (a, b) = (doubles(a), doubles(b).map(|b| vcvt_f64_f32(vcvt_f32_f64(vmulq_n_f64(b, factor)))));
+        std::array::from_fn(|i| vfmaq_f64(sums[i], a[i], b[i]))
+    };
+    lanes::sum(a, b, [vdupq_n_f64(0.0); 8], add, |sums| transmute!(sums))
 }
 
 lanes::with_features!("neon");

@@ -1,28 +1,41 @@
 //! Loops that any processor runs.
 
-pub use super::lanes::{dot, scale, scaled_dot};
+pub use super::lanes::{quantize, scale};
 
-use super::{Bound, Products, QUERIES};
-use crate::topk::Query;
-use crate::topk::segment::{BLOCK, Block, Group};
+use super::lanes::{self, LANES};
+use super::{Look, QUERIES, Search, is_less};
+use crate::topk::segment::{BLOCK, Block};
 
-/// By query and row: the product of the codes.
-pub fn products(groups: &[Group], queries: &[&Query], products: &mut [Products; QUERIES]) {
-    for (query, products) in queries.iter().zip(products) {
-        products.fill(query.correction());
-        for (group, word) in groups.iter().zip(query.words()) {
-            for (product, codes) in products.iter_mut().zip(group) {
+/// Which rows of a block may have a score of their query's threshold or more, one bit each, and by row the product of the codes.
+#[inline(always)]
+pub fn look(block: &Block<'_>, searches: &[Search<'_>], looks: &mut [Look; QUERIES]) {
+    for (search, look) in searches.iter().zip(looks) {
+        look.products.fill(search.query.correction());
+        for (group, word) in block.groups.iter().zip(search.query.words()) {
+            for (product, codes) in look.products.iter_mut().zip(group) {
                 *product += (0..4).map(|place| i32::from(codes[place]) * i32::from(word[place])).sum::<i32>();
             }
         }
+        reaching(block, search, look);
     }
 }
 
-/// Which rows have an upper bound of `threshold` or more. What is not a number counts as such.
+/// Finds out by the products which rows they are.
 #[inline(always)]
-pub fn reaching(products: &Products, block: &Block<'_>, bound: &Bound, threshold: f32) -> u64 {
-    (0..BLOCK).fold(0, |rows, row| {
-        let (_, most) = bound.range(products[row], block.scales[row], block.residuals[row]);
-        rows | u64::from(!matches!(most.partial_cmp(&threshold), Some(std::cmp::Ordering::Less))) << row
-    })
+pub fn reaching(block: &Block<'_>, search: &Search<'_>, look: &mut Look) {
+    look.rows = (0..BLOCK).fold(0, |rows, row| {
+        let (_, most) = search.query.bound().range(look.products[row], block.scales[row], block.residuals[row]);
+        rows | u64::from(!is_less(most, search.threshold)) << row
+    });
+}
+
+/// The dot product.
+pub fn dot(a: &[f32], b: &[f32]) -> f64 {
+    lanes::sum(a, b, [0.0; LANES], |sums, a, b| std::array::from_fn(|i| sums[i] + f64::from(a[i]) * f64::from(b[i])), |sums| sums)
+}
+
+/// The dot product of `a`, and of `b` times a factor, rounded to f32.
+pub fn scaled_dot(a: &[f32], b: &[f32], factor: f64) -> f64 {
+    let product = |a: f32, b: f32| f64::from(a) * f64::from(lanes::scaled(b, factor));
+    lanes::sum(a, b, [0.0; LANES], |sums, a, b| std::array::from_fn(|i| sums[i] + product(a[i], b[i])), |sums| sums)
 }

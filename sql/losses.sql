@@ -23,7 +23,7 @@ SELECT k.id, k.name, 'table', d.object_type || ' ' || d.object_identity
   JOIN kept k ON d.object_name = ANY (ARRAY['delta_' || k.id, 'users_' || k.id, 'items_' || k.id, 'neighbors_' || k.id,
                                             'visits_' || k.id, 'sessions_' || k.id, 'contexts_' || k.id,
                                             'context_items_' || k.id, 'out_' || k.id, 'in_' || k.id,
-                                            'vector_changes_' || k.id])
+                                             'vector_changes_' || k.id, 'feature_rows_' || k.id, 'item_categories_' || k.id])
  WHERE d.object_type = 'table' AND d.schema_name = 'recommend'
 UNION ALL
 SELECT k.id, k.name, 'trigger', 'trigger ' || d.object_identity
@@ -46,6 +46,12 @@ SELECT k.id, k.name, 'eligible', d.object_type || ' ' || d.object_identity
   FROM dropped d
   JOIN recommend.recommenders r ON r.eligible = d.objid
   JOIN kept k ON k.id = r.id
+ WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0
+UNION ALL
+SELECT k.id, k.name, 'categories', d.object_type || ' ' || d.object_identity
+  FROM dropped d
+  JOIN recommend.features f ON f.categories = d.objid
+  JOIN kept k ON k.id = f.id
  WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0
 UNION ALL
 SELECT k.id, k.name, 'partition', d.object_identity

@@ -12,6 +12,11 @@ WITH of_recommenders AS (
        SET id_column = CASE WHEN id_column = $2::name THEN $3::name ELSE id_column END,
            vector_column = CASE WHEN vector_column = $2::name THEN $3::name ELSE vector_column END
      WHERE id = $1
+), of_features AS (
+    UPDATE recommend.features
+       SET recorded_column = CASE WHEN id = $1 AND recorded_column = $2::name THEN $3::name ELSE recorded_column END,
+           entities = CASE WHEN recommender = $1 THEN array_replace(entities, 'context_' || $2, 'context_' || $3) ELSE entities END
+     WHERE id = $1 OR recommender = $1
 )
 UPDATE recommend.edge_sources
    SET from_column = CASE WHEN from_column = $2::name THEN $3::name ELSE from_column END,

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use pgrx::{PgSqlErrorCode, pg_sys};
 
 use crate::definition::{Definition, DefinitionError};
+use crate::features;
 use crate::feed::Tracked;
 use crate::key::KeyType;
 use crate::pg::error::SqlError;
@@ -265,13 +266,15 @@ pub fn definition(id: i32) -> Result<Definition, CatalogError> {
 
 /// What feed `id` tracks, of whatever it is.
 pub fn tracked(id: i32) -> Result<Tracked, CatalogError> {
-    let unknown = |error: &CatalogError| matches!(error, CatalogError::UnknownId(_));
-    let find = || match definition(id) {
-        Err(error) if unknown(&error) => match graph::catalog::source_definition(id) {
-            Err(error) if unknown(&error) => vectors::catalog::feed(id).map(Tracked::Vectors),
-            source => Ok(Tracked::Events(source?.feed())),
-        },
-        definition => Ok(Tracked::Events(definition?.feed())),
+    let known = |found: Result<Tracked, CatalogError>| match found {
+        Err(CatalogError::UnknownId(_)) => None,
+        found => Some(found),
+    };
+    let find = || {
+        known(definition(id).map(|definition| Tracked::Events(definition.feed())))
+            .or_else(|| known(graph::catalog::source_definition(id).map(|source| Tracked::Events(source.feed()))))
+            .or_else(|| known(features::catalog::feed(id).map(Tracked::Events)))
+            .unwrap_or_else(|| vectors::catalog::feed(id).map(Tracked::Vectors))
     };
     as_owner(find)?
 }

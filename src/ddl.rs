@@ -8,6 +8,7 @@ use pgrx::{PgSqlErrorCode, pg_sys};
 use crate::catalog::{self, CatalogError};
 use crate::define::{self, DefineError};
 use crate::definition::DefinitionError;
+use crate::features::{self, error::FeatureError};
 use crate::pg::error::SqlError;
 use crate::pg::function::{Call, CallError};
 use crate::pg::relation::{self, quote_ident};
@@ -34,6 +35,8 @@ pub enum DdlError {
     #[error(transparent)]
     Vectors(#[from] VectorsError),
     #[error(transparent)]
+    Features(#[from] FeatureError),
+    #[error(transparent)]
     Definition(#[from] DefinitionError),
     #[error(transparent)]
     Track(#[from] TrackError),
@@ -51,6 +54,7 @@ impl DdlError {
             Self::Define(error) => Some(error),
             Self::Graph(error) => Some(error),
             Self::Vectors(error) => Some(error),
+            Self::Features(error) => Some(error),
             Self::Definition(error) => Some(error),
             Self::Track(error) => Some(error),
             Self::Call(error) => Some(error),
@@ -193,7 +197,7 @@ fn follow_triggers(id: i32) -> Result<(), DdlError> {
 }
 
 fn need_rebuild(id: i32) -> Result<(), SpiError> {
-    for (table, column) in [("state", "recommender"), ("edge_state", "feed")] {
+    for (table, column) in [("state", "recommender"), ("edge_state", "feed"), ("feature_state", "feed")] {
         let sql = format!("UPDATE recommend.{table} SET needs_rebuild = true WHERE {column} = $1 AND NOT needs_rebuild");
         spi::write(&sql, &[Arg::of(id)])?;
     }
@@ -214,15 +218,21 @@ enum Kind {
     Recommender,
     Edges,
     Vectors,
+    Features,
 }
 
 impl Kind {
     fn of(id: i32) -> Result<Self, CatalogError> {
-        catalog::as_owner(|| match (catalog::definition(id), vectors::catalog::feed(id)) {
-            (Ok(_), _) => Ok(Self::Recommender),
-            (_, Ok(_)) => Ok(Self::Vectors),
-            (Err(CatalogError::UnknownId(_)), Err(CatalogError::UnknownId(_))) => Ok(Self::Edges),
-            (Err(CatalogError::UnknownId(_)), Err(error)) | (Err(error), _) => Err(error),
+        let known = |found: Result<(), CatalogError>, kind| match found {
+            Ok(()) => Some(Ok(kind)),
+            Err(CatalogError::UnknownId(_)) => None,
+            Err(error) => Some(Err(error)),
+        };
+        catalog::as_owner(|| {
+            known(catalog::definition(id).map(drop), Self::Recommender)
+                .or_else(|| known(vectors::catalog::feed(id).map(drop), Self::Vectors))
+                .or_else(|| known(features::catalog::definition(id).map(drop), Self::Features))
+                .unwrap_or(Ok(Self::Edges))
         })?
     }
 
@@ -231,6 +241,7 @@ impl Kind {
             Self::Recommender => "recommender",
             Self::Edges => "graph",
             Self::Vectors => "vector set",
+            Self::Features => "the features of",
         }
     }
 
@@ -240,6 +251,7 @@ impl Kind {
             Self::Recommender => format!("SELECT drop_recommender('{name}') drops all that belongs to it."),
             Self::Edges => format!("SELECT drop_graph('{name}') drops all that belongs to it; drop_edges() drops one source."),
             Self::Vectors => format!("SELECT drop_vector_set('{name}') drops all that belongs to it."),
+            Self::Features => format!("SELECT drop_features('{name}') drops all that belongs to them."),
         }
     }
 }
@@ -250,6 +262,7 @@ fn forget(id: i32) -> Result<(), DdlError> {
         Kind::Recommender => Ok(define::forget(id)?),
         Kind::Edges => Ok(graph::define::forget_source(id)?),
         Kind::Vectors => Ok(vectors::define::forget(id)?),
+        Kind::Features => Ok(features::define::forget(id)?),
     }
 }
 

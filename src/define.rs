@@ -6,6 +6,7 @@ use crate::catalog::{self, CatalogError, Recommender};
 use crate::compact::{self, CompactError};
 use crate::ddl;
 use crate::definition::{self, Definition, DefinitionError};
+use crate::features::{self, error::FeatureError};
 use crate::graph;
 use crate::pg::error::SqlError;
 use crate::pg::function::{Call, CallError};
@@ -31,6 +32,8 @@ pub enum DefineError {
     #[error(transparent)]
     Graph(#[from] graph::define::DefineError),
     #[error(transparent)]
+    Features(#[from] FeatureError),
+    #[error(transparent)]
     Catalog(#[from] CatalogError),
     #[error(transparent)]
     Compact(#[from] CompactError),
@@ -46,6 +49,7 @@ impl DefineError {
             Self::Definition(error) => error,
             Self::Vectors(error) => error,
             Self::Graph(error) => error,
+            Self::Features(error) => error,
             Self::Catalog(error) => error,
             Self::Compact(error) => error,
             Self::Call(error) => error,
@@ -193,8 +197,9 @@ fn drop(call: &Call) -> Result<pg_sys::Datum, DefineError> {
     Ok(call.void())
 }
 
-/// Remove a recommender with its graph: the catalog rows, the state, the triggers.
+/// Remove a recommender with its graph and features: the catalog rows, the state, the triggers.
 pub fn forget(id: i32) -> Result<(), DefineError> {
+    features::define::forget_of(id)?;
     if let Some(graph) = catalog::as_owner(|| graph::catalog::of_recommender(id))?? {
         graph::define::forget(graph)?;
     }
@@ -229,6 +234,7 @@ fn alter(call: &Call) -> Result<pg_sys::Datum, DefineError> {
         spi::write(include_str!("../sql/update_recommender.sql"), &args)?;
         let after = catalog::definition(id)?;
         after.check()?;
+        features::define::check_change(&before, &after)?;
         catalog::announce_change()?;
         let edges = graph::of_recommender::follow(&after, Some(&before))?;
         if before.feed() != after.feed() {

@@ -187,6 +187,7 @@ impl Definition {
                 SessionRule::Column(column) => Some(column.clone()),
                 SessionRule::Gap(_) => None,
             },
+            recorded: None,
             context: self.context_columns.clone(),
         }
     }
@@ -344,6 +345,11 @@ pub fn check_key(table: &Relation, name: &str) -> Result<KeyType, DefinitionErro
 
 /// A column of times.
 pub fn check_time(table: &Relation, name: &str) -> Result<(), DefinitionError> {
+    check_timestamp(table, name, "time_column")
+}
+
+/// A column of times for an argument.
+pub fn check_timestamp(table: &Relation, name: &str, argument: &'static str) -> Result<(), DefinitionError> {
     let found = column_type(table, name)?;
     let base = relation::base_type(found);
     if base == pg_sys::TIMESTAMPTZOID || base == pg_sys::TIMESTAMPOID {
@@ -352,7 +358,7 @@ pub fn check_time(table: &Relation, name: &str) -> Result<(), DefinitionError> {
     Err(DefinitionError::ColumnType {
         column: name.to_owned(),
         found: relation::type_name(found),
-        argument: "time_column",
+        argument,
         allowed: "timestamptz, or timestamp, which is read as UTC",
     })
 }

@@ -1,4 +1,4 @@
-//! A feed: a table whose rows are tracked, as events for a recommender, as edges of a graph, or as a vector set.
+//! A feed: a table whose rows are tracked, as events for a recommender or its features, as edges of a graph, or as a vector set.
 //!
 //! Triggers, delta, view of the rows, epochs and partitions are the same for all. What a recommender calls user and item are
 //! the two ends of an edge.
@@ -24,6 +24,8 @@ pub struct Feed {
     pub weight: Weight,
     /// The column whose values tell sessions apart.
     pub session: Option<String>,
+    /// The column that says when a row could be known, for features. Its microseconds stand where other feeds have the session's hash.
+    pub recorded: Option<String>,
     /// The context columns.
     pub context: Vec<String>,
 }
@@ -107,8 +109,15 @@ impl Feed {
             Weight::Column(column) | Weight::Events(column, _) => Some(column),
         };
         let ends = [&self.user, &self.item];
-        let mut columns: Vec<String> =
-            ends.into_iter().chain(&self.time).chain(weight).chain(&self.session).chain(&self.context).cloned().collect();
+        let mut columns: Vec<String> = ends
+            .into_iter()
+            .chain(&self.time)
+            .chain(weight)
+            .chain(&self.session)
+            .chain(&self.recorded)
+            .chain(&self.context)
+            .cloned()
+            .collect();
         columns.sort();
         columns.dedup();
         columns

@@ -7,6 +7,7 @@ use pgrx::{PgSqlErrorCode, pg_sys};
 
 use crate::catalog::{self, CatalogError, Recommender};
 use crate::compact::{self, CompactError, Outcome, Pace};
+use crate::features::{self, catalog::FeatureSet, error::FeatureError};
 use crate::graph::catalog::{self as graphs, Graph, GraphError};
 use crate::pg::error::SqlError;
 use crate::pg::function::{Call, CallError};
@@ -37,6 +38,9 @@ pub enum MaintainError {
     /// The compactor of graphs.
     #[error(transparent)]
     CompactGraph(#[from] graph::compact::CompactError),
+    /// Features.
+    #[error(transparent)]
+    Features(#[from] FeatureError),
     /// The call itself.
     #[error(transparent)]
     Call(#[from] CallError),
@@ -51,6 +55,7 @@ impl SqlError for MaintainError {
             Self::Compact(error) => error.sqlstate(),
             Self::Graph(error) => error.sqlstate(),
             Self::CompactGraph(error) => error.sqlstate(),
+            Self::Features(error) => error.sqlstate(),
             Self::Call(error) => error.sqlstate(),
         }
     }
@@ -65,15 +70,18 @@ impl SqlError for MaintainError {
             Self::Compact(error) => error.hint(),
             Self::Graph(error) => error.hint(),
             Self::CompactGraph(error) => error.hint(),
+            Self::Features(error) => error.hint(),
             Self::Call(error) => error.hint(),
         }
     }
 }
 
 /// What is to be compacted.
+#[derive(Clone)]
 enum Target {
     Recommender(Rc<Recommender>),
     Graph(Rc<Graph>),
+    Features(Rc<FeatureSet>),
 }
 
 impl Target {
@@ -81,6 +89,7 @@ impl Target {
         match self {
             Self::Recommender(recommender) => recommender.owner,
             Self::Graph(graph) => graph.owner,
+            Self::Features(set) => set.owner,
         }
     }
 
@@ -99,11 +108,13 @@ impl Target {
                 let own = compacted.moved.iter().enumerate().filter(|(place, _)| !of_recommender(*place)).map(|(_, count)| count).sum();
                 Ok((moved(compacted.outcome), own))
             }
+            // The recommender's own count says how many events these were.
+            Self::Features(set) => Ok((moved(features::compact::compact(set.id, limit, Pace::Now)?), 0)),
         }
     }
 }
 
-/// maintain(name, max_events): moves the backlog of a recommender and of the graph of that name, or of all that the caller owns.
+/// maintain(name, max_events): moves the backlog of a recommender, of its features and of the graph of that name, or of all that the caller owns.
 fn maintain(call: &Call) -> Result<Datum, MaintainError> {
     let limit = call.arg::<i64>(1);
     if let Some(limit @ ..=0) = limit {
@@ -132,6 +143,12 @@ fn chosen(name: Option<String>) -> Result<Vec<Target>, MaintainError> {
     for (id, _) in catalog::names()?.into_iter().filter(|(_, other)| wanted(other)) {
         targets.push(Target::Recommender(catalog::by_id(id)?));
     }
+    for target in targets.clone() {
+        let Target::Recommender(recommender) = target else { continue };
+        if let Some(id) = features::catalog::of_recommender(recommender.id)? {
+            targets.push(Target::Features(features::catalog::by_id(id)?));
+        }
+    }
     for (id, _) in graphs::names()?.into_iter().filter(|(_, other)| wanted(other)) {
         targets.push(Target::Graph(graphs::by_id(id)?));
     }
@@ -146,7 +163,7 @@ fn chosen(name: Option<String>) -> Result<Vec<Target>, MaintainError> {
     }
     match targets.iter().find(|target| !owns(target)) {
         None => Ok(targets),
-        Some(Target::Recommender(_)) => Err(MaintainError::NotOwner(name)),
+        Some(Target::Recommender(_) | Target::Features(_)) => Err(MaintainError::NotOwner(name)),
         Some(Target::Graph(_)) => Err(MaintainError::NotGraphOwner(name)),
     }
 }

@@ -109,6 +109,7 @@ fn kind(call: &Call) -> Result<pg_sys::Datum, PackedError> {
         Kind::Session => "session",
         Kind::Edges => "edges",
         Kind::UserInterest => "user_interest",
+        Kind::Features => "features",
     };
     Ok(varlena::from_bytes(name.as_bytes()))
 }

@@ -20,14 +20,16 @@ const FEED_TABLES: [&str; 2] = ["delta", "contexts"];
 const RECOMMENDER_TABLES: [&str; 7] = ["users", "items", "neighbors", "visits", "sessions", "interests", "context_items"];
 /// The packed rows of a source of edges.
 const EDGE_TABLES: [&str; 2] = ["out", "in"];
+/// The packed rows of features, and the categories that items had when they were first met.
+const FEATURE_TABLES: [&str; 2] = ["feature_rows", "item_categories"];
 /// What a vector set has.
 const VECTOR_TABLES: [&str; 1] = ["vector_changes"];
 /// The views of the tracked rows, of which a feed has one.
 const VIEWS: [&str; 2] = ["events", "vectors"];
 
 /// One definition at a time: two sessions must not take the same number or name.
-pub const LOCK_CATALOG: &str = "LOCK TABLE recommend.recommenders, recommend.graphs, recommend.edge_sources, recommend.vector_sets \
-     IN SHARE ROW EXCLUSIVE MODE";
+pub const LOCK_CATALOG: &str = "LOCK TABLE recommend.recommenders, recommend.graphs, recommend.edge_sources, recommend.features, \
+     recommend.vector_sets IN SHARE ROW EXCLUSIVE MODE";
 
 /// What a feed is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +38,8 @@ pub enum Purpose {
     Recommender,
     /// Edges of a graph.
     Edges,
+    /// Features of a recommender.
+    Features,
 }
 
 impl Purpose {
@@ -43,6 +47,7 @@ impl Purpose {
         match self {
             Self::Recommender => include_str!("../sql/recommender_state.sql"),
             Self::Edges => include_str!("../sql/edge_state.sql"),
+            Self::Features => include_str!("../sql/feature_state.sql"),
         }
     }
 }
@@ -93,7 +98,7 @@ pub fn rebuilt_tables() -> impl Iterator<Item = &'static str> {
 }
 
 fn all_tables() -> impl Iterator<Item = &'static str> {
-    FEED_TABLES.into_iter().chain(RECOMMENDER_TABLES).chain(EDGE_TABLES).chain(VECTOR_TABLES)
+    FEED_TABLES.into_iter().chain(RECOMMENDER_TABLES).chain(EDGE_TABLES).chain(FEATURE_TABLES).chain(VECTOR_TABLES)
 }
 
 /// Those tables of feed `id` that exist.
@@ -146,9 +151,10 @@ fn events_view(feed: &Feed) -> String {
     let item = key_sql(table, &feed.item, &mut conditions);
     let at = time_sql(feed, &mut conditions);
     let weight = weight_sql(feed, &mut conditions);
-    let session = match &feed.session {
-        Some(column) => format!("hashtextextended({}::text COLLATE \"C\", 0)", quote_ident(column)),
-        None => "NULL::bigint".into(),
+    let session = match (&feed.session, &feed.recorded) {
+        (Some(column), _) => format!("hashtextextended({}::text COLLATE \"C\", 0)", quote_ident(column)),
+        (None, Some(column)) => recorded_sql(feed, column),
+        (None, None) => "NULL::bigint".into(),
     };
     let context = if feed.context.is_empty() {
         "NULL::text[]".into()
@@ -184,13 +190,27 @@ fn key_sql(table: pg_sys::Oid, column: &str, conditions: &mut Vec<String>) -> St
 /// The time, and the condition that it is one.
 fn time_sql(feed: &Feed, conditions: &mut Vec<String>) -> String {
     let Some(column) = &feed.time else { return "NULL::timestamptz".into() };
-    let time = quote_ident(column);
-    let at = match relation::base_type(column_type(feed.table, column)) {
-        pg_sys::TIMESTAMPOID => format!("({time}::timestamp AT TIME ZONE 'UTC')"),
-        _ => format!("{time}::timestamptz"),
-    };
+    let at = timestamp_sql(feed.table, column);
     conditions.push(format!("isfinite({at})"));
     at
+}
+
+/// When a row could be known, in microseconds since 2000-01-01: NULL where it says nothing of it, or before all time.
+fn recorded_sql(feed: &Feed, column: &str) -> String {
+    let time = timestamp_sql(feed.table, column);
+    format!(
+        "CASE WHEN isfinite({time}) THEN (extract(epoch FROM {time}) * 1000000)::bigint - 946684800000000 \
+              WHEN {time} = 'infinity' THEN 9223372036854775807 END"
+    )
+}
+
+/// A column as a time; one without time zone is read as UTC.
+fn timestamp_sql(table: pg_sys::Oid, column: &str) -> String {
+    let time = quote_ident(column);
+    match relation::base_type(column_type(table, column)) {
+        pg_sys::TIMESTAMPOID => format!("({time}::timestamp AT TIME ZONE 'UTC')"),
+        _ => format!("{time}::timestamptz"),
+    }
 }
 
 /// The weight, and the condition that the row counts.

@@ -1,9 +1,10 @@
-//! `recommend.status` and `recommend.graph_status`: what the state of each recommender and graph holds, and what waits to get in.
+//! `recommend.status`, `recommend.graph_status`, `recommend.feature_status`: what the state of each recommender, graph and set of features holds, and what waits to get in.
 
 use pgrx::datum::IntoDatum;
 use pgrx::{PgSqlErrorCode, pg_sys};
 
 use crate::catalog::{self, CatalogError};
+use crate::features::{self, error::FeatureError};
 use crate::graph::catalog::{self as graphs, GraphError};
 use crate::pg::error::SqlError;
 use crate::pg::function::{Call, CallError};
@@ -13,6 +14,7 @@ use crate::sql_function;
 
 sql_function!(recommend_status, pg_finfo_recommend_status, rows);
 sql_function!(graph_status, pg_finfo_graph_status, graph_rows);
+sql_function!(features_status, pg_finfo_features_status, feature_rows);
 
 /// What can go wrong on the way.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +23,8 @@ enum StatusError {
     Catalog(#[from] CatalogError),
     #[error(transparent)]
     Graph(#[from] GraphError),
+    #[error(transparent)]
+    Features(#[from] FeatureError),
     #[error(transparent)]
     Call(#[from] CallError),
     #[error(transparent)]
@@ -32,6 +36,7 @@ impl SqlError for StatusError {
         match self {
             Self::Catalog(error) => error.sqlstate(),
             Self::Graph(error) => error.sqlstate(),
+            Self::Features(error) => error.sqlstate(),
             Self::Call(error) => error.sqlstate(),
             Self::Spi(error) => error.sqlstate(),
         }
@@ -41,6 +46,7 @@ impl SqlError for StatusError {
         match self {
             Self::Catalog(error) => error.hint(),
             Self::Graph(error) => error.hint(),
+            Self::Features(error) => error.hint(),
             Self::Call(error) => error.hint(),
             Self::Spi(error) => error.hint(),
         }
@@ -107,6 +113,34 @@ fn graph_rows(call: &Call) -> Result<pg_sys::Datum, StatusError> {
             };
             catalog::as_owner(|| snapshot::with_latest(|| spi::read(&sql, &args, &mut push)))??;
         }
+    }
+    Ok(rows.finish(call))
+}
+
+/// One row per recommender with features whose event table the caller may read.
+fn feature_rows(call: &Call) -> Result<pg_sys::Datum, StatusError> {
+    let caller = owner::current_user();
+    let mut rows = call.rows()?;
+    for (id, _) in features::catalog::all()? {
+        let set = features::catalog::by_id(id)?;
+        let sql = include_str!("../sql/feature_status_row.sql").replace("{id}", &id.to_string());
+        let args = [Arg::of(id), Arg::of(caller), Arg::of(guc::clock_skew_us())];
+        let mut push = |row: &Row| {
+            rows.push(&[
+                set.name.as_str().into_datum(),
+                bigint(row, 1)?,
+                bigint(row, 2)?,
+                bigint(row, 3)?,
+                bigint(row, 4)?,
+                bigint(row, 5)?,
+                row.datum(6),
+                row.datum(7),
+                row.value::<bool>(8)?.into_datum(),
+                bigint(row, 9)?,
+            ]);
+            Ok::<_, SpiError>(())
+        };
+        catalog::as_owner(|| snapshot::with_latest(|| spi::read(&sql, &args, &mut push)))??;
     }
     Ok(rows.finish(call))
 }

@@ -4,15 +4,17 @@ use std::cell::Cell;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use pgrx::pg_sys;
+use pgrx::{PgSqlErrorCode, pg_sys};
 
 use crate::catalog::{self, CatalogError};
 use crate::compact::{self, Outcome, Pace};
+use crate::features::error::FeatureError;
 use crate::graph::catalog::{self as graphs, GraphError};
 use crate::graph::subgraphs::{self, WarmError};
+use crate::pg::error::SqlError;
 use crate::pg::worker::{self, CompactorLock, Termination};
 use crate::pg::{error, guc, relation};
-use crate::{graph, worker_function};
+use crate::{features, graph, worker_function};
 
 worker_function!(pg_recommend_compactor, compactor);
 worker_function!(pg_recommend_launcher, launcher);
@@ -127,11 +129,33 @@ fn compact_all(failed: &mut HashSet<Target>) -> u64 {
     moved
 }
 
+/// Why it is not known what there is to compact.
+#[derive(Debug, thiserror::Error)]
+enum TargetError {
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+    #[error(transparent)]
+    Features(#[from] FeatureError),
+}
+
+impl SqlError for TargetError {
+    fn sqlstate(&self) -> PgSqlErrorCode {
+        match self {
+            Self::Catalog(error) => error.sqlstate(),
+            Self::Graph(error) => error.sqlstate(),
+            Self::Features(error) => error.sqlstate(),
+        }
+    }
+}
+
 /// What is compacted, by its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Target {
     Recommender(i32),
     Graph(i32),
+    Features(i32),
 }
 
 impl std::fmt::Display for Target {
@@ -139,17 +163,24 @@ impl std::fmt::Display for Target {
         f.write_str(match self {
             Self::Recommender(_) => "recommender",
             Self::Graph(_) => "graph",
+            Self::Features(_) => "features of recommender",
         })
     }
 }
 
-/// All recommenders and graphs with their names; none where the extension is not installed.
-fn targets() -> Result<Vec<(Target, String)>, GraphError> {
+/// All recommenders, features and graphs with their names; none where the extension is not installed.
+fn targets() -> Result<Vec<(Target, String)>, TargetError> {
     let recommenders = match catalog::names() {
         Err(CatalogError::NotInstalled) => return Ok(Vec::new()),
-        names => names?.into_iter().map(|(id, name)| (Target::Recommender(id), name)),
+        names => names?,
     };
-    Ok(recommenders.chain(graphs::names()?.into_iter().map(|(id, name)| (Target::Graph(id), name))).collect())
+    let mut targets = Vec::new();
+    for (id, of_recommender) in features::catalog::all()? {
+        let name = recommenders.iter().find(|(other, _)| *other == of_recommender).map(|(_, name)| name.clone());
+        targets.push((Target::Features(id), name.unwrap_or_default()));
+    }
+    let graphs = graphs::names()?.into_iter().map(|(id, name)| (Target::Graph(id), name));
+    Ok(recommenders.into_iter().map(|(id, name)| (Target::Recommender(id), name)).chain(targets).chain(graphs).collect())
 }
 
 fn compact_one(target: Target) -> u64 {
@@ -165,6 +196,10 @@ fn compact_one(target: Target) -> u64 {
         Target::Graph(id) => match graph::compact::compact(id, compact::DEFAULT_BATCH, Pace::WhenDue) {
             Err(graph::compact::CompactError::Graph(GraphError::UnknownId(_))) => return 0,
             compacted => error::or_raise(compacted).outcome,
+        },
+        Target::Features(id) => match features::compact::compact(id, compact::DEFAULT_BATCH, Pace::WhenDue) {
+            Err(FeatureError::UnknownId(_)) => return 0,
+            outcome => error::or_raise(outcome),
         },
     };
     match outcome {

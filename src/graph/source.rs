@@ -76,6 +76,7 @@ impl SourceDefinition {
                 _ => Weight::One,
             },
             session: None,
+            recorded: None,
             context: self.context_columns.clone(),
         }
     }

@@ -6,13 +6,15 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::ffi::{CString, c_char, c_int, c_long};
+use std::ffi::{CStr, CString, c_char, c_int, c_long};
 
 use pgrx::datum::{FromDatum, IntoDatum};
 use pgrx::{PgSqlErrorCode, pg_sys};
 
 use super::error::SqlError;
+use super::label::Label;
 use super::memory::Scratch;
+use super::number::NumberType;
 
 /// What can go wrong below SQL that is right; errors of SQL itself are raised by Postgres.
 #[derive(Debug, thiserror::Error)]
@@ -112,6 +114,27 @@ impl Row {
     pub fn type_oid(&self, column: usize) -> pg_sys::Oid {
         // SAFETY: as above.
         unsafe { pg_sys::SPI_gettypeid(self.desc, column as c_int) }
+    }
+
+    /// The names of the columns.
+    pub fn columns(&self) -> Vec<String> {
+        // SAFETY: the descriptor belongs to the current SPI result; SPI_fname gives a palloc'd name for each of its columns.
+        unsafe {
+            let name = |column| CStr::from_ptr(pg_sys::SPI_fname(self.desc, column)).to_string_lossy().into_owned();
+            (1..=(*self.desc).natts).map(name).collect()
+        }
+    }
+
+    /// The text of a column that has the type of `label`, `None` for NULL.
+    pub fn text(&self, column: usize, label: &Label) -> Option<String> {
+        // SAFETY: the caller made the label for the column's type.
+        self.datum(column).map(|datum| unsafe { label.with_bytes(datum, |bytes| String::from_utf8_lossy(bytes).into_owned()) })
+    }
+
+    /// The number in a column of that type, `None` for NULL.
+    pub fn number(&self, column: usize, kind: NumberType) -> Option<f32> {
+        // SAFETY: the caller has looked at the column's type.
+        self.datum(column).map(|datum| unsafe { kind.read(datum) })
     }
 
     /// A column's value, `None` for NULL.

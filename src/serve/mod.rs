@@ -1,7 +1,7 @@
 //! The serving functions: arguments in, rows out. They read and never write.
 
 mod answers;
-mod arguments;
+pub mod arguments;
 mod eligible;
 mod interest;
 mod lists;

@@ -26,6 +26,7 @@ pub struct EventColumns {
     time: Option<i16>,
     weight: RowWeight,
     session: Option<(i16, Label)>,
+    recorded: Option<i16>,
     context: Vec<(i16, Label)>,
 }
 
@@ -90,6 +91,7 @@ impl EventColumns {
             time: feed.time.as_deref().map(number).transpose()?,
             weight,
             session,
+            recorded: feed.recorded.as_deref().map(number).transpose()?,
             context,
         })
     }
@@ -121,6 +123,9 @@ impl EventColumns {
             .session
             .as_ref()
             .and_then(|(number, text)| unsafe { columns.get(*number).map(|value| text.with_bytes(value, label::hash)) });
+        // What was recorded before all time was known at once, as what says nothing of it.
+        let recorded = self.recorded.and_then(|number| columns.get(number)).map(|at| at.value() as i64).filter(|at| *at != i64::MIN);
+        let session = session.or(recorded);
         Reading::Event(Event { user, item, at: at.flatten(), weight, session, context: self.context(columns) })
     }
 

@@ -8,6 +8,7 @@ pub mod cache;
 pub mod decay;
 pub mod error;
 pub mod event;
+pub mod features;
 pub mod fold;
 pub mod graph;
 pub mod interest;

@@ -19,6 +19,7 @@ pub use decayed::{Decayed, SUMMARY_BYTES};
 pub use direction::{direction, drift, similarity};
 pub use error::{InterestError, Length, Result};
 pub use ewma::{ewma_add, ewma_begin, ewma_bytes, ewma_vector};
+pub(crate) use grid::shifted;
 pub use grid::{Grid, MAX_HALF_LIFE, Place};
 pub use running::{AsOf, RUNNING_BYTES, Running};
 pub use sessions::Sessions;

@@ -6,6 +6,7 @@
 //! no rounding piles up by rewriting.
 
 mod edges;
+mod features;
 mod history;
 mod neighbors;
 mod session;
@@ -13,6 +14,7 @@ mod user_interest;
 mod visits;
 
 pub use edges::{EdgeDelta, EdgeEntry, Edges, EdgesHeader, EdgesView, MAX_CONTEXTS, NewestOf, RowDelta, STATIC};
+pub use features::{FeaturesEntry, FeaturesHeader, FeaturesTotal, FeaturesView};
 pub use history::{History, HistoryEdge, HistoryHeader, HistoryView, OpenSession};
 pub use neighbors::{NeighborEdge, Neighbors, NeighborsHeader, NeighborsView, PairDelta};
 pub use session::{Session, SessionHeader, SessionView};
@@ -46,6 +48,8 @@ pub enum Kind {
     Edges = 5,
     /// What a user is interested in, as vectors: [`UserInterest`].
     UserInterest = 6,
+    /// An entity's counts: [`crate::features::Entity`].
+    Features = 7,
 }
 
 /// The kind of a packed row, after checking that all of it parses.
@@ -58,6 +62,7 @@ pub fn validate(bytes: &[u8]) -> Result<Kind> {
         4 => SessionView::parse(bytes).map(|_| Kind::Session),
         5 => EdgesView::parse(bytes).map(|_| Kind::Edges),
         6 => UserInterest::parse(bytes).map(|_| Kind::UserInterest),
+        7 => FeaturesView::check(bytes).map(|_| Kind::Features),
         other => Err(Error::Corrupt(format!("unknown kind {other}"))),
     }
 }

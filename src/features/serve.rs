@@ -1,0 +1,105 @@
+//! `features`, `features_json`, `candidate_features`, `feature_names`: arguments in, vectors out.
+
+use std::rc::Rc;
+
+use engine::features::Plan;
+use pgrx::datum::IntoDatum;
+use pgrx::pg_sys::{self, Datum};
+
+use super::catalog::{self as features, FeatureSet};
+use super::error::{FeatureError, Result};
+use super::reader::{Ask, matrix};
+use crate::arguments;
+use crate::key::Key;
+use crate::pg::function::Call;
+use crate::pg::{array, privilege, relation};
+use crate::serve::ServeError;
+use crate::serve::arguments::Arguments;
+use crate::sql_function;
+
+sql_function!(features_of_item, pg_finfo_features_of_item, of_item);
+sql_function!(features_json, pg_finfo_features_json, json);
+sql_function!(features_of_candidates, pg_finfo_features_of_candidates, of_candidates);
+sql_function!(features_names, pg_finfo_features_names, names);
+
+/// The features of the recommender that argument `place` names, after a check of the caller's privileges.
+pub fn open(call: &Call, place: usize) -> Result<(Arguments<'_>, Rc<FeatureSet>)> {
+    let arguments = Arguments::open(call, place)?;
+    let set = features::held(&arguments.recommender)?;
+    let columns: Vec<i16> = set.feed.recorded.iter().filter_map(|name| relation::column_number(set.feed.table, name)).collect();
+    if !columns.is_empty() && !privilege::may_select(set.feed.table, &columns) {
+        let table = relation::qualified_name(set.feed.table).unwrap_or_default();
+        return Err(ServeError::Denied { table, name: set.name.clone() }.into());
+    }
+    Ok((arguments, set))
+}
+
+/// The chosen features of a set: those whose names are like one of the patterns.
+pub fn chosen(set: &FeatureSet, patterns: Option<Vec<Option<String>>>) -> Result<Plan> {
+    let Some(patterns) = patterns else { return Ok(set.plan.clone()) };
+    let patterns: Vec<String> = patterns.into_iter().flatten().collect();
+    let plan = set.plan.like(&patterns);
+    if plan.features().is_empty() { Err(FeatureError::NoFeature(patterns)) } else { Ok(plan) }
+}
+
+/// (user, item, recommender, context, as_of): the features of one item.
+fn of_one(call: &Call) -> Result<(Rc<FeatureSet>, Vec<f32>)> {
+    let (arguments, set) = open(call, 2)?;
+    let item = match call.datum(1) {
+        Some(_) => Some(arguments.item(1)?),
+        None => {
+            arguments.check_item_type(call.arg_type(1))?;
+            None
+        }
+    };
+    let (user, context) = (arguments.user(0)?, arguments.context(3)?);
+    let as_of = arguments::time(call, 4)?;
+    let ask = Ask { user: user.as_ref(), items: &[item], context: &context, as_of };
+    let values = matrix(&set, &set.plan, &ask)?;
+    Ok((set, values))
+}
+
+fn of_item(call: &Call) -> Result<Datum> {
+    Ok(array::of_reals(&of_one(call)?.1))
+}
+
+/// A number of JSON with the digits that tell a real from its neighbours; null for NaN.
+fn number(value: f32) -> serde_json::Value {
+    if value.fract() == 0.0 && value.abs() < 1e9 {
+        return (value as i64).into();
+    }
+    let digits = value.to_string().parse().ok();
+    digits.and_then(serde_json::Number::from_f64).map_or(serde_json::Value::Null, serde_json::Value::Number)
+}
+
+fn json(call: &Call) -> Result<Datum> {
+    let (set, values) = of_one(call)?;
+    let object = set.plan.features().iter().zip(values).map(|(feature, value)| (feature.name.clone(), number(value))).collect();
+    Ok(call.value(Some(pgrx::JsonB(serde_json::Value::Object(object)))))
+}
+
+/// candidate_features(user, items, recommender, context, as_of)
+fn of_candidates(call: &Call) -> Result<Datum> {
+    let (arguments, set) = open(call, 2)?;
+    let mut rows = call.rows()?;
+    let item_type = rows.column_type(0);
+    arguments.check_item_type(item_type)?;
+    let (user, context) = (arguments.user(0)?, arguments.context(3)?);
+    let items: Vec<Option<Key>> = arguments.items(1)?.into_iter().map(Some).collect();
+    let as_of = arguments::time(call, 4)?;
+    let ask = Ask { user: user.as_ref(), items: &items, context: &context, as_of };
+    let values = matrix(&set, &set.plan, &ask)?;
+    for (item, values) in items.iter().flatten().zip(values.chunks_exact(set.plan.features().len())) {
+        rows.push(&[Some(item.to_datum(item_type)?), Some(array::of_reals(values))]);
+    }
+    Ok(rows.finish(call))
+}
+
+/// feature_names(recommender, features)
+fn names(call: &Call) -> Result<Datum> {
+    let recommender = crate::catalog::by_name(call.arg::<String>(0).as_deref())?;
+    let set = features::held(&recommender)?;
+    let plan = chosen(&set, call.arg(1))?;
+    let mut names: Vec<Datum> = plan.features().iter().filter_map(|feature| feature.name.as_str().into_datum()).collect();
+    Ok(array::of(pg_sys::TEXTOID, &mut names))
+}

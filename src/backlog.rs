@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::pg::guc;
 use crate::pg::transaction::Ends;
-use crate::{graph, truncate, worker};
+use crate::{graph, truncate, vectors, worker};
 
 /// How long a small backlog waits before a committing writer asks for a compactor again.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -28,6 +28,7 @@ pub static ENDS: Ends = Ends { committed, aborted, savepoint_aborted: truncate::
 
 fn committed() {
     worker::committed();
+    vectors::files::committed();
     graph::nodes::transaction_ended();
     let waiting = WAITING.get() + APPENDED.take();
     WAITING.set(waiting);
@@ -44,6 +45,7 @@ fn committed() {
 
 fn aborted() {
     worker::aborted();
+    vectors::files::aborted();
     graph::nodes::transaction_ended();
     APPENDED.set(0);
     truncate::forget();

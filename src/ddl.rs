@@ -186,13 +186,17 @@ fn follow_partitions(id: i32) -> Result<(), DdlError> {
 fn follow_triggers(id: i32) -> Result<(), DdlError> {
     let changed: Vec<(pg_sys::Oid, String, bool)> =
         read_latest(include_str!("../sql/weak_triggers.sql"), id, |row| Ok((row.value(1)?, row.value(2)?, row.value(3)?)))?;
-    for (table, trigger, disabled) in changed {
-        if disabled {
+    for (table, trigger, disabled) in &changed {
+        if *disabled {
             need_rebuild(id)?;
-        } else if let Some(table) = relation::qualified_name(table) {
-            spi::write(&format!("ALTER TABLE {table} ENABLE ALWAYS TRIGGER {}", quote_ident(&trigger)), &[])?;
+        } else if let Some(table) = relation::qualified_name(*table) {
+            spi::write(&format!("ALTER TABLE {table} ENABLE ALWAYS TRIGGER {}", quote_ident(trigger)), &[])?;
         }
     }
+    // Copies know nothing of what went unseen: with all triggers enabled again, none that there is will do.
+    let suspended = changed.iter().any(|(_, _, disabled)| *disabled);
+    let sql = "UPDATE recommend.vector_state SET suspended = $2, generation = DEFAULT WHERE feed = $1 AND suspended <> $2";
+    spi::write(sql, &[Arg::of(id), Arg::of(suspended)])?;
     Ok(())
 }
 

@@ -159,7 +159,7 @@ impl KeyType {
 }
 
 /// A key's value. Ordered as its column is: integers by value, uuid and text by bytes.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Key {
     /// Any integer width.
     Int(i64),

@@ -53,7 +53,7 @@ pgrx::extension_sql_file!("../sql/serve.sql", name = "serve", requires = ["packe
 pgrx::extension_sql_file!("../sql/graph.sql", name = "graph", requires = ["packed", "graph_catalog"]);
 pgrx::extension_sql_file!("../sql/features.sql", name = "features", requires = ["packed", "features_catalog"]);
 pgrx::extension_sql_file!("../sql/interest.sql", name = "interest", requires = ["catalog"]);
-pgrx::extension_sql_file!("../sql/vectors.sql", name = "vectors", requires = ["feeds"]);
+pgrx::extension_sql_file!("../sql/vectors.sql", name = "vectors", requires = ["feeds", "packed"]);
 pgrx::extension_sql_file!("../sql/maintain.sql", name = "maintain", requires = ["catalog"]);
 
 /// Called once per process, when the library is loaded.

@@ -12,7 +12,9 @@ use crate::graph::catalog::{self as graphs, Graph, GraphError};
 use crate::pg::error::SqlError;
 use crate::pg::function::{Call, CallError};
 use crate::pg::owner;
-use crate::{graph, sql_function};
+use crate::vectors::catalog::{self as sets, VectorSet};
+use crate::vectors::error::VectorsError;
+use crate::{graph, sql_function, vectors};
 
 /// What can go wrong.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +43,9 @@ pub enum MaintainError {
     /// Features.
     #[error(transparent)]
     Features(#[from] FeatureError),
+    /// A vector set.
+    #[error(transparent)]
+    Vectors(#[from] VectorsError),
     /// The call itself.
     #[error(transparent)]
     Call(#[from] CallError),
@@ -56,6 +61,7 @@ impl SqlError for MaintainError {
             Self::Graph(error) => error.sqlstate(),
             Self::CompactGraph(error) => error.sqlstate(),
             Self::Features(error) => error.sqlstate(),
+            Self::Vectors(error) => error.sqlstate(),
             Self::Call(error) => error.sqlstate(),
         }
     }
@@ -71,6 +77,7 @@ impl SqlError for MaintainError {
             Self::Graph(error) => error.hint(),
             Self::CompactGraph(error) => error.hint(),
             Self::Features(error) => error.hint(),
+            Self::Vectors(error) => error.hint(),
             Self::Call(error) => error.hint(),
         }
     }
@@ -82,6 +89,7 @@ enum Target {
     Recommender(Rc<Recommender>),
     Graph(Rc<Graph>),
     Features(Rc<FeatureSet>),
+    VectorSet(Rc<VectorSet>),
 }
 
 impl Target {
@@ -90,6 +98,7 @@ impl Target {
             Self::Recommender(recommender) => recommender.owner,
             Self::Graph(graph) => graph.owner,
             Self::Features(set) => set.owner,
+            Self::VectorSet(set) => set.owner,
         }
     }
 
@@ -110,6 +119,10 @@ impl Target {
             }
             // The recommender's own count says how many events these were.
             Self::Features(set) => Ok((moved(features::compact::compact(set.id, limit, Pace::Now)?), 0)),
+            Self::VectorSet(set) => {
+                let count = moved(vectors::compact::compact(set.id, Pace::Now)?);
+                Ok((count, count))
+            }
         }
     }
 }
@@ -152,6 +165,9 @@ fn chosen(name: Option<String>) -> Result<Vec<Target>, MaintainError> {
     for (id, _) in graphs::names()?.into_iter().filter(|(_, other)| wanted(other)) {
         targets.push(Target::Graph(graphs::by_id(id)?));
     }
+    for (id, _) in sets::names()?.into_iter().filter(|(_, other)| wanted(other)) {
+        targets.push(Target::VectorSet(sets::by_id(id)?));
+    }
     let owns = |target: &Target| owner::has_privileges_of(owner::current_user(), target.owner());
     let Some(name) = name else {
         targets.retain(owns);
@@ -165,6 +181,7 @@ fn chosen(name: Option<String>) -> Result<Vec<Target>, MaintainError> {
         None => Ok(targets),
         Some(Target::Recommender(_) | Target::Features(_)) => Err(MaintainError::NotOwner(name)),
         Some(Target::Graph(_)) => Err(MaintainError::NotGraphOwner(name)),
+        Some(Target::VectorSet(_)) => Err(VectorsError::NotOwner(name).into()),
     }
 }
 

@@ -21,6 +21,8 @@ pub enum Phase {
     WritingRows = 3,
     /// Reading all edges of a graph, and embedding its nodes.
     Embedding = 4,
+    /// Reading all vectors of a set, and packing them.
+    ReadingVectors = 5,
 }
 
 impl Phase {
@@ -30,6 +32,7 @@ impl Phase {
             2 => "compacting",
             3 => "writing rows",
             4 => "embedding",
+            5 => "reading vectors",
             _ => "starting",
         }
     }

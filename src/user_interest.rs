@@ -31,9 +31,10 @@ const KEPT: usize = 64 << 20;
 /// The set of the vectors of a recommender's items; `None` where it has none, or has lost it.
 pub fn set_of(recommender: &Recommender) -> std::result::Result<Option<Rc<VectorSet>>, VectorsError> {
     let Some(id) = recommender.vector_set else { return Ok(None) };
-    match vectors::catalog::by_id(id) {
+    // Kept from being dropped, as the recommender's own tables are.
+    match vectors::catalog::by_id(id).and_then(|set| vectors::catalog::held(&set.name)) {
         Ok(set) => Ok(Some(set)),
-        Err(VectorsError::Damaged { .. } | VectorsError::UnknownId(_)) => Ok(None),
+        Err(VectorsError::Damaged { .. } | VectorsError::UnknownId(_) | VectorsError::Unknown { .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }

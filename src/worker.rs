@@ -11,10 +11,11 @@ use crate::compact::{self, Outcome, Pace};
 use crate::features::error::FeatureError;
 use crate::graph::catalog::{self as graphs, GraphError};
 use crate::graph::subgraphs::{self, WarmError};
-use crate::pg::error::SqlError;
+use crate::pg::error::{self, SqlError};
 use crate::pg::worker::{self, CompactorLock, Termination};
-use crate::pg::{error, guc, relation};
-use crate::{features, graph, worker_function};
+use crate::pg::{guc, recovery, relation};
+use crate::vectors::error::VectorsError;
+use crate::{features, graph, vectors, worker_function};
 
 worker_function!(pg_recommend_compactor, compactor);
 worker_function!(pg_recommend_launcher, launcher);
@@ -31,8 +32,11 @@ const BREATH: Duration = Duration::from_millis(100);
 const LAUNCH_EVERY: Duration = Duration::from_secs(60);
 /// How long it waits when there was no free slot for a compactor.
 const LAUNCH_AGAIN: Duration = Duration::from_secs(1);
+/// How often a session asks for copies of vector sets.
+const COPIES_EVERY: Duration = Duration::from_secs(1);
 
 thread_local! {
+    static COPIES_WANTED: Cell<Option<Instant>> = const { Cell::new(None) };
     static START_AT_COMMIT: Cell<Option<pg_sys::Oid>> = const { Cell::new(None) };
 }
 
@@ -42,6 +46,15 @@ pub fn wake() {
     // One that is at work looks for a backlog once more after it has given the lock back.
     if !CompactorLock::is_taken() {
         start(relation::database());
+    }
+}
+
+/// Asks for a worker that makes the copies of vector sets that are asked for; a session does so once a second at most.
+pub fn want_copies() {
+    let asked = COPIES_WANTED.get().is_some_and(|asked| asked.elapsed() < COPIES_EVERY);
+    if !asked && guc::auto_compact() {
+        COPIES_WANTED.set(Some(Instant::now()));
+        wake();
     }
 }
 
@@ -76,7 +89,9 @@ fn compactor(argument: pg_sys::Datum) {
     let (database, warm) = subgraphs::of_worker_argument(argument);
     worker::connect(Some(database), Termination::AtOnce);
     let mut failed = HashSet::new();
-    if warm {
+    if worker::transaction(c"removing old copies", vectors::files::sweep).is_err() || recovery::is_standby() {
+        // Nothing can be written.
+    } else if warm {
         with_graphs(c"warming the cache", |graph| subgraphs::warm(graph).map(|_| ()));
     } else {
         with_graphs(c"writing down what is hot", subgraphs::save);
@@ -138,6 +153,8 @@ enum TargetError {
     Graph(#[from] GraphError),
     #[error(transparent)]
     Features(#[from] FeatureError),
+    #[error(transparent)]
+    Vectors(#[from] VectorsError),
 }
 
 impl SqlError for TargetError {
@@ -146,6 +163,7 @@ impl SqlError for TargetError {
             Self::Catalog(error) => error.sqlstate(),
             Self::Graph(error) => error.sqlstate(),
             Self::Features(error) => error.sqlstate(),
+            Self::Vectors(error) => error.sqlstate(),
         }
     }
 }
@@ -156,6 +174,7 @@ enum Target {
     Recommender(i32),
     Graph(i32),
     Features(i32),
+    VectorSet(i32),
 }
 
 impl std::fmt::Display for Target {
@@ -164,23 +183,29 @@ impl std::fmt::Display for Target {
             Self::Recommender(_) => "recommender",
             Self::Graph(_) => "graph",
             Self::Features(_) => "features of recommender",
+            Self::VectorSet(_) => "vector set",
         })
     }
 }
 
-/// All recommenders, features and graphs with their names; none where the extension is not installed.
+/// All that is looked after, with its name; none where the extension is not installed. On a standby, vector sets alone: their copies are files.
 fn targets() -> Result<Vec<(Target, String)>, TargetError> {
     let recommenders = match catalog::names() {
         Err(CatalogError::NotInstalled) => return Ok(Vec::new()),
         names => names?,
     };
+    let sets = vectors::catalog::names()?.into_iter().map(|(id, name)| (Target::VectorSet(id), name));
+    if recovery::is_standby() {
+        return Ok(sets.collect());
+    }
     let mut targets = Vec::new();
     for (id, of_recommender) in features::catalog::all()? {
         let name = recommenders.iter().find(|(other, _)| *other == of_recommender).map(|(_, name)| name.clone());
         targets.push((Target::Features(id), name.unwrap_or_default()));
     }
     let graphs = graphs::names()?.into_iter().map(|(id, name)| (Target::Graph(id), name));
-    Ok(recommenders.into_iter().map(|(id, name)| (Target::Recommender(id), name)).chain(targets).chain(graphs).collect())
+    let recommenders = recommenders.into_iter().map(|(id, name)| (Target::Recommender(id), name));
+    Ok(recommenders.chain(targets).chain(graphs).chain(sets).collect())
 }
 
 fn compact_one(target: Target) -> u64 {
@@ -200,6 +225,10 @@ fn compact_one(target: Target) -> u64 {
         Target::Features(id) => match features::compact::compact(id, compact::DEFAULT_BATCH, Pace::WhenDue) {
             Err(FeatureError::UnknownId(_)) => return 0,
             outcome => error::or_raise(outcome),
+        },
+        Target::VectorSet(id) => match vectors::compact::compact(id, Pace::WhenDue) {
+            Err(VectorsError::UnknownId(_)) => return 0,
+            compacted => error::or_raise(compacted),
         },
     };
     match outcome {

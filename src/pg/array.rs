@@ -188,6 +188,43 @@ pub unsafe fn doubles(datum: pg_sys::Datum) -> Result<Vec<f32>, VectorError> {
     }
 }
 
+/// A `real[]` of two dimensions without NULLs: rows of one length.
+pub struct Matrix {
+    numbers: Vec<f32>,
+    width: usize,
+}
+
+impl Matrix {
+    /// The numbers of an array; an error if it has NULLs, or more than two dimensions. One of one dimension is one row.
+    ///
+    /// # Safety
+    /// `datum` is an array.
+    pub unsafe fn of(datum: pg_sys::Datum) -> Result<Self, VectorError> {
+        // SAFETY: by the contract above; the lengths of the dimensions stand behind the header.
+        let (dimensions, width) = unsafe {
+            let array = pg_sys::pg_detoast_datum(datum.cast_mut_ptr()).cast::<pg_sys::ArrayType>();
+            let dimensions = (*array).ndim;
+            if dimensions > 0 && (*array).elemtype != pg_sys::FLOAT4OID {
+                return Err(VectorError::ElementType);
+            }
+            let width = if dimensions == 0 { 0 } else { *array.add(1).cast::<i32>().add(dimensions as usize - 1) as usize };
+            (dimensions, width)
+        };
+        if dimensions > 2 {
+            return Err(VectorError::Shape(dimensions));
+        }
+        // SAFETY: an array of that type.
+        let elements = unsafe { elements(datum, pg_sys::FLOAT4OID) };
+        let number = |element: Option<pg_sys::Datum>| element.map(|element| f32::from_bits(element.value() as u32)).ok_or(VectorError::NullElement);
+        Ok(Self { numbers: elements.into_iter().map(number).collect::<Result<_, _>>()?, width })
+    }
+
+    /// Its rows.
+    pub fn rows(&self) -> impl Iterator<Item = &[f32]> {
+        self.numbers.chunks(self.width.max(1))
+    }
+}
+
 /// A new `real[]` of one dimension, in the current memory context.
 pub fn of_reals(numbers: &[f32]) -> pg_sys::Datum {
     let mut datums: Vec<pg_sys::Datum> = numbers.iter().filter_map(|number| number.into_datum()).collect();

@@ -9,7 +9,7 @@ use std::ffi::{CStr, c_int};
 use pgrx::datum::{FromDatum, IntoDatum};
 use pgrx::{PgSqlErrorCode, pg_sys};
 
-use super::array::{self, Reals, VectorError};
+use super::array::{self, Matrix, Reals, VectorError};
 use super::error::SqlError;
 use super::varlena::{Bytes, Writable};
 
@@ -134,6 +134,30 @@ impl Call {
     pub fn reals(&self, index: usize) -> Result<Option<Reals>, VectorError> {
         // SAFETY: the declaration gives an array type; arguments live as long as the call.
         self.datum(index).map(|datum| unsafe { Reals::of(datum) }).transpose()
+    }
+
+    /// The bytes of an argument whose type is a varlena as they were passed, the header with them: of what is stored out of line, where that is.
+    pub fn stored(&self, index: usize) -> Option<&[u8]> {
+        // SAFETY: the declaration gives a varlena type; arguments live as long as the call.
+        self.datum(index).map(|datum| unsafe { super::varlena::stored(datum) })
+    }
+
+    /// A plain copy of an argument whose type is a varlena.
+    pub fn copy(&self, index: usize) -> Option<Writable> {
+        // SAFETY: the declaration gives a varlena type; the copy is this call's alone.
+        self.datum(index).map(|datum| unsafe { Writable::copy_of(datum) })
+    }
+
+    /// Checks that this is a part of an aggregate: only then are its arguments what parts of it have made.
+    pub fn check_aggregate(&self) -> Result<(), CallError> {
+        // SAFETY: valid for the call.
+        if unsafe { super::aggregate::is_part(self.0) } { Ok(()) } else { Err(CallError::NotAggregate) }
+    }
+
+    /// The rows of an argument of type `real[]` of two dimensions.
+    pub fn matrix(&self, index: usize) -> Result<Option<Matrix>, VectorError> {
+        // SAFETY: the declaration gives an array type; arguments live as long as the call.
+        self.datum(index).map(|datum| unsafe { Matrix::of(datum) }).transpose()
     }
 
     /// The text of an argument of type cstring: an input function's.

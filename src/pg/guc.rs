@@ -16,6 +16,18 @@ static GRAPH_CACHE_TTL: GucSetting<i32> = GucSetting::<i32>::new(300);
 static GPU: GucSetting<bool> = GucSetting::<bool>::new(true);
 static GPU_MEMORY: GucSetting<i32> = GucSetting::<i32>::new(0);
 static GPU_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(1000);
+static VECTOR_MEMORY: GucSetting<i32> = GucSetting::<i32>::new(1024);
+static TOPK_THREADS: GucSetting<i32> = GucSetting::<i32>::new(1);
+
+/// The most that the copies of vector sets take together, in bytes.
+pub fn vector_memory() -> u64 {
+    u64::from(VECTOR_MEMORY.get().unsigned_abs()) << 20
+}
+
+/// The threads that search a vector set.
+pub fn topk_threads() -> usize {
+    TOPK_THREADS.get().unsigned_abs() as usize
+}
 
 /// Events a session appends before it starts a compactor at commit.
 pub fn compact_after() -> u64 {
@@ -113,6 +125,26 @@ pub fn register() {
         i32::MAX,
         GucContext::Userset,
         GucFlags::UNIT_MS,
+    );
+    GucRegistry::define_int_guc(
+        c"recommend.vector_memory",
+        c"The most memory that the packed copies of vector sets take together, of all databases.",
+        c"A set whose copy does not fit is answered from its table. 0 keeps no copies.",
+        &VECTOR_MEMORY,
+        0,
+        i32::MAX,
+        GucContext::Sighup,
+        GucFlags::UNIT_MB,
+    );
+    GucRegistry::define_int_guc(
+        c"recommend.topk_threads",
+        c"The threads that search a vector set for one question.",
+        c"More make a question faster on idle cores, and many questions at a time no faster.",
+        &TOPK_THREADS,
+        1,
+        1024,
+        GucContext::Userset,
+        GucFlags::default(),
     );
     GucRegistry::define_int_guc(
         c"recommend.compact_after",

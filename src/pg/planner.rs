@@ -10,7 +10,7 @@ use crate::sql_function;
 
 sql_function!(recommend_rows_support, pg_finfo_recommend_rows_support, support);
 
-/// The planner support function of all functions with an argument called `n`: they give about that many rows. NULL for what it does not
+/// The planner support function of all functions with an argument called `n` or `k`: they give about that many rows. NULL for what it does not
 /// know, so that the declared ROWS count.
 fn support(call: &Call) -> Result<pg_sys::Datum, CallError> {
     let request = call.datum(0).ok_or(CallError::Null("request"))?;
@@ -30,7 +30,7 @@ fn support(call: &Call) -> Result<pg_sys::Datum, CallError> {
     Ok(rows.unwrap_or(pg_sys::Datum::from(0)))
 }
 
-/// The constant that a call gives for its argument `n`.
+/// The constant that a call gives for its argument `n` or `k`.
 ///
 /// # Safety
 /// `node` is the expression of a call of `function`.
@@ -40,7 +40,7 @@ unsafe fn rows_asked(function: pg_sys::Oid, node: *mut pg_sys::Node) -> Option<f
         if node.is_null() || (*node).type_ != pg_sys::NodeTag::T_FuncExpr {
             return None;
         }
-        let place = argument_place(function, c"n")?;
+        let place = argument_place(function, c"n").or_else(|| argument_place(function, c"k"))?;
         let arguments = (*node.cast::<pg_sys::FuncExpr>()).args;
         let argument = pg_sys::list_nth(arguments, place).cast::<pg_sys::Node>();
         if argument.is_null() || (*argument).type_ != pg_sys::NodeTag::T_Const {

@@ -59,6 +59,16 @@ pub unsafe fn length(datum: pg_sys::Datum) -> usize {
     unsafe { pg_sys::toast_raw_datum_size(datum) }.saturating_sub(pg_sys::VARHDRSZ)
 }
 
+/// The bytes of a varlena as it is stored: of a pointer to what lies out of line, those of the pointer.
+///
+/// # Safety
+/// `datum` points to a varlena that lives, and is not written to, as long as the bytes are used.
+pub unsafe fn stored<'a>(datum: pg_sys::Datum) -> &'a [u8] {
+    let value = datum.cast_mut_ptr::<pg_sys::varlena>();
+    // SAFETY: by the contract above.
+    unsafe { std::slice::from_raw_parts(value.cast::<u8>(), pgrx::varlena::varsize_any(value)) }
+}
+
 /// Whether two varlenas hold the same bytes.
 pub fn same_bytes(left: pg_sys::Datum, right: pg_sys::Datum) -> bool {
     // SAFETY: the caller passes varlenas, of a row or made from one.
@@ -92,6 +102,15 @@ impl Writable {
             let plain = pgrx::varlena::varatt_is_4b_u(value);
             Self(if plain { value } else { pg_sys::pg_detoast_datum_copy(value) })
         }
+    }
+
+    /// A plain copy of a varlena, in the current memory context.
+    ///
+    /// # Safety
+    /// `datum` points to a varlena.
+    pub unsafe fn copy_of(datum: pg_sys::Datum) -> Self {
+        // SAFETY: by the contract above.
+        Self(unsafe { pg_sys::pg_detoast_datum_copy(datum.cast_mut_ptr()) })
     }
 
     /// As a datum.

@@ -43,7 +43,8 @@ pub enum Termination {
 pub fn start(function: &CStr, title: &CStr, argument: pg_sys::Datum) -> bool {
     let mut worker = pg_sys::BackgroundWorker {
         bgw_flags: (pg_sys::BGWORKER_SHMEM_ACCESS | pg_sys::BGWORKER_BACKEND_DATABASE_CONNECTION) as c_int,
-        bgw_start_time: pg_sys::BgWorkerStartTime::BgWorkerStart_RecoveryFinished,
+        // On a standby too, as soon as it can be read.
+        bgw_start_time: pg_sys::BgWorkerStartTime::BgWorkerStart_ConsistentState,
         bgw_restart_time: pg_sys::BGW_NEVER_RESTART,
         bgw_main_arg: argument,
         ..Default::default()

@@ -20,6 +20,8 @@ use crate::sql_function;
 use crate::user_interest::set_of;
 use crate::vectors::catalog::VectorSet;
 use crate::vectors::error::VectorsError;
+use crate::vectors::search::{self, Ask};
+use crate::vectors::{query, rows};
 
 /// The first number of items that a vector set knows and the recommender does not; see [`crate::delta`] for those before it.
 const FIRST_UNMET: ItemId = 3 << 30;
@@ -44,7 +46,7 @@ impl<'a> Near<'a> {
     /// The items near the sum of the vectors of `items`.
     pub fn session(reader: &'a Reader<'a>, items: &[Key]) -> EngineResult<Option<Self>> {
         let Some(set) = set_of(reader.recommender()).map_err(store_error)? else { return Ok(None) };
-        let vectors = crate::vectors::rows::lookup(&set, items).map_err(store_error)?;
+        let vectors = rows::lookup(&set, items).map_err(store_error)?;
         let mut sum: Vec<f32> = Vec::new();
         for vector in vectors.into_iter().flatten() {
             if vector.len() != sum.len() {
@@ -54,6 +56,16 @@ impl<'a> Near<'a> {
         }
         let directed = sum.iter().any(|value| *value != 0.0) && sum.iter().all(|value| value.is_finite());
         Ok(directed.then(|| Self { reader, set, direction: sum, unmet: RefCell::default() }))
+    }
+
+    /// The nearest vectors, of all or of some keys; none where they are of another dimension than the direction.
+    fn ask(&self, k: usize, among: Option<&[Key]>) -> EngineResult<Vec<(Key, f32)>> {
+        let queries = [query::of(&self.direction).map_err(store_error)?];
+        match search::search(&self.set, &Ask { queries: &queries, k, among, exclude: &[] }) {
+            Ok(answers) => Ok(answers.into_iter().flatten().collect()),
+            Err(VectorsError::QueryDimensions { .. }) => Ok(Vec::new()),
+            Err(error) => Err(store_error(error)),
+        }
     }
 
     /// The key of an item without any event.
@@ -74,7 +86,7 @@ impl<'a> Near<'a> {
 
 impl Nearest for Near<'_> {
     fn nearest(&self, n: usize) -> EngineResult<Vec<(ItemId, f32)>> {
-        let found = question::nearest(&self.set, &self.direction, n).map_err(store_error)?;
+        let found = self.ask(n, None)?;
         let keys: Vec<Key> = found.iter().map(|(key, _)| key.clone()).collect();
         let numbers = self.reader.items(&keys)?;
         let numbered = numbers.into_iter().zip(keys).map(|(number, key)| number.unwrap_or_else(|| self.number(&key)));
@@ -85,47 +97,13 @@ impl Nearest for Near<'_> {
         let keys = self.reader.keys(items)?;
         let known: Vec<(ItemId, Key)> =
             items.iter().zip(keys).filter_map(|(item, key)| Some((*item, key.or_else(|| self.unmet(*item))?))).collect();
-        let asked: Vec<Key> = known.iter().map(|(_, key)| key.clone()).collect();
-        let cosines = question::cosines(&self.set, &self.direction, &asked).map_err(store_error)?;
-        known.iter().zip(cosines).for_each(|((item, _), cosine)| {
-            if let Some(cosine) = cosine {
-                each(*item, cosine);
-            }
-        });
-        Ok(())
-    }
-}
-
-mod question {
-    use super::*;
-    use crate::pg::spi::{self, SpiError};
-    fn cosine(a: &[f32], b: &[f32]) -> Option<f32> {
-        let (mut ab, mut aa, mut bb) = (0.0f64, 0.0f64, 0.0f64);
-        for (a, b) in a.iter().zip(b) {
-            ab += f64::from(*a) * f64::from(*b);
-            aa += f64::from(*a) * f64::from(*a);
-            bb += f64::from(*b) * f64::from(*b);
+        if known.is_empty() {
+            return Ok(());
         }
-        (a.len() == b.len() && bb > 0.0).then(|| (ab / (aa.sqrt() * bb.sqrt())) as f32)
-    }
-    pub fn nearest(set: &VectorSet, direction: &[f32], n: usize) -> Result<Vec<(Key, f32)>> {
-        let mut list: Vec<(Key, f32)> = Vec::new();
-        crate::pg::owner::as_user(set.owner, || {
-            spi::read_prepared(&format!("SELECT id, vector FROM recommend.vectors_{}", set.id), &[], |row| {
-                if let (Some(id), Some(vector)) = (row.datum(1), row.datum(2)) {
-                    if let Ok(Some(c)) = set.vector.with(vector, |v| cosine(direction, v)) {
-                        list.push((Key::read(id, set.key).unwrap(), c));
-                    }
-                }
-                Ok::<_, SpiError>(())
-            })
-        })?;
-        list.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        list.truncate(n);
-        Ok(list)
-    }
-    pub fn cosines(set: &VectorSet, direction: &[f32], keys: &[Key]) -> Result<Vec<Option<f32>>> {
-        Ok(crate::vectors::rows::lookup(set, keys)?.into_iter().map(|v| v.and_then(|v| cosine(direction, &v))).collect())
+        let asked: Vec<Key> = known.iter().map(|(_, key)| key.clone()).collect();
+        let cosines: FxHashMap<Key, f32> = self.ask(asked.len(), Some(&asked))?.into_iter().collect();
+        known.iter().filter_map(|(item, key)| Some((*item, *cosines.get(key)?))).for_each(|(item, cosine)| each(item, cosine));
+        Ok(())
     }
 }
 
@@ -136,7 +114,7 @@ fn user_interest(call: &Call) -> Result<Datum> {
         return Err(ServeError::NoVectors { name: arguments.recommender.name.clone() });
     };
     if !privilege::may_select(set.table(), &set.columns) {
-        return Err(VectorsError::Denied { table: relation::qualified_name(set.table()).unwrap_or_default() }.into());
+        return Err(VectorsError::Denied { table: relation::qualified_name(set.table()).unwrap_or_default(), name: set.name.clone() }.into());
     }
     let mut rows = call.rows()?;
     let user = arguments.user(0)?;

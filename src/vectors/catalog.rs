@@ -34,6 +34,8 @@ pub struct VectorSet {
     pub vector: VectorType,
     /// The numbers of the id column and the vector column.
     pub columns: [i16; 2],
+    /// The length of the vectors, where it is fixed.
+    pub dimensions: Option<u32>,
     /// `recommend.vector_changes_N`.
     pub changes: pg_sys::Oid,
 }
@@ -44,7 +46,12 @@ impl VectorSet {
         self.feed.table
     }
 
-    fn resolve(name: String, feed: VectorFeed) -> Result<Self> {
+    /// How many bytes a file has for each key at least.
+    pub fn key_width(&self) -> u64 {
+        if self.key == KeyType::Uuid { 16 } else { 8 }
+    }
+
+    fn resolve(Definition { name, feed, dimensions }: Definition) -> Result<Self> {
         let damaged = |missing: &str| VectorsError::Damaged { name: name.clone(), missing: missing.to_owned() };
         let owner = relation::owner(feed.table).ok_or_else(|| damaged("its table"))?;
         let column = |column: &str| {
@@ -62,6 +69,7 @@ impl VectorSet {
             key: KeyType::of(id_type)?,
             vector: VectorType::of(vector_type).ok_or_else(|| damaged("the type of its vectors"))?,
             columns: [id, vector],
+            dimensions,
             changes: relation::state_relation(&changes).ok_or_else(|| damaged(&format!("recommend.{changes}")))?,
             name,
             feed,
@@ -116,9 +124,9 @@ pub fn by_id(id: i32) -> Result<Rc<VectorSet>> {
     }
     invalidation::watch(catalog::catalog_relation()?);
     let row = catalog::as_owner(|| row(id))??;
-    let (name, feed) = row.ok_or(VectorsError::UnknownId(id))?;
-    invalidation::watch(feed.table);
-    let set = Rc::new(VectorSet::resolve(name, feed)?);
+    let definition = row.ok_or(VectorsError::UnknownId(id))?;
+    invalidation::watch(definition.feed.table);
+    let set = Rc::new(VectorSet::resolve(definition)?);
     CACHE.with_borrow_mut(|cache| {
         if cache.generation == generation {
             cache.loaded.insert(id, Rc::clone(&set));
@@ -146,15 +154,22 @@ pub fn names() -> Result<Vec<(i32, String)>> {
 
 /// What is tracked for set `id`; the caller has put on the catalog owner's role.
 pub fn feed(id: i32) -> std::result::Result<VectorFeed, CatalogError> {
-    Ok(row(id)?.ok_or(CatalogError::UnknownId(id))?.1)
+    Ok(row(id)?.ok_or(CatalogError::UnknownId(id))?.feed)
+}
+
+/// A row of `recommend.vector_sets`.
+struct Definition {
+    name: String,
+    feed: VectorFeed,
+    dimensions: Option<u32>,
 }
 
 /// A set's row of the catalog; the caller has put on the catalog owner's role.
-fn row(id: i32) -> std::result::Result<Option<(String, VectorFeed)>, SpiError> {
-    let sql = "SELECT name, source::oid, id_column::text, vector_column::text FROM recommend.vector_sets WHERE id = $1";
+fn row(id: i32) -> std::result::Result<Option<Definition>, SpiError> {
+    let sql = "SELECT name, source::oid, id_column::text, vector_column::text, dimensions FROM recommend.vector_sets WHERE id = $1";
     let read = |row: &spi::Row| {
         let feed = VectorFeed { id, table: row.value(2)?, id_column: row.value(3)?, vector_column: row.value(4)? };
-        Ok::<_, SpiError>((row.value(1)?, feed))
+        Ok::<_, SpiError>(Definition { name: row.value(1)?, feed, dimensions: row.get::<i32>(5)?.map(i32::unsigned_abs) })
     };
     Ok(snapshot::with_latest(|| spi::read_prepared(sql, &[Arg::of(id)], read))?.pop())
 }

@@ -2,37 +2,50 @@
 
 use std::rc::Rc;
 
-use pgrx::pg_sys;
+use engine::topk::MAX_DIMENSIONS;
+use pgrx::{PgSqlErrorCode, pg_sys};
 
 use super::catalog::{self as sets, VectorSet};
+use super::copy::Copy;
 use super::error::{Result, VectorsError};
+use super::{compact, files};
 use crate::catalog;
+use crate::compact::Pace;
 use crate::definition;
 use crate::feed::VectorFeed;
 use crate::pg::function::{Call, CallError};
 use crate::pg::relation::{self, Relation};
 use crate::pg::spi::{self, Arg, SpiError};
 use crate::pg::vector::VectorType;
-use crate::pg::{index, owner, snapshot};
-use crate::{ddl, sql_function, state};
+use crate::pg::{guc, index, owner, snapshot};
+use crate::{ddl, sql_function, state, totals, worker};
 
 sql_function!(vector_set_create, pg_finfo_vector_set_create, create);
 sql_function!(vector_set_rebuild, pg_finfo_vector_set_rebuild, rebuild);
 sql_function!(vector_set_drop, pg_finfo_vector_set_drop, drop);
 
-/// create_vector_set(name, source, id_column, vector_column)
+/// create_vector_set(name, source, id_column, vector_column, dimensions, build)
 fn create(call: &Call) -> Result<pg_sys::Datum> {
     let name: String = call.required(0, "name")?;
     let table: pg_sys::Oid = call.required(1, "source")?;
     let column = |place, argument| call.text(place).ok_or(CallError::Null(argument));
     let (id_column, vector_column) = (column(2, "id_column")?, column(3, "vector_column")?);
-    let dimensions = {
+    let given = call.arg::<i32>(4);
+    if let Some(given) = given.filter(|given| !usize::try_from(*given).is_ok_and(|given| (1..=MAX_DIMENSIONS).contains(&given))) {
+        return Err(VectorsError::DimensionCount(given));
+    }
+    let declared = {
         // Writers that have begun finish first, so that no row escapes both the first copy and the trigger.
         let table = Relation::open(table, pg_sys::ShareRowExclusiveLock as i32);
         definition::check_event_table(&table)?;
         check_columns(&table, &id_column, &vector_column)?
     };
+    let dimensions = match (given, declared) {
+        (Some(given), Some(declared)) if given != declared => return Err(VectorsError::DeclaredDimensions { given, declared }),
+        (given, declared) => given.or(declared),
+    };
     let id = catalog::as_owner(|| insert(&name, table, (&id_column, &vector_column), dimensions))??;
+    fill(id, call.arg(5).unwrap_or(true))?;
     Ok(call.value(Some(id)))
 }
 
@@ -60,7 +73,7 @@ fn insert(name: &str, table: pg_sys::Oid, (id_column, vector_column): (&str, &st
     if !snapshot::with_latest(|| spi::read(taken, &[Arg::of(name)], |_| Ok::<_, SpiError>(())))?.is_empty() {
         return Err(VectorsError::Duplicate(name.to_owned()));
     }
-    let args = [Arg::of(name), Arg::of(table), Arg::of(id_column), Arg::of(vector_column)];
+    let args = [Arg::of(name), Arg::of(table), Arg::of(id_column), Arg::of(vector_column), Arg::of(dimensions)];
     let ids = spi::write_returning(include_str!("../../sql/insert_vector_set.sql"), &args, |row| row.value::<i32>(1))?;
     let id = ids.first().copied().ok_or(SpiError::Null { column: 1 })?;
     spi::write("INSERT INTO recommend.epochs (feed, epoch) VALUES ($1, 0)", &[Arg::of(id)])?;
@@ -70,6 +83,27 @@ fn insert(name: &str, table: pg_sys::Oid, (id_column, vector_column): (&str, &st
     ddl::unwatched(|| state::create_vectors(&feed))?;
     catalog::announce_change()?;
     Ok(id)
+}
+
+/// Makes the first copy: now, in the background where there are many rows, or when it is first asked for.
+fn fill(id: i32, now: bool) -> Result<()> {
+    if !now {
+        return Ok(());
+    }
+    let rows = catalog::as_owner(|| totals::estimated_events(id))??;
+    if rows <= guc::background_backfill() {
+        compact::compact(id, Pace::Now)?;
+        return Ok(());
+    }
+    files::want(id);
+    pgrx::ereport!(
+        NOTICE,
+        PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
+        format!("a background worker will read about {rows:.0} rows of the table after commit"),
+        "Watch it in recommend.progress; recommend.vector_set_status says when it is done."
+    );
+    worker::start_after_commit(relation::database());
+    Ok(())
 }
 
 /// Locks the table of the set called `name` and checks that the caller owns it.
@@ -86,9 +120,7 @@ fn owned(name: &str, lock: u32) -> Result<Rc<VectorSet>> {
 /// rebuild_vector_set(name)
 fn rebuild(call: &Call) -> Result<pg_sys::Datum> {
     let set = owned(&call.required::<String>(0, "name")?, pg_sys::AccessShareLock)?;
-    let sql = "UPDATE recommend.vector_state SET generation = DEFAULT WHERE feed = $1";
-    catalog::as_owner(|| spi::write(sql, &[Arg::of(set.id)]))??;
-    Ok(call.void())
+    Ok(call.value(i64::try_from(compact::rebuild(set.id)?).ok()))
 }
 
 /// drop_vector_set(name)
@@ -115,6 +147,9 @@ pub fn forget(id: i32) -> Result<()> {
         }
         ddl::unwatched(|| state::drop(id))?;
         catalog::announce_change()?;
-        Ok(())
-    })?
+        Ok::<_, VectorsError>(())
+    })??;
+    Copy::forget(id);
+    files::list().into_iter().filter(|file| file.is_of(id)).for_each(|file| files::remove_at_commit(file.path));
+    Ok(())
 }

@@ -1,5 +1,7 @@
 //! What can go wrong with vector sets and the questions to them.
 
+use engine::ranking::RankingError;
+use engine::topk::{MAX_DIMENSIONS, TopkError};
 use pgrx::PgSqlErrorCode;
 
 use crate::catalog::CatalogError;
@@ -38,12 +40,6 @@ pub enum VectorsError {
     /// A name that is taken.
     #[error("vector set \"{0}\" already exists")]
     Duplicate(String),
-    /// The caller may not read the vectors.
-    #[error("permission denied for table {table}")]
-    Denied {
-        /// The table of the set.
-        table: String,
-    },
     /// A set that a recommender uses.
     #[error("vector set \"{name}\" is used by recommender \"{recommender}\"")]
     InUse {
@@ -74,6 +70,108 @@ pub enum VectorsError {
     /// An argument that is no vector.
     #[error("type {0} is no vector")]
     VectorType(String),
+    /// A type whose values cannot be kept.
+    #[error("values of type {0} cannot be ids")]
+    IdType(String),
+    /// No number of rows.
+    #[error("k must be at least 1: {0}")]
+    K(i32),
+    /// A vector that cannot be compared with the query.
+    #[error("a vector has {found} dimensions, and the query {expected}")]
+    Dimensions {
+        /// Of the query.
+        expected: usize,
+        /// Of the vector.
+        found: usize,
+    },
+    /// A query of another length than the vectors of a set.
+    #[error("the query has {found} dimensions, and the vectors of vector set \"{name}\" {expected}")]
+    QueryDimensions {
+        /// The set.
+        name: String,
+        /// Of its vectors.
+        expected: u32,
+        /// Of the query.
+        found: usize,
+    },
+    /// The caller may not read the table.
+    #[error("permission denied for table {table}")]
+    Denied {
+        /// The table.
+        table: String,
+        /// The set.
+        name: String,
+    },
+    /// The table shows the caller some of its rows only.
+    #[error("row level security of table {table} applies to the current user")]
+    RowSecurity {
+        /// The table.
+        table: String,
+    },
+    /// No device.
+    #[error("invalid device: \"{0}\"")]
+    Device(String),
+    /// Ids of another type than the set's.
+    #[error("vector set \"{name}\" has ids of type {expected}, not {given}")]
+    IdArgument {
+        /// The set.
+        name: String,
+        /// Its ids' type.
+        expected: &'static str,
+        /// The argument's or column's.
+        given: String,
+    },
+    /// An `id_type` that is a value.
+    #[error("id_type must be NULL: it only names the type of id")]
+    IdTypeValue,
+    /// More queries than one call takes.
+    #[error("a batch has at most {max} queries, not {given}")]
+    TooManyQueries {
+        /// How many it may have.
+        max: usize,
+        /// How many it has.
+        given: usize,
+    },
+    /// A query of a batch.
+    #[error("query number {number}: {source}")]
+    InBatch {
+        /// Which one, counted from 1.
+        number: usize,
+        /// What is wrong with it.
+        source: Box<VectorsError>,
+    },
+    /// No more rows are wanted.
+    #[error("enough rows were read")]
+    Enough,
+    /// A length of vectors that cannot be.
+    #[error("dimensions must be between 1 and {MAX_DIMENSIONS}, but is {0}")]
+    DimensionCount(i32),
+    /// Two lengths.
+    #[error("dimensions is {given}, but the column's type has {declared}")]
+    DeclaredDimensions {
+        /// The argument.
+        given: i32,
+        /// Of the type.
+        declared: i32,
+    },
+    /// No threads.
+    #[error("could not start the threads that recommend.topk_threads asks for: {0}")]
+    Threads(String),
+    /// A copy that cannot be used.
+    #[error("the copy of a vector set cannot be used: {0}")]
+    Copy(String),
+    /// A file of a copy.
+    #[error("could not write the copy of a vector set: {0}")]
+    File(#[from] std::io::Error),
+    /// What the engine refuses.
+    #[error("query: {0}")]
+    Query(TopkError),
+    /// The engine.
+    #[error(transparent)]
+    Topk(#[from] TopkError),
+    /// Rows of one group that ask for different things, or too much.
+    #[error(transparent)]
+    Ranking(#[from] RankingError),
     /// An array that is no vector.
     #[error(transparent)]
     Vector(#[from] VectorError),
@@ -113,12 +211,27 @@ impl SqlError for VectorsError {
         match self {
             Self::Unknown { .. } | Self::UnknownId(_) => PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
             Self::Damaged { .. } => PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-            Self::Nameless => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+            Self::Nameless | Self::DimensionCount(_) | Self::DeclaredDimensions { .. } => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
             Self::Duplicate(_) => PgSqlErrorCode::ERRCODE_DUPLICATE_OBJECT,
             Self::InUse { .. } => PgSqlErrorCode::ERRCODE_OBJECT_IN_USE,
-            Self::NotOwner(_) | Self::Denied { .. } => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+            Self::NotOwner(_) => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
             Self::NotUnique { .. } => PgSqlErrorCode::ERRCODE_INVALID_TABLE_DEFINITION,
-            Self::VectorColumn { .. } | Self::VectorType(_) => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
+            Self::VectorColumn { .. } | Self::VectorType(_) | Self::IdType(_) => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
+            Self::IdArgument { .. } => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
+            Self::Denied { .. } | Self::RowSecurity { .. } => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+            Self::InBatch { source, .. } => source.sqlstate(),
+            Self::TooManyQueries { .. } => PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+            Self::K(_) | Self::Query(_) | Self::Device(_) | Self::IdTypeValue => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+            Self::Dimensions { .. } | Self::QueryDimensions { .. } | Self::Topk(TopkError::Dimensions { .. }) => PgSqlErrorCode::ERRCODE_DATA_EXCEPTION,
+            Self::Topk(TopkError::NotFinite { .. } | TopkError::ZeroQuery | TopkError::DimensionCount(_)) => {
+                PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE
+            }
+            Self::File(error) if error.kind() == std::io::ErrorKind::StorageFull => PgSqlErrorCode::ERRCODE_DISK_FULL,
+            Self::Threads(_) => PgSqlErrorCode::ERRCODE_INSUFFICIENT_RESOURCES,
+            Self::File(_) => PgSqlErrorCode::ERRCODE_IO_ERROR,
+            Self::Copy(_) | Self::Topk(_) | Self::Ranking(RankingError::Corrupt) => PgSqlErrorCode::ERRCODE_DATA_CORRUPTED,
+            Self::Ranking(RankingError::TooLarge(_)) => PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+            Self::Ranking(_) => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
             other => other.cause().map_or(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, SqlError::sqlstate),
         }
     }
@@ -131,9 +244,10 @@ impl SqlError for VectorsError {
             Self::Unknown { existing, .. } => format!("Existing vector sets: {}.", existing.join(", ")),
             Self::UnknownId(_) => "It was dropped meanwhile, or created after the snapshot of this transaction.".into(),
             Self::Damaged { .. } => "Drop it with drop_vector_set() and create it again.".into(),
+            Self::DimensionCount(_) => "Leave it out to have it found out.".into(),
+            Self::DeclaredDimensions { .. } => "Leave it out: the type says it.".into(),
             Self::Nameless => "Give a name that is not empty.".into(),
             Self::Duplicate(_) => "Choose another name, or drop that one with drop_vector_set().".into(),
-            Self::Denied { table } => format!("GRANT SELECT on the id and the vector column of {table}."),
             Self::InUse { recommender, .. } => format!("SELECT alter_recommender('{recommender}', vector_set => ''), or drop_recommender('{recommender}')."),
             Self::NotOwner(_) => "Let its owner do it: row triggers stand on it.".into(),
             Self::NotUnique { column, table } => {
@@ -142,6 +256,30 @@ impl SqlError for VectorsError {
             Self::VectorColumn { .. } | Self::VectorType(_) => {
                 "Vectors may be real[], double precision[], or pgvector's vector or halfvec.".into()
             }
+            Self::QueryDimensions { name, .. } => {
+                format!("Query and rows must come from the same model. Where the table has other vectors now: SELECT rebuild_vector_set('{name}').")
+            }
+            Self::Copy(_) => "Copies are a cache: SELECT rebuild_vector_set(name) makes a new one.".into(),
+            Self::IdType(_) => "Cast the id to a type of its own, such as ...::text.".into(),
+            Self::Denied { table, name } => format!(
+                "Vector set \"{name}\" is made from {table}: GRANT SELECT on its id and vector columns, or wrap the call in a SECURITY DEFINER function."
+            ),
+            Self::RowSecurity { .. } => {
+                "The aggregate cosine_topk(id, vector, query, k) over the table obeys its policies.".into()
+            }
+            Self::Device(_) => "Say 'auto', 'cpu' or 'gpu'.".into(),
+            Self::IdArgument { expected, .. } => format!("Give ids as {expected}, or as text."),
+            Self::IdTypeValue => "Write NULL::bigint, NULL::text, NULL::uuid, ...; k comes after it.".into(),
+            Self::TooManyQueries { .. } => "Ask in several batches.".into(),
+            Self::InBatch { source, .. } => return source.hint(),
+            Self::K(_) => "Ask for 1 row or more.".into(),
+            Self::Dimensions { expected, .. } => format!("Leave others out: FILTER (WHERE cardinality(vector) = {expected})."),
+            Self::Query(TopkError::NotFinite { .. }) => "Numbers of a query must be finite.".into(),
+            Self::Query(TopkError::ZeroQuery) => "A query needs an element that is not 0.".into(),
+            Self::Ranking(RankingError::K(..) | RankingError::Query) => {
+                "query and k must be the same for all rows of a group: GROUP BY them to ask for several.".into()
+            }
+            Self::Ranking(RankingError::TooLarge(_)) => "Ask for fewer rows.".into(),
             other => return other.cause()?.hint(),
         })
     }

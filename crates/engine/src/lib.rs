@@ -13,8 +13,10 @@ pub mod fold;
 pub mod graph;
 pub mod interest;
 pub mod packed;
+pub mod ranking;
 pub mod recommend;
 pub mod store;
+pub mod topk;
 
 pub use error::{Error, Result};
 

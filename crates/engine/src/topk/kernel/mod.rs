@@ -1,0 +1,198 @@
+//! The inner loops, once for each set of instructions; all give the same bits.
+//!
+//! Products of codes are integers. Sums of scores are doubles, added in one order, of products that doubles hold exactly (two f32 of 24 bits
+//! each), so that fusing them or not makes no difference.
+
+#![allow(unsafe_code)]
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod lanes;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+mod portable;
+
+use super::segment::{BLOCK, Block, Group};
+use super::{Query, Result, TopkError, check_same_dimensions};
+
+/// How many queries go over a block at once.
+pub(super) const QUERIES: usize = 6;
+
+/// By row of a block: the product of its codes with those of a query.
+pub(super) type Products = [i32; BLOCK];
+
+/// What makes bounds of a cosine out of the product of the codes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Bound {
+    /// Of the query's codes.
+    pub scale: f32,
+    /// At least the length of the vector that the query's codes stand for: what a row's residual counts.
+    pub reach: f32,
+    /// What the query's residual and rounding add.
+    pub slack: f32,
+}
+
+impl Bound {
+    /// The least and the greatest that the score of a row may be.
+    #[inline(always)]
+    pub fn range(&self, product: i32, scale: f32, residual: f32) -> (f32, f32) {
+        let (estimate, width) = self.estimate(product, scale, residual);
+        (estimate - width, estimate + width)
+    }
+
+    /// The estimate of a row's cosine, and how far its score may be from it.
+    #[inline(always)]
+    fn estimate(&self, product: i32, scale: f32, residual: f32) -> (f32, f32) {
+        (product as f32 * self.scale * scale, self.reach * residual + self.slack)
+    }
+}
+
+/// A set of instructions that this processor has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kernel(Kind);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "aarch64")]
+    Neon,
+    Portable,
+}
+
+impl Kind {
+    /// The fastest first.
+    const ALL: &[Self] = &[
+        #[cfg(target_arch = "x86_64")]
+        Self::Avx512,
+        #[cfg(target_arch = "x86_64")]
+        Self::Avx2,
+        #[cfg(target_arch = "aarch64")]
+        Self::Neon,
+        Self::Portable,
+    ];
+
+    /// Whether this processor has all instructions that the module of that name enables.
+    fn is_here(self) -> bool {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => {
+                is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512dq")
+                    && is_x86_feature_detected!("avx512vl")
+                    && is_x86_feature_detected!("avx512vnni")
+            }
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => std::arch::is_aarch64_feature_detected!("neon"),
+            Self::Portable => true,
+        }
+    }
+}
+
+/// Calls a function of the module of a kernel.
+macro_rules! dispatch {
+    ($kernel:expr, $function:ident, $($argument:expr),+) => {
+        match $kernel.0 {
+            // SAFETY: only `Kernel::all` makes kernels, and of this kind only where the processor has the instructions.
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 => unsafe { avx512::$function($($argument),+) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2 => unsafe { avx2::$function($($argument),+) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "aarch64")]
+            Kind::Neon => unsafe { neon::$function($($argument),+) },
+            Kind::Portable => portable::$function($($argument),+),
+        }
+    };
+}
+
+impl Kernel {
+    /// All that this processor has, the fastest first.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Kind::ALL.iter().copied().filter(|kind| kind.is_here()).map(Self)
+    }
+
+    /// The fastest one.
+    pub fn best() -> Self {
+        Self::all().next().unwrap_or(Self(Kind::Portable))
+    }
+
+    /// What it is called.
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 => "avx512",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2 => "avx2",
+            #[cfg(target_arch = "aarch64")]
+            Kind::Neon => "neon",
+            Kind::Portable => "portable",
+        }
+    }
+
+    /// Writes a vector scaled to length 1; `false`, and nothing written, where its length is 0.
+    ///
+    /// # Panics
+    ///
+    /// Unless both have the same length.
+    pub fn normalize(self, vector: &[f32], unit: &mut [f32]) -> Result<bool> {
+        assert_eq!(vector.len(), unit.len(), "room for each element");
+        let Some(inverse) = self.inverse_length(vector)? else { return Ok(false) };
+        dispatch!(self, scale, vector, inverse, unit);
+        Ok(true)
+    }
+
+    /// The score of a vector of any length: its cosine with the query, from -1 to 1. `None` where its length is 0.
+    ///
+    /// The same bits as [`Self::score`] of the vector scaled to length 1.
+    pub fn cosine(self, query: &Query, vector: &[f32]) -> Result<Option<f32>> {
+        check_same_dimensions(query.dimensions(), vector.len())?;
+        let Some(inverse) = self.inverse_length(vector)? else { return Ok(None) };
+        Ok(Some(rounded(dispatch!(self, scaled_dot, query.unit(), vector, inverse))))
+    }
+
+    /// The score of a vector that [`Self::normalize`] has scaled to length 1.
+    ///
+    /// # Panics
+    ///
+    /// Unless it has as many dimensions as the query.
+    pub fn score(self, query: &Query, unit: &[f32]) -> f32 {
+        assert_eq!(query.dimensions(), unit.len(), "the dimensions of the query");
+        rounded(dispatch!(self, dot, query.unit(), unit))
+    }
+
+    /// `1 / |vector|`; `None` for a length of 0.
+    fn inverse_length(self, vector: &[f32]) -> Result<Option<f64>> {
+        // No square of a finite f32 overflows a double or vanishes in it.
+        let squares: f64 = dispatch!(self, dot, vector, vector);
+        if !squares.is_finite() {
+            let infinite = vector.iter().position(|x| !x.is_finite()).unwrap_or(0);
+            return Err(TopkError::NotFinite { place: infinite + 1, value: vector[infinite] });
+        }
+        Ok((squares > 0.0).then(|| 1.0 / squares.sqrt()))
+    }
+
+    /// The products of all rows of a block with up to [`QUERIES`] queries.
+    pub(super) fn products(self, groups: &[Group], queries: &[&Query], products: &mut [Products; QUERIES]) {
+        dispatch!(self, products, groups, queries, products);
+    }
+
+    /// Which rows of a block may have a score of `threshold` or more, one bit each.
+    pub(super) fn reaching(self, products: &Products, block: &Block<'_>, bound: &Bound, threshold: f32) -> u64 {
+        dispatch!(self, reaching, products, block, bound, threshold)
+    }
+}
+
+/// The score that a sum is.
+fn rounded(sum: f64) -> f32 {
+    // Adding 0 makes the negative zero a positive one, so that the order of scores is that of numbers.
+    (sum as f32).clamp(-1.0, 1.0) + 0.0
+}

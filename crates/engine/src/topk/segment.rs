@@ -1,0 +1,197 @@
+//! Packed vectors, read in place.
+//!
+//! # Layout, version 1
+//!
+//! All numbers in the order of bytes of the machine: a segment is a cache of vectors that live elsewhere, and the magic number tells
+//! a foreign one. Offsets count from the beginning, which is aligned to 64 bytes, as every block is.
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 0..64 | header: magic u64, version u32, dimensions u32, rows u64, offset of blocks u64, offset of vectors u64, length u64, two zeros, checksum u64 |
+//! | blocks | of 64 rows, the last one filled up with zero vectors |
+//! | vectors | `rows * dimensions` f32, scaled to length 1, row by row |
+//!
+//! A block is `dimensions / 4` (rounded up) groups of 256 bytes, four codes of each of the 64 rows, then 64 scales and 64 residuals in
+//! f32. Codes are kept plus 128, as VNNI multiplies unsigned by signed bytes.
+
+use super::{MAX_DIMENSIONS, Result, TopkError};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// How many rows a block has.
+pub(super) const BLOCK: usize = 64;
+
+/// What a block has of four dimensions: four codes of each row.
+pub(super) type Group = [[u8; 4]; BLOCK];
+
+/// A line of the cache.
+#[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C, align(64))]
+pub(super) struct Line(pub [u8; 64]);
+
+const MAGIC: u64 = 0x5047_5245_434f_544b;
+const VERSION: u32 = 1;
+
+/// The first bytes of a segment.
+#[derive(Debug, Clone, Copy, PartialEq, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+pub(super) struct Header {
+    magic: u64,
+    version: u32,
+    dimensions: u32,
+    rows: u64,
+    blocks: u64,
+    vectors: u64,
+    length: u64,
+    reserved: u64,
+    checksum: u64,
+}
+
+impl Header {
+    /// The header of a segment of so many rows, with room for `capacity` ones; an error where that cannot be addressed.
+    pub fn new(dimensions: usize, rows: usize, capacity: usize) -> Result<Self> {
+        let too_many = TopkError::TooManyRows { rows: capacity };
+        if u32::try_from(capacity).is_err() {
+            return Err(too_many);
+        }
+        let blocks = size_of::<Self>() as u64;
+        let vectors = blocks + capacity.div_ceil(BLOCK) as u64 * block_bytes(dimensions) as u64;
+        let length = vectors + rows as u64 * dimensions as u64 * 4;
+        let all = vectors + capacity as u64 * dimensions as u64 * 4;
+        if isize::try_from(all).is_err() {
+            return Err(too_many);
+        }
+        let header = Self {
+            magic: MAGIC,
+            version: VERSION,
+            dimensions: dimensions as u32,
+            rows: rows as u64,
+            blocks,
+            vectors,
+            length,
+            reserved: 0,
+            checksum: 0,
+        };
+        Ok(Self { checksum: header.digest(), ..header })
+    }
+
+    /// Where the vectors begin.
+    pub fn vectors(&self) -> usize {
+        self.vectors as usize
+    }
+
+    /// Where they end.
+    pub fn length(&self) -> usize {
+        self.length as usize
+    }
+
+    /// FNV-1a of the words before the checksum, one step a word.
+    fn digest(&self) -> u64 {
+        let header = Self { checksum: 0, ..*self };
+        let (words, _) = header.as_bytes().as_chunks::<8>();
+        words.iter().fold(0xcbf2_9ce4_8422_2325, |hash, word| (hash ^ u64::from_ne_bytes(*word)).wrapping_mul(0x0000_0100_0000_01b3))
+    }
+}
+
+/// How many groups a block has.
+pub(super) fn groups(dimensions: usize) -> usize {
+    dimensions.div_ceil(4)
+}
+
+/// How many bytes a block has: the groups, scales and residuals.
+pub(super) fn block_bytes(dimensions: usize) -> usize {
+    groups(dimensions) * size_of::<Group>() + 2 * BLOCK * size_of::<f32>()
+}
+
+/// A block of a segment.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Block<'a> {
+    /// By four dimensions: the codes.
+    pub groups: &'a [Group],
+    /// By row.
+    pub scales: &'a [f32; BLOCK],
+    /// By row.
+    pub residuals: &'a [f32; BLOCK],
+}
+
+/// Packed vectors of one number of dimensions, immutable, wherever their bytes are.
+#[derive(Debug, Clone, Copy)]
+pub struct Segment<'a> {
+    dimensions: usize,
+    rows: usize,
+    blocks: &'a [u8],
+    vectors: &'a [f32],
+}
+
+impl<'a> Segment<'a> {
+    /// The segment that begins where the bytes do; there may be more bytes than it has. They must be aligned to 64 bytes.
+    ///
+    /// Whatever the bytes are, reading is safe. The checksum is of the header alone: bytes behind it that were changed give wrong answers.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self> {
+        if !bytes.as_ptr().cast::<Line>().is_aligned() {
+            return Err(TopkError::Alignment);
+        }
+        let (header, _) = Header::ref_from_prefix(bytes).map_err(|_| TopkError::Corrupt("it is shorter than a header"))?;
+        if header.magic != MAGIC {
+            return Err(TopkError::Corrupt("it does not begin with the magic number"));
+        }
+        if header.version != VERSION {
+            return Err(TopkError::Corrupt("it is of another version"));
+        }
+        if header.checksum != header.digest() {
+            return Err(TopkError::Corrupt("the checksum of its header does not fit"));
+        }
+        let (dimensions, rows) = (header.dimensions as usize, header.rows as usize);
+        if !(1..=MAX_DIMENSIONS).contains(&dimensions) || header.rows > u64::from(u32::MAX) {
+            return Err(TopkError::Corrupt("it has no sound number of dimensions or rows"));
+        }
+        // Few enough that none of these sums overflows.
+        let blocks_end = header.blocks.saturating_add(rows.div_ceil(BLOCK) as u64 * block_bytes(dimensions) as u64);
+        let vectors_end = header.vectors.saturating_add(rows as u64 * dimensions as u64 * 4);
+        let sound = header.blocks == size_of::<Header>() as u64
+            && header.vectors % size_of::<Line>() as u64 == 0
+            && blocks_end <= header.vectors
+            && header.length == vectors_end
+            && header.reserved == 0;
+        if !sound {
+            return Err(TopkError::Corrupt("its offsets do not fit its rows"));
+        }
+        if header.length > bytes.len() as u64 {
+            return Err(TopkError::Space { needed: header.length as usize, found: bytes.len() });
+        }
+        let blocks = &bytes[header.blocks as usize..blocks_end as usize];
+        let vectors = <[f32]>::ref_from_bytes(&bytes[header.vectors()..header.length()]);
+        Ok(Self { dimensions, rows, blocks, vectors: vectors.map_err(|_| TopkError::Corrupt("its vectors are not aligned"))? })
+    }
+
+    /// The number of dimensions.
+    pub fn dimensions(&self) -> usize {
+        self.dimensions
+    }
+
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The vector of a row, scaled to length 1.
+    ///
+    /// # Panics
+    ///
+    /// Unless there is such a row.
+    pub fn unit(&self, row: u32) -> &'a [f32] {
+        &self.vectors[row as usize * self.dimensions..][..self.dimensions]
+    }
+
+    /// The rows `64 * place` to `64 * place + 63`.
+    pub(super) fn block(&self, place: usize) -> Block<'a> {
+        const FITS: &str = "parsed: blocks are whole and aligned";
+        let bytes = block_bytes(self.dimensions);
+        let (codes, factors) = self.blocks[place * bytes..][..bytes].split_at(groups(self.dimensions) * size_of::<Group>());
+        let (scales, residuals) = factors.split_at(BLOCK * size_of::<f32>());
+        Block {
+            groups: <[Group]>::ref_from_bytes(codes).expect(FITS),
+            scales: <[f32; BLOCK]>::ref_from_bytes(scales).expect(FITS),
+            residuals: <[f32; BLOCK]>::ref_from_bytes(residuals).expect(FITS),
+        }
+    }
+}

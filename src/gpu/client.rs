@@ -55,8 +55,8 @@ pub fn is_running() -> bool {
     State::now() == State::Running
 }
 
-/// The rows that the GPU finds.
-pub fn search(search: Search) -> Result<Vec<Hit>, Fallback> {
+/// The rows that the GPU finds, for each query.
+pub fn search(search: Search) -> Result<Vec<Vec<Hit>>, Fallback> {
     match ask(&Request::Search(search))? {
         Answer::Found(hits) => Ok(hits),
         Answer::Refused(reason) => Err(Fallback::Refused(reason)),

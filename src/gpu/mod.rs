@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::pg::shmem;
+use crate::vectors::files;
 
 /// Where the service listens, in the data directory.
 pub fn socket() -> PathBuf {
-    Path::new("pgsql_tmp_pg_recommend").join("gpu.socket")
+    Path::new(files::DIRECTORY).join("gpu.socket")
 }
 
 /// A number that all sessions share.

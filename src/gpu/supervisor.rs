@@ -6,13 +6,14 @@
 use std::ffi::OsStr;
 use std::io;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use pgrx::pg_sys;
 
 use super::{Number, State, socket};
 use crate::pg::{guc, library, worker};
+use crate::vectors::files;
 use crate::worker_function;
 
 worker_function!(pg_recommend_gpu_supervisor, supervise);
@@ -90,9 +91,9 @@ struct Service(Child);
 
 impl Service {
     fn start() -> io::Result<Self> {
-        if let Some(directory) = socket().parent() {
-            make_private(directory)?;
-        }
+        files::make_directory()?;
+        // What is there when the service has been started is its own.
+        let _ = std::fs::remove_file(socket());
         State::Starting.set();
         let child = Command::new(program())
             .arg("--socket")
@@ -107,7 +108,6 @@ impl Service {
 
     /// Waits until it ends.
     fn watch(mut self) -> End {
-        let _ = std::fs::remove_file(socket());
         loop {
             if State::now() == State::Starting && socket().exists() {
                 State::Running.set();
@@ -115,7 +115,7 @@ impl Service {
             match self.0.try_wait() {
                 Ok(None) => {}
                 Ok(Some(status)) if status.code() == Some(NO_DEVICE) => return End::NoDevice,
-                Ok(Some(status)) => return End::Failed(describe(status)),
+                Ok(Some(status)) => return End::Failed(status.to_string()),
                 Err(error) => return End::Failed(error.to_string()),
             }
             if !worker::sleep(LOOK_EVERY) {
@@ -139,18 +139,6 @@ impl Service {
     }
 }
 
-fn describe(status: ExitStatus) -> String {
-    status.to_string()
-}
-
 fn program() -> PathBuf {
     library::directory().join(PROGRAM)
-}
-
-fn make_private(directory: &std::path::Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    match std::fs::DirBuilder::new().mode(0o700).create(directory) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        _ => Ok(()),
-    }
 }

@@ -77,7 +77,7 @@ pub fn gpu_timeout() -> Duration {
 /// Register the settings. Once per process.
 pub fn register() {
     // Shared memory is as large as it was made at the start; memory of its own a session may choose.
-    let memory = if shmem::preloading() { GucContext::Postmaster } else { GucContext::Userset };
+    let at_start = || if shmem::preloading() { GucContext::Postmaster } else { GucContext::Userset };
     GucRegistry::define_int_guc(
         c"recommend.graph_cache_size",
         c"Memory for subgraphs that are kept for the next time they are asked for.",
@@ -85,7 +85,7 @@ pub fn register() {
         &GRAPH_CACHE_SIZE,
         0,
         i32::MAX,
-        memory,
+        at_start(),
         GucFlags::UNIT_KB,
     );
     GucRegistry::define_int_guc(
@@ -103,7 +103,7 @@ pub fn register() {
         c"Whether the service of the GPU is started with the server.",
         c"It needs shared_preload_libraries; without a GPU it ends at once.",
         &GPU,
-        GucContext::Postmaster,
+        at_start(),
         GucFlags::default(),
     );
     GucRegistry::define_int_guc(
@@ -113,7 +113,7 @@ pub fn register() {
         &GPU_MEMORY,
         0,
         i32::MAX,
-        GucContext::Postmaster,
+        at_start(),
         GucFlags::UNIT_MB,
     );
     GucRegistry::define_int_guc(

@@ -23,11 +23,11 @@ pub enum Request {
 /// A search over the rows of some segments, all of one number of dimensions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Search {
-    /// The segments, in the order by which equal scores are ordered.
+    /// The segments.
     pub segments: Vec<Segment>,
-    /// The vector that rows are compared with, of length 1.
-    pub query: Vec<f32>,
-    /// How many rows.
+    /// The vectors that rows are compared with, each of length 1.
+    pub queries: Vec<Vec<f32>>,
+    /// How many rows of each segment for each query.
     pub k: u32,
 }
 
@@ -40,15 +40,15 @@ pub struct Segment {
     pub offset: u64,
     /// How many bytes they take.
     pub length: u64,
-    /// The rows that are not to be found, as a bitmap; empty for none.
-    pub excluded: Vec<u64>,
+    /// The rows that may be found: bit `row % 64` of word `row / 64`; empty for all of them.
+    pub allowed: Vec<u64>,
 }
 
 /// What the service answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Answer {
-    /// The rows found, best first.
-    Found(Vec<Hit>),
+    /// For each query, the best rows of each segment: segment by segment, the best first, equal ones by their numbers.
+    Found(Vec<Vec<Hit>>),
     /// Why this search is not for it: the session searches by itself.
     Refused(String),
     /// How it is.

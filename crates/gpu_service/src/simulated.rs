@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 
-use engine::topk::{Bitmap, Buffer, Kernel, Part, Query, Question, Rows, Segment as Packed, Settings, search};
+use engine::topk::{Bitmap, Buffer, Kernel, Part, Query, Question, Rows, Segment as Packed, Settings, TopkError, search_batch};
 
 use crate::protocol::{Answer, Hit, Search, Segment, Status};
 use crate::server::Searcher;
@@ -53,25 +53,29 @@ impl Simulated {
         Ok(())
     }
 
-    fn answer(&mut self, asked: &Search) -> Result<Vec<Hit>, String> {
-        for segment in &asked.segments {
+    fn answer(&mut self, asked: &Search) -> Result<Vec<Vec<Hit>>, String> {
+        let mut answers = vec![Vec::new(); asked.queries.len()];
+        for (number, segment) in asked.segments.iter().enumerate() {
             self.load(segment)?;
+            let Some((buffer, _)) = self.kept.get(&segment.path) else { continue };
+            let found = best(buffer, segment, asked).map_err(|error| error.to_string())?;
+            for (answer, hits) in answers.iter_mut().zip(found) {
+                answer.extend(hits.iter().map(|hit| Hit { segment: number as u32, row: hit.row, score: hit.score }));
+            }
         }
-        let said = |error: &dyn std::fmt::Display| error.to_string();
-        let query = Query::new(&asked.query).map_err(|error| said(&error))?;
-        let mut parts = Vec::with_capacity(asked.segments.len());
-        for segment in &asked.segments {
-            let Some((buffer, _)) = self.kept.get(&segment.path) else { return Err("the segments do not fit together".into()) };
-            let bytes = buffer.bytes().get(..segment.length as usize).ok_or("a segment has changed its length")?;
-            let packed = Packed::parse(bytes).map_err(|error| said(&error))?;
-            let dead = (!segment.excluded.is_empty()).then(|| Bitmap::new(&segment.excluded));
-            parts.push(Part { rows: Rows::Segment(packed), dead });
-        }
-        let question = Question { query: &query, k: asked.k as usize, allowed: &[], ties: false };
-        let settings = Settings { kernel: Kernel::detect(), pool: None, interrupt: &|| Ok(()) };
-        let hits = search(&parts, &question, &settings).map_err(|error| said(&error))?;
-        Ok(hits.iter().map(|hit| Hit { segment: hit.part, row: hit.row, score: hit.score }).collect())
+        Ok(answers)
     }
+}
+
+/// The best rows of a segment for each query.
+fn best(buffer: &Buffer, segment: &Segment, asked: &Search) -> Result<Vec<Vec<engine::topk::Hit>>, TopkError> {
+    let bytes = buffer.bytes().get(..segment.length as usize).unwrap_or_default();
+    let parts = [Part { rows: Rows::Segment(Packed::parse(bytes)?), dead: None }];
+    let allowed = [(!segment.allowed.is_empty()).then(|| Bitmap::new(&segment.allowed))];
+    let queries = asked.queries.iter().map(|query| Query::new(query)).collect::<Result<Vec<_>, _>>()?;
+    let question = |query| Question { query, k: asked.k as usize, allowed: &allowed, ties: false };
+    let questions: Vec<Question<'_>> = queries.iter().map(question).collect();
+    search_batch(&parts, &questions, &Settings { kernel: Kernel::best(), pool: None, interrupt: &|| Ok(()) })
 }
 
 impl Searcher for Simulated {

@@ -12,18 +12,13 @@ use pg_recommend_gpu_service::server::{MAX_BATCH, Searcher, listen, serve};
 use proptest::prelude::*;
 
 fn segment() -> impl Strategy<Value = Segment> {
-    let excluded = prop::collection::vec(any::<u64>(), 0..4);
-    (".{0,20}", any::<u64>(), any::<u64>(), excluded).prop_map(|(path, offset, length, excluded)| Segment {
-        path,
-        offset,
-        length,
-        excluded,
-    })
+    let allowed = prop::collection::vec(any::<u64>(), 0..4);
+    (".{0,20}", any::<u64>(), any::<u64>(), allowed).prop_map(|(path, offset, length, allowed)| Segment { path, offset, length, allowed })
 }
 
 fn search() -> impl Strategy<Value = Search> {
-    let query = prop::collection::vec(-1.0f32..1.0, 0..40);
-    (prop::collection::vec(segment(), 0..4), query, any::<u32>()).prop_map(|(segments, query, k)| Search { segments, query, k })
+    let queries = prop::collection::vec(prop::collection::vec(-1.0f32..1.0, 0..40), 0..3);
+    (prop::collection::vec(segment(), 0..4), queries, any::<u32>()).prop_map(|(segments, queries, k)| Search { segments, queries, k })
 }
 
 proptest! {
@@ -69,7 +64,7 @@ impl Searcher for Echo {
         let answer = |search: &Search| match search.k {
             0 => Ok(Answer::Refused("nothing is wanted".into())),
             666 => Err("the device is lost".to_owned()),
-            k => Ok(Answer::Found(vec![Hit { segment: search.segments.len() as u32, row: k, score: search.query[0] }])),
+            k => Ok(Answer::Found(vec![vec![Hit { segment: search.segments.len() as u32, row: k, score: search.queries[0][0] }]])),
         };
         batch.iter().map(answer).collect()
     }
@@ -86,7 +81,7 @@ fn socket() -> PathBuf {
 }
 
 fn ask(stream: &mut UnixStream, k: u32, first: f32) -> Answer {
-    let search = Search { segments: Vec::new(), query: vec![first], k };
+    let search = Search { segments: Vec::new(), queries: vec![vec![first]], k };
     send(stream, &Request::Search(search)).expect("the service listens");
     receive(stream).expect("the service answers").expect("the service is there")
 }
@@ -103,7 +98,7 @@ fn everybody_gets_the_own_answer_and_what_waits_goes_together() {
                 let mut stream = UnixStream::connect(path).expect("the service listens");
                 for number in 0..20 {
                     let k = session * 1000 + number;
-                    let expected = Answer::Found(vec![Hit { segment: 0, row: k, score: session as f32 }]);
+                    let expected = Answer::Found(vec![vec![Hit { segment: 0, row: k, score: session as f32 }]]);
                     assert_eq!(ask(&mut stream, k, session as f32), expected);
                     // Some hang up in the middle of a question.
                     if session % 6 == 0 && number == 10 {
@@ -134,7 +129,7 @@ fn a_lost_device_ends_the_service_and_every_session_sees_it() {
     let mut others: Vec<UnixStream> = (0..5).map(|_| UnixStream::connect(&path).expect("the service listens")).collect();
     others.iter_mut().for_each(|stream| assert!(matches!(ask(stream, 1, 0.5), Answer::Found(_))));
     let mut stream = UnixStream::connect(&path).expect("the service listens");
-    send(&mut stream, &Request::Search(Search { segments: Vec::new(), query: vec![0.0], k: 666 })).expect("the service listens");
+    send(&mut stream, &Request::Search(Search { segments: Vec::new(), queries: vec![vec![0.0]], k: 666 })).expect("the service listens");
     assert!(!matches!(receive::<Answer>(&mut stream), Ok(Some(_))), "no answer comes");
     assert_eq!(service.join().expect("it ends by itself"), "the device is lost");
     for stream in &mut others {

@@ -14,6 +14,7 @@ mod definition;
 mod delta;
 mod features;
 mod feed;
+mod gpu;
 mod graph;
 mod interest;
 mod key;
@@ -63,4 +64,5 @@ pub extern "C-unwind" fn _PG_init() {
     pg::invalidation::register();
     pg::transaction::register(&backlog::ENDS);
     worker::register_launcher();
+    gpu::supervisor::register();
 }

@@ -1,5 +1,7 @@
 //! Settings, `recommend.*`.
 
+use std::time::Duration;
+
 use engine::Micros;
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
 
@@ -11,6 +13,9 @@ static AUTO_COMPACT: GucSetting<bool> = GucSetting::<bool>::new(true);
 static BACKGROUND_BACKFILL: GucSetting<i32> = GucSetting::<i32>::new(1_000_000);
 static GRAPH_CACHE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(16 * 1024);
 static GRAPH_CACHE_TTL: GucSetting<i32> = GucSetting::<i32>::new(300);
+static GPU: GucSetting<bool> = GucSetting::<bool>::new(true);
+static GPU_MEMORY: GucSetting<i32> = GucSetting::<i32>::new(0);
+static GPU_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(1000);
 static VECTOR_MEMORY: GucSetting<i32> = GucSetting::<i32>::new(1024);
 static TOPK_THREADS: GucSetting<i32> = GucSetting::<i32>::new(1);
 
@@ -54,10 +59,25 @@ pub fn graph_cache_ttl_us() -> Micros {
     Micros::from(GRAPH_CACHE_TTL.get()) * 1_000_000
 }
 
+/// Whether the service of the GPU is started with the server.
+pub fn gpu() -> bool {
+    GPU.get()
+}
+
+/// Memory of the GPU for vector sets, in MiB; 0 for what is free.
+pub fn gpu_memory_mib() -> u32 {
+    GPU_MEMORY.get().unsigned_abs()
+}
+
+/// How long a session waits for the GPU before it searches by itself.
+pub fn gpu_timeout() -> Duration {
+    Duration::from_millis(u64::from(GPU_TIMEOUT.get().unsigned_abs()))
+}
+
 /// Register the settings. Once per process.
 pub fn register() {
     // Shared memory is as large as it was made at the start; memory of its own a session may choose.
-    let memory = if shmem::preloading() { GucContext::Postmaster } else { GucContext::Userset };
+    let at_start = || if shmem::preloading() { GucContext::Postmaster } else { GucContext::Userset };
     GucRegistry::define_int_guc(
         c"recommend.graph_cache_size",
         c"Memory for subgraphs that are kept for the next time they are asked for.",
@@ -65,7 +85,7 @@ pub fn register() {
         &GRAPH_CACHE_SIZE,
         0,
         i32::MAX,
-        memory,
+        at_start(),
         GucFlags::UNIT_KB,
     );
     GucRegistry::define_int_guc(
@@ -77,6 +97,34 @@ pub fn register() {
         i32::MAX,
         GucContext::Suset,
         GucFlags::UNIT_S,
+    );
+    GucRegistry::define_bool_guc(
+        c"recommend.gpu",
+        c"Whether the service of the GPU is started with the server.",
+        c"It needs shared_preload_libraries; without a GPU it ends at once.",
+        &GPU,
+        at_start(),
+        GucFlags::default(),
+    );
+    GucRegistry::define_int_guc(
+        c"recommend.gpu_memory",
+        c"Memory of the GPU for vector sets.",
+        c"0 takes nine tenths of what is free when the service starts.",
+        &GPU_MEMORY,
+        0,
+        i32::MAX,
+        at_start(),
+        GucFlags::UNIT_MB,
+    );
+    GucRegistry::define_int_guc(
+        c"recommend.gpu_timeout",
+        c"How long a session waits for the GPU before it searches on the CPU.",
+        c"The first search of a set waits until its vectors are on the GPU.",
+        &GPU_TIMEOUT,
+        1,
+        i32::MAX,
+        GucContext::Userset,
+        GucFlags::UNIT_MS,
     );
     GucRegistry::define_int_guc(
         c"recommend.vector_memory",

@@ -1,4 +1,4 @@
-//! One region of memory that all processes of the server share, under one lock. There is one when the library is preloaded.
+//! Memory that all processes of the server share, when the library is preloaded: a region under one lock, and some numbers beside it.
 #![allow(unsafe_code)]
 
 use std::ffi::CStr;
@@ -13,6 +13,9 @@ const NAME: &CStr = c"pg_recommend";
 /// The place of AddinShmemInitLock among the server's own locks, the same in all majors.
 const ADDIN_SHMEM_INIT_LOCK: usize = 21;
 
+/// How many numbers there are beside the region.
+const NUMBERS: usize = 8;
+
 /// What was asked for when the library was loaded.
 struct Request {
     words: usize,
@@ -26,6 +29,7 @@ static REQUEST: OnceLock<Request> = OnceLock::new();
 // Not in a OnceLock: after a crash the postmaster makes new shared memory.
 static LOCK: AtomicPtr<pg_sys::LWLock> = AtomicPtr::new(ptr::null_mut());
 static REGION: AtomicPtr<AtomicU64> = AtomicPtr::new(ptr::null_mut());
+static SHARED_NUMBERS: AtomicPtr<AtomicU64> = AtomicPtr::new(ptr::null_mut());
 static WORDS: AtomicUsize = AtomicUsize::new(0);
 
 /// Whether the library is being loaded by shared_preload_libraries.
@@ -34,10 +38,10 @@ pub fn preloading() -> bool {
     unsafe { pg_sys::process_shared_preload_libraries_in_progress }
 }
 
-/// Ask for a region of so many words, if the library is being preloaded and there are any. `format` is called with the new region, all
+/// Ask for a region of so many words, 0 for none, if the library is being preloaded. `format` is called with the new region, all
 /// zeros, before anyone else sees it. Once per process, from `_PG_init`.
 pub fn register(words: usize, format: fn(&[AtomicU64])) {
-    if words == 0 || !preloading() {
+    if !preloading() {
         return;
     }
     // SAFETY: `_PG_init` is where hooks are set, and the only thread.
@@ -70,7 +74,7 @@ pub fn register(words: usize, format: fn(&[AtomicU64])) {
 unsafe fn ask(words: usize) {
     // SAFETY: by the contract above; the name is copied.
     unsafe {
-        pg_sys::RequestAddinShmemSpace(words.saturating_mul(size_of::<u64>()));
+        pg_sys::RequestAddinShmemSpace(words.saturating_add(NUMBERS).saturating_mul(size_of::<u64>()));
         pg_sys::RequestNamedLWLockTranche(NAME.as_ptr(), 1);
     }
 }
@@ -101,15 +105,25 @@ unsafe extern "C-unwind" fn startup() {
         let init_lock = &raw mut (*pg_sys::MainLWLockArray.add(ADDIN_SHMEM_INIT_LOCK)).lock;
         pg_sys::LWLockAcquire(init_lock, pg_sys::LWLockMode::LW_EXCLUSIVE);
         let mut found = false;
-        let region = pg_sys::ShmemInitStruct(NAME.as_ptr(), request.words * size_of::<u64>(), &mut found).cast::<AtomicU64>();
-        if !found {
+        let bytes = (NUMBERS + request.words) * size_of::<u64>();
+        let numbers = pg_sys::ShmemInitStruct(NAME.as_ptr(), bytes, &mut found).cast::<AtomicU64>();
+        let region = numbers.add(NUMBERS);
+        if !found && request.words > 0 {
             (request.format)(std::slice::from_raw_parts(region, request.words));
         }
         LOCK.store(&raw mut (*pg_sys::GetNamedLWLockTranche(NAME.as_ptr())).lock, Relaxed);
         WORDS.store(request.words, Relaxed);
-        REGION.store(region, Relaxed);
+        SHARED_NUMBERS.store(numbers, Relaxed);
+        REGION.store(if request.words > 0 { region } else { ptr::null_mut() }, Relaxed);
         pg_sys::LWLockRelease(init_lock);
     }
+}
+
+/// Number `place` of those that all processes share, 0 at the start of the server; `None` where the library is not preloaded.
+pub fn number(place: usize) -> Option<&'static AtomicU64> {
+    let numbers = SHARED_NUMBERS.load(Relaxed);
+    // SAFETY: set by `startup`: as many words, which live as long as the process and are only used as atomics.
+    (!numbers.is_null() && place < NUMBERS).then(|| unsafe { &*numbers.add(place) })
 }
 
 /// Whether there is a region.

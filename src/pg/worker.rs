@@ -76,6 +76,29 @@ pub fn start_with_server(function: &str, title: &str, restart_after: Duration) {
     }
 }
 
+/// [`start_with_server`] for one that connects to no database, and runs on a standby too.
+pub fn start_with_server_alone(function: &str, title: &str, restart_after: Duration) {
+    if super::shmem::preloading() {
+        BackgroundWorkerBuilder::new(title)
+            .set_library("pg_recommend")
+            .set_function(function)
+            .set_start_time(BgWorkerStartTime::ConsistentState)
+            .set_restart_time(Some(restart_after))
+            .enable_shmem_access(None)
+            .load();
+    }
+}
+
+/// The first thing that a worker does which connects to no database: take signals.
+pub fn begin_alone() {
+    // SAFETY: as in `connect`.
+    unsafe {
+        signal(pg_sys::SIGHUP, reload);
+        signal(pg_sys::SIGTERM, end_after_sleep);
+        pg_sys::BackgroundWorkerUnblockSignals();
+    }
+}
+
 /// The first thing that a worker does: take signals, and connect to a database, or to the shared catalogs alone.
 pub fn connect(database: Option<pg_sys::Oid>, termination: Termination) {
     // SAFETY: once, at the start of a worker; the handlers are Postgres' own. No user name stands for the bootstrap superuser.

@@ -20,7 +20,7 @@ use crate::sql_function;
 use crate::user_interest::set_of;
 use crate::vectors::catalog::VectorSet;
 use crate::vectors::error::VectorsError;
-use crate::vectors::search::{self, Ask};
+use crate::vectors::search::{self, Ask, Device};
 use crate::vectors::{query, rows};
 
 /// The first number of items that a vector set knows and the recommender does not; see [`crate::delta`] for those before it.
@@ -61,7 +61,7 @@ impl<'a> Near<'a> {
     /// The nearest vectors, of all or of some keys; none where they are of another dimension than the direction.
     fn ask(&self, k: usize, among: Option<&[Key]>) -> EngineResult<Vec<(Key, f32)>> {
         let queries = [query::of(&self.direction).map_err(store_error)?];
-        match search::search(&self.set, &Ask { queries: &queries, k, among, exclude: &[] }) {
+        match search::search(&self.set, &Ask { queries: &queries, k, among, exclude: &[], device: Device::Auto }) {
             Ok(answers) => Ok(answers.into_iter().flatten().collect()),
             Err(VectorsError::QueryDimensions { .. }) => Ok(Vec::new()),
             Err(error) => Err(store_error(error)),

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use super::catalog::VectorSet;
@@ -17,6 +18,7 @@ pub type Place = (usize, u32);
 
 /// A copy.
 pub struct Copy {
+    set: i32,
     /// What it is made of.
     pub manifest: Manifest,
     /// The segments, in the order of the manifest.
@@ -64,7 +66,7 @@ impl Copy {
             (segment.rows() == listed.rows as usize && dimensions == manifest.dimensions as usize).then_some(segment)
         });
         let segments = segments.collect::<Option<Vec<_>>>()?;
-        let copy = Self { manifest, segments };
+        let copy = Self { set: set.id, manifest, segments };
         copy.is_good(set, state).then_some(copy)
     }
 
@@ -79,6 +81,11 @@ impl Copy {
             Ok(row) => row.map(|row| Ok((place, row))),
             Err(error) => Some(Err(error)),
         })
+    }
+
+    /// The file of a segment.
+    pub fn path(&self, segment: usize) -> PathBuf {
+        files::segment(self.set, self.manifest.segments[segment].number)
     }
 
     /// The key of a row.

@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 use crate::pg::{relation, worker};
 
 /// In the data directory, which is the working directory of every process of the server.
-const DIRECTORY: &str = "pgsql_tmp_pg_recommend";
+pub const DIRECTORY: &str = "pgsql_tmp_pg_recommend";
 
 /// How exactly the time of the last use is noted.
 const TOUCH_EVERY: Duration = Duration::from_secs(10);

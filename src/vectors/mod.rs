@@ -9,6 +9,7 @@ pub mod copy;
 pub mod define;
 pub mod error;
 pub mod files;
+pub mod gpu;
 pub mod manifest;
 pub mod memory;
 pub mod query;

@@ -1,15 +1,14 @@
 //! `cosine_topk`, `cosine_topk_batch` and `cosine_neighbors` of a vector set: arguments in, rows out. They read and never write.
 
-use std::cell::Cell;
 use std::rc::Rc;
 
 use pgrx::datum::IntoDatum;
-use pgrx::{PgSqlErrorCode, pg_sys};
+use pgrx::pg_sys;
 
 use super::aggregate;
 use super::catalog::{self as sets, VectorSet};
 use super::error::{Result, VectorsError};
-use super::search::{self, Ask};
+use super::search::{self, Ask, Device};
 use super::{query, rows};
 use crate::key::{Key, KeyError, KeyType};
 use crate::pg::array::Matrix;
@@ -26,10 +25,6 @@ sql_function!(vector_set_neighbors, pg_finfo_vector_set_neighbors, neighbors);
 /// The most queries of one batch.
 const MAX_QUERIES: usize = 10_000;
 
-thread_local! {
-    static WARNED_OF_DEVICE: Cell<bool> = const { Cell::new(false) };
-}
-
 /// The set that argument `place` names, which the caller may read.
 fn open(call: &Call, place: usize) -> Result<Rc<VectorSet>> {
     let set = sets::held(&call.required::<String>(place, "vector_set")?)?;
@@ -43,21 +38,12 @@ fn open(call: &Call, place: usize) -> Result<Rc<VectorSet>> {
     Ok(set)
 }
 
-/// Checks the name of the device. There is no service of one yet: all is computed on the CPU.
-fn check_device(call: &Call, place: usize) -> Result<()> {
+/// What is to search.
+fn device(call: &Call, place: usize) -> Result<Device> {
     match call.arg::<String>(place).as_deref() {
-        None | Some("auto" | "cpu") => Ok(()),
-        Some("gpu") => {
-            if !WARNED_OF_DEVICE.replace(true) {
-                pgrx::ereport!(
-                    WARNING,
-                    PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
-                    "there is no GPU service: the CPU answers",
-                    "device => 'auto' takes what there is."
-                );
-            }
-            Ok(())
-        }
+        None | Some("auto") => Ok(Device::Auto),
+        Some("cpu") => Ok(Device::Cpu),
+        Some("gpu") => Ok(Device::Gpu),
         Some(other) => Err(VectorsError::Device(other.to_owned())),
     }
 }
@@ -115,11 +101,11 @@ impl<'s> Column<'s> {
 /// The arguments from `k` on: k, device, among, exclude.
 fn ask(call: &Call, set: &VectorSet, queries: &[engine::topk::Query], first: usize, exclude: Option<&Key>) -> Result<Vec<search::Answer>> {
     let k = aggregate::k(call, first)?;
-    check_device(call, first + 1)?;
+    let device = device(call, first + 1)?;
     let among = keys(set, call, first + 2, "among")?;
     let mut excluded = keys(set, call, first + 3, "exclude")?.unwrap_or_default();
     excluded.extend(exclude.cloned());
-    search::search(set, &Ask { queries, k, among: among.as_deref(), exclude: &excluded })
+    search::search(set, &Ask { queries, k, among: among.as_deref(), exclude: &excluded, device })
 }
 
 /// `first` is the place of the set's name.

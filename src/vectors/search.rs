@@ -11,7 +11,7 @@ use super::changes::Overlay;
 use super::copy::Copy;
 use super::error::{Result, VectorsError};
 use super::state::State;
-use super::{files, rows, threads};
+use super::{files, gpu, rows, threads};
 use crate::key::Key;
 use crate::pg::{interrupt, writing};
 use crate::worker;
@@ -26,6 +26,19 @@ pub struct Ask<'a> {
     pub among: Option<&'a [Key]>,
     /// No rows of these ids.
     pub exclude: &'a [Key],
+    /// What searches.
+    pub device: Device,
+}
+
+/// What searches; the answer does not depend on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Device {
+    /// The GPU where that is faster, else the CPU.
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// The GPU; the CPU only where the GPU does not answer, with a warning.
+    Gpu,
 }
 
 /// The answer to a query: ids and cosines, the greatest first, equal ones in the order of ids.
@@ -45,7 +58,10 @@ pub fn search(set: &VectorSet, ask: &Ask<'_>) -> Result<Vec<Answer>> {
         Some(copy) if copy.manifest.dimensions > 0 => {
             check_dimensions(set, ask, copy.manifest.dimensions)?;
             let overlay = Overlay::visible(set, &copy)?;
-            let answers = from_copy(&overlay, ask)?;
+            let answers = match gpu::answers(&overlay, ask)? {
+                Some(answers) => answers,
+                None => from_copy(&overlay, ask)?,
+            };
             overlay.keep(set);
             Ok(answers)
         }
@@ -104,7 +120,7 @@ fn from_copy(overlay: &Overlay, ask: &Ask<'_>) -> Result<Vec<Answer>> {
 }
 
 /// By part, the rows that may be in an answer; `None` for all.
-fn filters(overlay: &Overlay, ask: &Ask<'_>) -> Result<Option<Vec<Vec<u64>>>> {
+pub(super) fn filters(overlay: &Overlay, ask: &Ask<'_>) -> Result<Option<Vec<Vec<u64>>>> {
     if ask.among.is_none() && ask.exclude.is_empty() {
         return Ok(None);
     }
@@ -134,7 +150,7 @@ fn filters(overlay: &Overlay, ask: &Ask<'_>) -> Result<Option<Vec<Vec<u64>>>> {
 }
 
 /// The order of answers.
-fn better(a: &(Key, f32), b: &(Key, f32)) -> Ordering {
+pub(super) fn better(a: &(Key, f32), b: &(Key, f32)) -> Ordering {
     b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0))
 }
 

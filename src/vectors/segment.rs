@@ -238,6 +238,11 @@ impl SegmentFile {
         Ok(Segment::parse(&self.map[START as usize..end])?)
     }
 
+    /// Where the vectors lie in the file: their place and their length.
+    pub fn place(&self) -> (u64, u64) {
+        (START, self.header.vectors)
+    }
+
     /// How many rows there are.
     pub fn rows(&self) -> usize {
         self.header.rows as usize

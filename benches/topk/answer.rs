@@ -35,7 +35,9 @@ fn main() {
     }
     builder.finish().expect("few");
     println!("{} {}", started.elapsed().as_secs_f64() * 1000.0, kernel.name());
-    let parts = [Part { rows: Rows::Segment(Segment::parse(buffer.bytes()).expect("built")), dead: None }];
+    drop(vectors);
+    let segment = Segment::parse(buffer.bytes()).expect("built");
+    let parts = [Part { rows: Rows::Segment(segment), dead: None }];
     let settings = Settings { kernel, pool: None, interrupt: &|| Ok(()) };
     let mut queries: Vec<Query> = Vec::new();
     for line in std::io::stdin().lock().lines() {
@@ -47,7 +49,8 @@ fn main() {
         match words[0] {
             "read" => {
                 started = Instant::now();
-                black_box(vectors.iter().fold(0u32, |sum, x| sum.wrapping_add(x.to_bits())));
+                let sum = |sum: u32, row| segment.unit(row).iter().fold(sum, |sum, x| sum.wrapping_add(x.to_bits()));
+                black_box((0..rows as u32).fold(0, sum));
             }
             "queries" => {
                 queries = floats(words[1]).chunks_exact(dimensions).map(|query| Query::new(query).expect("a direction")).collect();

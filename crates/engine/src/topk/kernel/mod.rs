@@ -3,6 +3,7 @@
 //! Products of codes are integers. Sums of scores are doubles, added in one order, of products that doubles hold exactly (two f32 of 24 bits
 //! each), so that fusing them or not makes no difference.
 
+// The calls of functions that enable instructions, and prefetching.
 #![allow(unsafe_code)]
 
 #[cfg(target_arch = "x86_64")]
@@ -64,14 +65,8 @@ impl Bound {
     /// The least and the greatest that the score of a row may be.
     #[inline(always)]
     pub fn range(&self, product: i32, scale: f32, residual: f32) -> (f32, f32) {
-        let (estimate, width) = self.estimate(product, scale, residual);
+        let (estimate, width) = (product as f32 * self.scale * scale, self.reach * residual + self.slack);
         (estimate - width, estimate + width)
-    }
-
-    /// The estimate of a row's cosine, and how far its score may be from it.
-    #[inline(always)]
-    fn estimate(&self, product: i32, scale: f32, residual: f32) -> (f32, f32) {
-        (product as f32 * self.scale * scale, self.reach * residual + self.slack)
     }
 }
 

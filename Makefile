@@ -16,8 +16,8 @@ ENGINE := -p pg_recommend_engine
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup build install installcheck package test test-unit test-install test-regress test-isolation \
-	test-cluster test-majors demo bench bench-recommend bench-write bench-interest bench-features bench-graph bench-topk bench-engine accuracy fmt \
-	lint clean
+	test-cluster test-majors demo bench bench-recommend bench-write bench-interest bench-features bench-graph bench-topk bench-topk-sql \
+	bench-engine accuracy fmt lint clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
@@ -83,6 +83,9 @@ bench-graph: ## Bench graph functions beside SQL by hand, Apache AGE and Ladybug
 
 bench-topk: setup ## Bench exact top-k by cosine beside faiss-cpu, usearch and numpy (SHAPES="1000000x128 100000x768")
 	@scripts/bench-topk $(SHAPES)
+
+bench-topk-sql: test-install ## Bench exact top-k in SQL beside pgvector where it is installed (ROWS=1000000 DIMENSIONS=768 K=100)
+	@scripts/bench-topk-sql
 
 accuracy: test-install ## Print the accuracy on two public logs, from the engine and through SQL
 	cargo bench $(ENGINE) --bench accuracy

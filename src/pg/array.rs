@@ -214,7 +214,8 @@ impl Matrix {
         }
         // SAFETY: an array of that type.
         let elements = unsafe { elements(datum, pg_sys::FLOAT4OID) };
-        let number = |element: Option<pg_sys::Datum>| element.map(|element| f32::from_bits(element.value() as u32)).ok_or(VectorError::NullElement);
+        let number =
+            |element: Option<pg_sys::Datum>| element.map(|element| f32::from_bits(element.value() as u32)).ok_or(VectorError::NullElement);
         Ok(Self { numbers: elements.into_iter().map(number).collect::<Result<_, _>>()?, width })
     }
 

@@ -3,8 +3,8 @@
 
 use pgrx::pg_sys;
 
-use super::varlena::{self, Bytes};
 use super::relation;
+use super::varlena::{self, Bytes};
 
 /// How the values of a type become bytes. The order of the bytes is that of the values for integers, uuid and text (in collation "C"); for
 /// other types it is some order that is always the same.

@@ -130,7 +130,8 @@ impl Overlay {
         let dimensions = self.copy.manifest.dimensions as usize;
         let mut unit = vec![0.0; dimensions];
         for (key, vector) in keys.into_iter().zip(vectors) {
-            let comparable = |vector: &Vec<f32>| vector.len() == dimensions && matches!(Kernel::best().normalize(vector, &mut unit), Ok(true));
+            let comparable =
+                |vector: &Vec<f32>| vector.len() == dimensions && matches!(Kernel::best().normalize(vector, &mut unit), Ok(true));
             let counts = vector.as_ref().is_some_and(comparable);
             self.put(key, counts.then_some(&unit))?;
         }

@@ -147,7 +147,10 @@ fn renew(set: &VectorSet, built: Option<Built>, changes: &Changes) -> Result<()>
     owner::as_user(catalog_owner()?, || spi::write(sql, &args))?;
     match built {
         Some(built) => remove_others(set, &built, before.filter(|_| built.incremental)),
-        None => files::list().into_iter().filter(|file| file.is_of(set.id) && file.is_copy()).for_each(|file| files::remove_at_commit(file.path)),
+        None => files::list()
+            .into_iter()
+            .filter(|file| file.is_of(set.id) && file.is_copy())
+            .for_each(|file| files::remove_at_commit(file.path)),
     }
     Ok(())
 }

@@ -109,7 +109,11 @@ fn owned(name: &str, lock: u32) -> Result<i32> {
     let id = sets::id_of(name)?;
     let table = catalog::as_owner(|| sets::feed(id))??.table;
     let table = Relation::open(table, lock as i32);
-    if owner::has_privileges_of(owner::current_user(), table.class().relowner) { Ok(id) } else { Err(VectorsError::NotOwner(name.to_owned())) }
+    if owner::has_privileges_of(owner::current_user(), table.class().relowner) {
+        Ok(id)
+    } else {
+        Err(VectorsError::NotOwner(name.to_owned()))
+    }
 }
 
 /// rebuild_vector_set(name)

@@ -243,7 +243,9 @@ impl SqlError for VectorsError {
             Self::InBatch { source, .. } => source.sqlstate(),
             Self::TooManyQueries { .. } => PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
             Self::K(_) | Self::Query(_) | Self::Device(_) | Self::IdTypeValue => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
-            Self::Dimensions { .. } | Self::QueryDimensions { .. } | Self::Topk(TopkError::Dimensions { .. }) => PgSqlErrorCode::ERRCODE_DATA_EXCEPTION,
+            Self::Dimensions { .. } | Self::QueryDimensions { .. } | Self::Topk(TopkError::Dimensions { .. }) => {
+                PgSqlErrorCode::ERRCODE_DATA_EXCEPTION
+            }
             Self::Topk(TopkError::NotFinite { .. } | TopkError::ZeroQuery | TopkError::DimensionCount(_)) => {
                 PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE
             }

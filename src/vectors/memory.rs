@@ -31,7 +31,8 @@ pub fn make_room(set: &VectorSet, bytes: u64, kept: impl Fn(&Listed) -> bool) ->
     // Files of databases and sets that are gone take no room.
     files::sweep();
     let files: Vec<Listed> = files::list();
-    let total = |files: &[Listed], owner: Owner| files.iter().filter(|file| (file.database, file.set) == owner).map(|file| file.bytes).sum::<u64>();
+    let total =
+        |files: &[Listed], owner: Owner| files.iter().filter(|file| (file.database, file.set) == owner).map(|file| file.bytes).sum::<u64>();
     let kept_bytes: u64 = files.iter().filter(|file| file.is_of(set.id) && kept(file)).map(|file| file.bytes).sum();
     let mut others: HashMap<Owner, SystemTime> = HashMap::new();
     for file in files.iter().filter(|file| (file.database, file.set) != own && file.what.ends_with(".copy")) {
@@ -73,7 +74,11 @@ pub fn warn_if_too_large(set: &VectorSet) {
         pgrx::ereport!(
             WARNING,
             PgSqlErrorCode::ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
-            format!("vector set \"{}\" has no copy in memory: it takes {} kB, beside what others take more than recommend.vector_memory", set.name, bytes.div_ceil(1024)),
+            format!(
+                "vector set \"{}\" has no copy in memory: it takes {} kB, beside what others take more than recommend.vector_memory",
+                set.name,
+                bytes.div_ceil(1024)
+            ),
             "Each question reads the table meanwhile, which is exact and slower. Raise recommend.vector_memory, or drop other vector sets."
         );
     }

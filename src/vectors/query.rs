@@ -8,8 +8,8 @@ use pgrx::pg_sys;
 
 use super::error::{Result, VectorsError};
 use crate::pg::function::{Call, CallError};
-use crate::pg::{clock, relation};
 use crate::pg::vector::VectorType;
+use crate::pg::{clock, relation};
 
 /// The query of the last row of an aggregate, and the type of its vector: the next row has the same as a rule.
 struct Last {

@@ -20,7 +20,9 @@ pub struct State {
 impl State {
     /// As the active snapshot shows it; `None` where the set was created after it.
     pub fn read(set: i32) -> Option<Self> {
-        let open = |table: &str| Some(Scan::open(relation::state_relation(table)?, relation::state_relation(&format!("{table}_pkey"))?, &[INTEGER]));
+        let open = |table: &str| {
+            Some(Scan::open(relation::state_relation(table)?, relation::state_relation(&format!("{table}_pkey"))?, &[INTEGER]))
+        };
         let id = [pgrx::pg_sys::Datum::from(set)];
         let epoch = open("epochs")?.get(&id).and_then(|row| row.datum(2)).map(int4)?;
         let mut states = open("vector_state")?;

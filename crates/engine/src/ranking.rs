@@ -221,7 +221,11 @@ impl<'a> Ranking<'a> {
     }
 
     fn grown_capacity(&self) -> usize {
-        if self.entries.len() == self.header.count as usize { (self.entries.len() * 2).clamp(1, self.k().max(1)) } else { self.entries.len() }
+        if self.entries.len() == self.header.count as usize {
+            (self.entries.len() * 2).clamp(1, self.k().max(1))
+        } else {
+            self.entries.len()
+        }
     }
 
     /// Copies this ranking into zeroed bytes, as many as [`Self::grown`] says, and leaves out what keys no longer take.

@@ -1,0 +1,4 @@
+//! The kernels on the host, and what is built on them, against a naive oracle.
+
+mod search;
+mod worlds;

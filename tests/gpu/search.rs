@@ -7,6 +7,7 @@ use gpu::layout::{Dtype, Layout};
 use gpu::simulated::{Faults, Host, SimulatedDevice};
 use gpu::source::{Source, Units};
 use proptest::prelude::*;
+use std::cell::Cell;
 use std::rc::Rc;
 
 const GO_ON: &dyn Fn() -> bool = &|| false;
@@ -112,11 +113,15 @@ fn rows_in_the_order_of_their_scores_need_another_attempt() {
         values.extend([angle.cos(), angle.sin(), 0.0, 0.0]);
     }
     let units = Units::new(dimensions, values);
-    let device = device(80);
+    let (faults, runs) = (Rc::new(Faults::default()), Rc::new(Cell::new(0)));
+    let counted = Rc::clone(&runs);
+    *faults.on_run.borrow_mut() = Some(Box::new(move || counted.set(counted.get() + 1)));
+    let device = SimulatedDevice::new(Host::new(80, faults).expect("present")).expect("sound");
     let mut set = device.upload(Rc::new(units.clone()), Layout { dtype: Dtype::F32, units: false }, GO_ON).expect("room");
     let query = Query { unit: &[1.0, 0.0, 0.0, 0.0], k: 10, allowed: None };
     let answers = device.search(&mut set, &[query], GO_ON).expect("works");
     assert_eq!(answers[0].as_ref().expect("a second attempt finds them"), &oracle(&units, &query));
+    assert_eq!(runs.get(), 2);
 }
 
 #[test]

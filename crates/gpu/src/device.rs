@@ -282,8 +282,7 @@ fn check<M: Machine>(set: &Set<M>, query: &Query<'_>) -> Result<()> {
         return Err(GpuError::TooMany { k: query.k });
     }
     let length = exact::dot(query.unit, query.unit).sqrt();
-    // What is not a number is refused, too.
-    if !((length - 1.0).abs() <= LENGTH) {
+    if length.is_nan() || (length - 1.0).abs() > LENGTH {
         return Err(GpuError::Length { length });
     }
     let words = set.rows.div_ceil(64);

@@ -11,6 +11,7 @@
 //! | [`exact`] | the score |
 //! | [`machine`] | what runs kernels: CUDA (feature `cuda`), or the host (feature `simulated`) |
 //! | [`device`] | searches over such a machine |
+//! | [`scheduler`] | which sets are on the device, and batches of what waits |
 
 pub mod bound;
 #[cfg(feature = "cuda")]
@@ -22,6 +23,7 @@ pub mod layout;
 pub mod machine;
 mod pack;
 mod program;
+pub mod scheduler;
 
 #[cfg(feature = "simulated")]
 pub mod simulated;

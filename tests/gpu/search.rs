@@ -28,12 +28,12 @@ fn filter(kind: usize, rows: usize, random: &mut Random) -> Option<Vec<u64>> {
 
 /// Searches a set on a device, and compares.
 fn compare(units: &Units, layout: Layout, queries: usize, k: u32, seed: u64) {
-    let device = device(if seed % 5 == 0 { 75 } else { 80 });
+    let device = device(if seed.is_multiple_of(5) { 75 } else { 80 });
     let mut set = device.upload(Rc::new(units.clone()), layout, GO_ON).expect("room");
     let mut random = Random(seed | 1);
     let others = make(queries, units.dimensions(), random.below(6), seed);
     let filters: Vec<Option<Vec<u64>>> =
-        (0..queries).map(|i| filter(if seed % 2 == 0 { 0 } else { i }, units.rows(), &mut random)).collect();
+        (0..queries).map(|i| filter(if seed.is_multiple_of(2) { 0 } else { i }, units.rows(), &mut random)).collect();
     let asked: Vec<Query<'_>> = (0..queries)
         .map(|i| {
             // Some queries are rows of the set.

@@ -30,7 +30,7 @@ const MODULES: [(&str, u32, &[Kernel]); 4] = [
 ];
 
 /// What is called of the driver: one that lacks any of these is none.
-const SYMBOLS: [&str; 27] = [
+const SYMBOLS: [&str; 30] = [
     "cuInit",
     "cuDeviceGet",
     "cuDeviceGetName",
@@ -39,6 +39,7 @@ const SYMBOLS: [&str; 27] = [
     "cuDevicePrimaryCtxRelease_v2",
     "cuCtxSetCurrent",
     "cuCtxGetCurrent",
+    "cuCtxSynchronize",
     "cuModuleLoadData",
     "cuModuleGetFunction",
     "cuModuleUnload",
@@ -51,10 +52,12 @@ const SYMBOLS: [&str; 27] = [
     "cuGraphLaunch",
     "cuGraphExecDestroy",
     "cuGraphDestroy",
+    "cuMemGetInfo_v2",
     "cuMemAlloc_v2",
     "cuMemFree_v2",
     "cuMemHostAlloc",
     "cuMemFreeHost",
+    "cuMemsetD8Async",
     "cuMemcpyHtoDAsync_v2",
     "cuMemcpyDtoHAsync_v2",
     "cuLaunchKernel",
@@ -316,5 +319,30 @@ impl Machine for Cuda {
 
     fn used(program: &Program, place: usize) -> &Rc<Memory> {
         &program.plan.uses[place]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::program::args_bytes;
+
+    /// How long the structure is that a kernel takes, by its PTX.
+    fn parameter(ptx: &str, kernel: Kernel) -> Option<usize> {
+        let (_, rest) = ptx.split_once(&format!("{}_param_0[", kernel.name()))?;
+        rest.split_once(']')?.0.parse().ok()
+    }
+
+    #[test]
+    fn structures_are_as_long_as_the_kernels_take_them() {
+        let mut seen = 0;
+        for (ptx, capability, kernels) in MODULES {
+            assert!(ptx.contains(&format!(".target sm_{capability}")));
+            for kernel in kernels {
+                assert_eq!(parameter(ptx, *kernel), Some(args_bytes(*kernel)), "{}", kernel.name());
+                seen += 1;
+            }
+        }
+        assert_eq!(seen, Kernel::ALL.len());
     }
 }

@@ -262,19 +262,19 @@ fn phases(tiles: usize, first: usize, growth: usize) -> Vec<Phase> {
     found
 }
 
-fn words(args: &impl AsWords) -> Vec<u64> {
-    args.as_words()
-}
-
-/// Structures whose size is a multiple of 8 bytes.
-trait AsWords {
-    fn as_words(&self) -> Vec<u64>;
-}
-
-impl<T: IntoBytes + Immutable> AsWords for T {
-    fn as_words(&self) -> Vec<u64> {
-        self.as_bytes().as_chunks::<8>().0.iter().map(|bytes| u64::from_ne_bytes(*bytes)).collect()
+/// How long the structure is that a kernel is called with.
+#[cfg(all(test, feature = "cuda"))]
+pub(crate) fn args_bytes(kernel: Kernel) -> usize {
+    match kernel {
+        Kernel::Merge => size_of::<MergeArgs>(),
+        Kernel::Rerank => size_of::<RerankArgs>(),
+        _ => size_of::<ScanArgs>(),
     }
+}
+
+/// A structure whose size is a multiple of 8 bytes, as words.
+fn words<T: IntoBytes + Immutable>(args: &T) -> Vec<u64> {
+    args.as_bytes().as_chunks::<8>().0.iter().map(|bytes| u64::from_ne_bytes(*bytes)).collect()
 }
 
 /// The launches of a shape over a set.

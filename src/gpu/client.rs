@@ -24,6 +24,9 @@ pub enum Fallback {
     /// There is no service.
     #[error("the service of the GPU is {}", .0.text())]
     NotRunning(State),
+    /// The vectors are on their way to the GPU.
+    #[error("the vectors are not on the GPU yet")]
+    NotYet,
     /// The service would not.
     #[error("the GPU refused: {0}")]
     Refused(String),
@@ -59,6 +62,7 @@ pub fn is_running() -> bool {
 pub fn search(search: Search) -> Result<Vec<Vec<Hit>>, Fallback> {
     match ask(&Request::Search(search))? {
         Answer::Found(hits) => Ok(hits),
+        Answer::NotYet => Err(Fallback::NotYet),
         Answer::Refused(reason) => Err(Fallback::Refused(reason)),
         Answer::Status(_) => Err(Fallback::Broken("it answered another question".into())),
     }
@@ -74,6 +78,10 @@ pub fn status() -> Result<Status, Fallback> {
 
 /// Counts a search that the CPU does instead, and says so once a session: when the GPU was asked for, or was there before.
 pub fn note_fallback(fallback: &Fallback, asked_for: bool) {
+    // The first search of a set is no failure.
+    if matches!(fallback, Fallback::NotYet) {
+        return;
+    }
     Number::Fallbacks.increase();
     if (asked_for || !matches!(fallback, Fallback::NotRunning(_))) && !TOLD.replace(true) {
         pgrx::ereport!(

@@ -7,5 +7,7 @@
 //! [`protocol`] is what they say to each other, [`server`] the process's side.
 
 pub mod protocol;
+pub mod scheduled;
+pub mod segment;
 pub mod server;
 pub mod simulated;

@@ -9,7 +9,10 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::process::{ExitCode, exit};
 
+use gpu::cuda::Cuda;
+use gpu::device::{Device, Gpu};
 use lexopt::prelude::*;
+use pg_recommend_gpu_service::scheduled::Scheduled;
 use pg_recommend_gpu_service::server::{Searcher, listen, serve};
 use pg_recommend_gpu_service::simulated::Simulated;
 
@@ -56,7 +59,21 @@ fn main() -> ExitCode {
     if std::env::var_os("PG_RECOMMEND_GPU").is_some_and(|device| device == "simulated") {
         return run(&arguments, Simulated::new(arguments.memory << 20));
     }
-    NO_DEVICE.into()
+    // Tried once before sessions are told that there is one.
+    let info = match open().and_then(|device| device.info()) {
+        Ok(info) => info,
+        Err(error) => {
+            eprintln!("pg_recommend_gpu: {error}");
+            return NO_DEVICE.into();
+        }
+    };
+    let memory = if arguments.memory > 0 { arguments.memory << 20 } else { info.free / 10 * 9 };
+    run(&arguments, Scheduled::new(memory, Box::new(open)))
+}
+
+/// The first GPU.
+fn open() -> gpu::Result<Gpu<Cuda>> {
+    Gpu::new(Cuda::open(0)?)
 }
 
 fn run(arguments: &Arguments, searcher: impl Searcher) -> ExitCode {

@@ -49,6 +49,8 @@ pub struct Segment {
 pub enum Answer {
     /// For each query, the best rows of each segment: segment by segment, the best first, equal ones by their numbers.
     Found(Vec<Vec<Hit>>),
+    /// The vectors are not on the device yet: they are brought there, and the session searches by itself this time.
+    NotYet,
     /// Why this search is not for it: the session searches by itself.
     Refused(String),
     /// How it is.

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
 use std::thread;
 
 use crate::protocol::{Answer, Request, Search, Status, receive, send};
@@ -17,6 +17,10 @@ const STACK: usize = 256 << 10;
 pub trait Searcher {
     /// Answers searches, each by itself, in their order. An error says that the device is lost: nothing more is asked.
     fn search(&mut self, batch: &[Search]) -> Result<Vec<Answer>, String>;
+    /// What is to be done while nobody waits, a piece of it; false when there is nothing.
+    fn idle(&mut self) -> bool {
+        false
+    }
     /// The device and its memory; the counts are the server's.
     fn status(&mut self) -> Status;
 }
@@ -67,7 +71,16 @@ fn converse(mut stream: UnixStream, jobs: &Sender<Job>) {
 /// Answers requests by batches.
 fn work(waiting: &Receiver<Job>, searcher: &mut dyn Searcher) -> String {
     let (mut searches, mut batches, mut largest, mut refused) = (0u64, 0u64, 0u32, 0u64);
-    while let Ok(first) = waiting.recv() {
+    loop {
+        let first = match waiting.try_recv() {
+            Ok(first) => first,
+            Err(TryRecvError::Empty) if searcher.idle() => continue,
+            Err(TryRecvError::Empty) => match waiting.recv() {
+                Ok(first) => first,
+                Err(_) => break,
+            },
+            Err(TryRecvError::Disconnected) => break,
+        };
         let (mut batch, mut replies) = (Vec::new(), Vec::new());
         for job in std::iter::once(first).chain(waiting.try_iter()).take(MAX_BATCH) {
             match job.request {
@@ -93,10 +106,10 @@ fn work(waiting: &Receiver<Job>, searcher: &mut dyn Searcher) -> String {
         batches += 1;
         largest = largest.max(batch.len() as u32);
         for (answer, reply) in answers.into_iter().zip(replies) {
-            if matches!(answer, Answer::Refused(_)) {
-                refused += 1
+            if matches!(answer, Answer::Found(_)) {
+                searches += 1;
             } else {
-                searches += 1
+                refused += 1;
             }
             let _ = reply.send(answer);
         }

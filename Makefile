@@ -16,7 +16,7 @@ ENGINE := -p pg_recommend_engine
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup build install installcheck package test test-unit test-install test-regress test-isolation \
-	test-cluster test-majors demo bench bench-recommend bench-write bench-interest bench-graph bench-engine accuracy fmt lint clean
+	test-kernels test-cluster test-majors gpu-check demo bench bench-recommend bench-write bench-interest bench-graph bench-engine accuracy fmt lint clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
@@ -39,11 +39,15 @@ package: setup ## Build a tar.gz with the files to install
 demo: setup test-install ## Load a real shop's log into a throwaway cluster and watch Postgres recommend from it
 	@scripts/demo
 
-test: setup test-unit test-install test-regress test-isolation test-cluster ## Run all tests (some ten minutes on 2 cores the first time, three after that)
+test: setup test-unit test-kernels test-install test-regress test-isolation test-cluster ## Run all tests (some ten minutes on 2 cores the first time, three after that)
 	@echo "All tests passed."
 
 test-unit: setup ## Run the engine's unit and property tests, without Postgres
 	cargo test $(ENGINE)
+
+test-kernels: setup ## Make the PTX of the kernels anew, compare and assemble it, and run the kernels on the host
+	@scripts/ptx --check
+	cargo test -p pg_recommend_gpu --features simulated
 
 test-install: setup
 	@scripts/install --for-tests
@@ -76,6 +80,9 @@ bench-interest: ## Bench interest aggregates beside plain SQL and pgvector (ROWS
 
 bench-graph: ## Bench graph functions beside SQL by hand, Apache AGE and Ladybug (root; without the last two: PEERS=no)
 	@scripts/bench-graph $(EVENTS)
+
+gpu-check: setup ## Where a GPU is: answers against scoring every row, sanitizer, bench table (docs/gpu.md)
+	@scripts/gpu-check
 
 accuracy: test-install ## Print the accuracy on two public logs, from the engine and through SQL
 	cargo bench $(ENGINE) --bench accuracy

@@ -16,7 +16,7 @@ ENGINE := -p pg_recommend_engine
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup build install installcheck package test test-unit test-install test-regress test-isolation \
-	test-cluster test-majors demo bench bench-recommend bench-write bench-interest bench-features bench-graph bench-topk bench-topk-sql \
+	test-kernels test-cluster test-majors gpu-check demo bench bench-recommend bench-write bench-interest bench-features bench-graph bench-topk bench-topk-sql \
 	bench-engine accuracy fmt lint clean
 
 help: ## Show this list
@@ -40,11 +40,15 @@ package: setup ## Build a tar.gz with the files to install
 demo: setup test-install ## Load a real shop's log into a throwaway cluster and watch Postgres recommend from it
 	@scripts/demo
 
-test: setup test-unit test-install test-regress test-isolation test-cluster ## Run all tests (some ten minutes on 2 cores the first time, three after that)
+test: setup test-unit test-kernels test-install test-regress test-isolation test-cluster ## Run all tests (some ten minutes on 2 cores the first time, three after that)
 	@echo "All tests passed."
 
 test-unit: setup ## Run the engine's unit and property tests, without Postgres
 	cargo test $(ENGINE)
+
+test-kernels: setup ## Make the PTX of the kernels anew, compare and assemble it, and run the kernels on the host
+	@scripts/ptx --check
+	cargo test -p pg_recommend_gpu --features simulated
 
 test-install: setup
 	@scripts/install --for-tests
@@ -86,6 +90,9 @@ bench-topk: setup ## Bench exact top-k by cosine beside faiss-cpu, usearch and n
 
 bench-topk-sql: test-install ## Bench exact top-k in SQL beside pgvector where it is installed (ROWS=1000000 DIMENSIONS=768 K=100)
 	@scripts/bench-topk-sql
+
+gpu-check: setup ## Where a GPU is: answers against scoring every row, sanitizer, bench table (docs/gpu.md)
+	@scripts/gpu-check
 
 accuracy: test-install ## Print the accuracy on two public logs, from the engine and through SQL
 	cargo bench $(ENGINE) --bench accuracy

@@ -22,7 +22,7 @@ DEVICE void copy_slice(const ScanArgs &args, Slice &slice, unsigned block, unsig
     }
     for (unsigned i = threadIdx.x; i < SLICE * BLOCK_QUERIES; i += blockDim.x) {
         unsigned place = i % BLOCK_QUERIES, part = i / BLOCK_QUERIES, chunk = first_chunk + part;
-        unsigned tile = blockIdx.y * (BLOCK_QUERIES / TILE) + place / TILE;
+        unsigned tile = blockIdx.x * (BLOCK_QUERIES / TILE) + place / TILE;
         bool there = chunk < args.chunks;
         size_t from = there ? ((size_t)tile * args.chunks + chunk) * TILE + place % TILE : 0;
         copy_async(&slice.queries[part][place], args.queries + from, there);
@@ -39,11 +39,11 @@ KERNEL BOUNDS(256, 2) batch_f16(const ScanArgs args) {
     const unsigned tile_in_block = warp % 4, first_row = tile_in_block * TILE, first_query = warp / 4 * 64;
     const unsigned slice_count = (args.chunks + SLICE - 1) / SLICE;
     for (unsigned i = threadIdx.x; i < BLOCK_QUERIES; i += blockDim.x) {
-        thresholds[i] = args.lists.heads[blockIdx.y * BLOCK_QUERIES + i].threshold;
-        params[i] = args.params[blockIdx.y * BLOCK_QUERIES + i];
+        thresholds[i] = args.lists.heads[blockIdx.x * BLOCK_QUERIES + i].threshold;
+        params[i] = args.params[blockIdx.x * BLOCK_QUERIES + i];
     }
     __syncthreads();
-    for (unsigned block = blockIdx.x; block * (BLOCK_ROWS / TILE) < args.phase.tiles; block += gridDim.x) {
+    for (unsigned block = blockIdx.y; block * (BLOCK_ROWS / TILE) < args.phase.tiles; block += gridDim.y) {
         float sums[2][8][4] = {};
         copy_slice(args, slices[0], block, 0);
         for (unsigned number = 0; number < slice_count; number++) {
@@ -84,7 +84,7 @@ KERNEL BOUNDS(256, 2) batch_f16(const ScanArgs args) {
                         continue;
                     if (!(rows_allowed(args.filters, args.filter_words, param.filter, args.rows, tile) >> place & 1u))
                         continue;
-                    const unsigned asked = blockIdx.y * BLOCK_QUERIES + query;
+                    const unsigned asked = blockIdx.x * BLOCK_QUERIES + query;
                     const unsigned slot = atomicAdd(&args.lists.heads[asked].count, 1u);
                     if (slot < args.lists.capacity) {
                         Candidate candidate = {tile * TILE + place, estimate - param.slack, estimate + param.slack};

@@ -62,17 +62,18 @@ DEVICE void append(const Lists &lists, unsigned query, bool passes, Candidate ca
         lists.candidates[(size_t)query * lists.capacity + slot] = candidate;
 }
 
-// A warp takes a tile at a time, a thread a row, for Q queries.
+// A warp takes a tile at a time, a thread a row, for Q queries. Blocks side by side have other queries and the same rows, so that those come
+// from the cache.
 template <class Type, int Q> DEVICE void scan(const ScanArgs &args) {
     DYNAMIC_SHARED(uint4, query);
-    const unsigned first = blockIdx.y * Q, size = Q * args.query_chunks;
+    const unsigned first = blockIdx.x * Q, size = Q * args.query_chunks;
     for (unsigned i = threadIdx.x; i < size; i += blockDim.x)
-        query[i] = args.queries[(size_t)blockIdx.y * size + i];
+        query[i] = args.queries[(size_t)blockIdx.x * size + i];
     __syncthreads();
     const Params *params = args.params + first;
     const Head *heads = args.lists.heads + first;
-    const unsigned lane = threadIdx.x % 32, warps = gridDim.x * (blockDim.x / 32);
-    for (unsigned i = blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32; i < args.phase.tiles; i += warps) {
+    const unsigned lane = threadIdx.x % 32, warps = gridDim.y * (blockDim.x / 32);
+    for (unsigned i = blockIdx.y * (blockDim.x / 32) + threadIdx.x / 32; i < args.phase.tiles; i += warps) {
         const unsigned tile = tile_of(args.phase, i), row = tile * TILE + lane;
         unsigned allowed[Q], any = 0;
         for (int q = 0; q < Q; q++) {

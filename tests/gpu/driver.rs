@@ -36,6 +36,20 @@ fn what_is_no_driver_is_an_error() {
     with_driver("too_old", Some("stub"), &[("DRIVER_CAPABILITY", "70")]);
 }
 
+#[test]
+fn gpu_check_runs_and_says_where_there_is_no_gpu() {
+    let run = |driver: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gpu_check"));
+        command.env("LD_LIBRARY_PATH", Path::new(env!("PG_RECOMMEND_DRIVERS")).join(driver)).args(["--quick", "--rows", "3000"]);
+        command.output().expect("runs")
+    };
+    let (good, none) = (run("stub"), run("broken"));
+    let text = String::from_utf8_lossy(&good.stdout);
+    assert!(good.status.success() && text.contains("to the bit") && text.contains("| 3000 | int8 | 256 |"), "{text}");
+    assert_eq!(none.status.code(), Some(1));
+    assert_eq!(String::from_utf8_lossy(&none.stderr), "gpu_check: no GPU can be used: libcuda has no cuDeviceGet\n");
+}
+
 /// What the tests above run.
 mod inside {
     use crate::worlds::{make, oracle};

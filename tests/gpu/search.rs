@@ -1,6 +1,6 @@
 //! Searches of the simulated device give what scoring every row gives, to the bit.
 
-use crate::worlds::{Random, make, oracle, units};
+use crate::worlds::{Random, make, oracle};
 use gpu::GpuError;
 use gpu::device::{Device, MAX_K, Query};
 use gpu::layout::{Dtype, Layout};
@@ -46,6 +46,12 @@ fn compare(units: &Units, layout: Layout, queries: usize, k: u32, seed: u64) {
     for (query, answer) in asked.iter().zip(answers) {
         assert_eq!(answer.expect("few ties"), oracle(units, query), "{layout:?} {} x {} k {}", units.rows(), units.dimensions(), query.k);
     }
+}
+
+/// Vectors of all kinds.
+fn units(rows: std::ops::RangeInclusive<usize>, dimensions: impl Strategy<Value = usize>) -> impl Strategy<Value = Units> {
+    let kinds = prop_oneof![Just(0usize), Just(1), Just(2), Just(3), Just(4), Just(5)];
+    (rows, dimensions, kinds, any::<u64>()).prop_map(|(rows, dimensions, kind, seed)| make(rows, dimensions, kind, seed))
 }
 
 fn layouts() -> impl Strategy<Value = Layout> {

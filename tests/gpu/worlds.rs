@@ -3,15 +3,8 @@
 use gpu::device::{Hit, Query};
 use gpu::exact;
 use gpu::source::{Source, Units};
-use proptest::prelude::*;
 
-/// Vectors of length 1: random ones, few ones many times, near ties, one-hot ones, and such that halves and codes keep badly.
-pub fn units(rows: std::ops::RangeInclusive<usize>, dimensions: impl Strategy<Value = usize>) -> impl Strategy<Value = Units> {
-    let kinds = prop_oneof![Just(0usize), Just(1), Just(2), Just(3), Just(4), Just(5)];
-    (rows, dimensions, kinds, any::<u64>()).prop_map(|(rows, dimensions, kind, seed)| make(rows, dimensions, kind, seed))
-}
-
-/// Such vectors of a kind.
+/// Vectors of length 1 of a kind: random ones, few ones many times, near ties, one-hot ones, and such that halves and codes keep badly.
 pub fn make(rows: usize, dimensions: usize, kind: usize, seed: u64) -> Units {
     let mut random = Random(seed | 1);
     let some: Vec<Vec<f32>> = (0..7).map(|_| (0..dimensions).map(|_| random.normal()).collect()).collect();

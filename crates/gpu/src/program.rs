@@ -312,7 +312,7 @@ pub fn launches(shape: Shape, layout: Layout, rows: usize, dimensions: usize, at
         let blocks = phase.tiles.div_ceil(if kernel == Kernel::BatchF16 { 4 } else { THREADS / 32 });
         launches.push(Launch {
             kernel,
-            grid: [blocks.min(multiprocessors.max(1) * 8), (shape.queries / by) as u32],
+            grid: [(shape.queries / by) as u32, blocks.min(multiprocessors.max(1) * 8)],
             threads: THREADS,
             shared: if kernel == Kernel::BatchF16 { 0 } else { (by * query_bytes) as u32 },
             args: words(&ScanArgs {

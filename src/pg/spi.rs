@@ -318,7 +318,8 @@ pub fn stream<E: From<SpiError>>(sql: &str, args: &[Arg], chunk: usize, mut each
     };
     // What is taken out of the rows of a chunk is freed with it.
     let scratch = Scratch::enter();
-    loop {
+    let mut result = Ok(());
+    while result.is_ok() {
         super::interrupt::check();
         // SAFETY: the portal opened above.
         unsafe { pg_sys::SPI_cursor_fetch(portal, true, chunk as c_long) };
@@ -326,11 +327,11 @@ pub fn stream<E: From<SpiError>>(sql: &str, args: &[Arg], chunk: usize, mut each
         if unsafe { pg_sys::SPI_processed } == 0 {
             break;
         }
-        rows(&mut each)?;
+        result = rows(&mut each).map(|_| ());
         // SAFETY: the rows belong to SPI, and `each` gives no datum away.
         unsafe { scratch.reset() };
     }
-    // SAFETY: as above.
+    // SAFETY: as above. An open portal would keep the table in use.
     unsafe { pg_sys::SPI_cursor_close(portal) };
-    Ok(())
+    result
 }

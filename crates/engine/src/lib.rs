@@ -11,6 +11,7 @@ pub mod event;
 pub mod fold;
 pub mod graph;
 pub mod interest;
+pub mod model;
 pub mod packed;
 pub mod recommend;
 pub mod store;

@@ -1,0 +1,113 @@
+//! The large tensors of models as files under the data directory, which all sessions map.
+//!
+//! A file is a cache of what the catalog holds: named by its hash, checked against it before use, made anew when it is missing or damaged, and safe to
+//! delete at any time. The directory's name begins as that of temporary files does, so that base backups leave it out.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Write};
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::pg::library;
+use crate::pg::mapped::Mapped;
+
+/// The directory.
+const DIRECTORY: &str = "pgsql_tmp_recommend_models";
+/// What is left of a session that was killed while it wrote a file is removed after that time.
+const LEFTOVER: Duration = Duration::from_secs(3600);
+
+/// How often a session looks whether another one is done.
+const WAIT: Duration = Duration::from_millis(5);
+
+/// A hash of the bytes.
+pub type Hash = [u8; 32];
+
+/// The bytes of a model's large tensors.
+pub enum Weights {
+    /// Of the shared file.
+    Shared(Mapped),
+    /// A copy of this session, where no file can be written.
+    Own(Vec<u8>),
+}
+
+impl Deref for Weights {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Shared(mapped) => mapped,
+            Self::Own(bytes) => bytes,
+        }
+    }
+}
+
+/// The hash of bytes.
+pub fn hash(bytes: &[u8]) -> Hash {
+    *blake3::hash(bytes).as_bytes()
+}
+
+fn path(hash: &Hash) -> PathBuf {
+    library::data_dir().join(DIRECTORY).join(blake3::Hash::from_bytes(*hash).to_hex().as_str())
+}
+
+/// The file of that hash, if it is there and is what it is called.
+pub fn find(hash: &Hash) -> Option<Weights> {
+    let mapped = Mapped::open(&path(hash)).ok()?;
+    (self::hash(&mapped) == *hash).then_some(Weights::Shared(mapped))
+}
+
+/// Writes a file, whole or not at all, and maps it; a copy in memory where that fails.
+pub fn keep(hash: &Hash, bytes: Vec<u8>) -> Weights {
+    match write(&path(hash), &bytes).and_then(|()| Mapped::open(&path(hash))) {
+        Ok(mapped) if mapped.len() == bytes.len() => Weights::Shared(mapped),
+        _ => Weights::Own(bytes),
+    }
+}
+
+/// Waits until no other session makes a file; `check` is called meanwhile. None is kept out where there can be no lock: then the work is done twice.
+pub fn lock(check: impl Fn()) -> Option<File> {
+    let directory = library::data_dir().join(DIRECTORY);
+    // It may be there already.
+    let _ = fs::create_dir(&directory);
+    let file = File::create(directory.join("lock")).ok()?;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Some(file),
+            Err(TryLockError::WouldBlock) => check(),
+            Err(TryLockError::Error(_)) => return None,
+        }
+        std::thread::sleep(WAIT);
+    }
+}
+
+/// Removes a file; sessions that have mapped it keep what they have.
+pub fn forget(hash: &Hash) {
+    // A file that stays is a cache that nobody uses.
+    let _ = fs::remove_file(path(hash));
+}
+
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let directory = path.parent().unwrap_or(path);
+    match fs::create_dir(directory) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => remove_leftovers(directory),
+    }
+    let unfinished = path.with_extension(std::process::id().to_string());
+    let written = File::create(&unfinished).and_then(|mut file| file.write_all(bytes)).and_then(|()| fs::rename(&unfinished, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&unfinished);
+    }
+    written
+}
+
+fn remove_leftovers(directory: &Path) {
+    let Ok(entries) = fs::read_dir(directory) else { return };
+    for entry in entries.flatten() {
+        let age = entry.metadata().and_then(|metadata| metadata.modified()).ok().and_then(|at| at.elapsed().ok());
+        if entry.path().extension().is_some() && age.is_some_and(|age| age > LEFTOVER) {
+            // As in `forget`.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}

@@ -33,6 +33,23 @@ COMMENT ON FUNCTION set_model_traffic(text, jsonb) IS
     'Split the traffic between versions, in percent: ''{"3": 95, "4": 5}''. A unit keeps its version while shares stay, and a version that grows keeps its units. '
     'NULL ends the split';
 
+CREATE FUNCTION set_model_shadow(name text, version int) RETURNS void
+    LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'model_shadow';
+COMMENT ON FUNCTION set_model_shadow(text, int) IS
+    'Score a version beside those that answer, without answering, and compare: see recommend.model_shadows. NULL ends that';
+
+CREATE FUNCTION recommend.model_shadow_rows(
+    OUT name text, OUT version int, OUT shadow int, OUT rows bigint, OUT failed bigint, OUT mean_score float8, OUT mean_shadow_score float8,
+    OUT mean_difference float8, OUT largest_difference float8, OUT since timestamptz
+) RETURNS SETOF record
+    LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'model_shadows';
+COMMENT ON FUNCTION recommend.model_shadow_rows() IS 'The rows of recommend.model_shadows';
+
+CREATE VIEW recommend.model_shadows AS SELECT * FROM recommend.model_shadow_rows();
+COMMENT ON VIEW recommend.model_shadows IS
+    'How the scores of versions in shadow compare with those that were given, on this server, since the shadow was set';
+GRANT SELECT ON recommend.model_shadows TO PUBLIC;
+
 CREATE FUNCTION drop_model(name text, version int = NULL) RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'model_drop';
 COMMENT ON FUNCTION drop_model(text, int) IS 'Drop a version that does not answer, or the whole model';
@@ -41,6 +58,7 @@ REVOKE ALL ON FUNCTION deploy_model(text, bytea, text[], bool, jsonb, text, text
 REVOKE ALL ON FUNCTION activate_model(text, int) FROM PUBLIC;
 REVOKE ALL ON FUNCTION rollback_model(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION set_model_traffic(text, jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION set_model_shadow(text, int) FROM PUBLIC;
 REVOKE ALL ON FUNCTION drop_model(text, int) FROM PUBLIC;
 
 CREATE FUNCTION ctr_predict(model text, features real[]) RETURNS real

@@ -41,7 +41,7 @@ INSERT INTO shown SELECT n, ARRAY[n % 3, n % 5, n % 7, 0, 1, -1, 0.5, n % 2], n 
 INSERT INTO shown VALUES (0, NULL, 1, 2, 3, NULL);
 SELECT count(*), count(score), bool_and(score = ctr_predict('mlp', f)) AS equal
   FROM ctr_predict_rows('mlp', 'SELECT id, f FROM shown') JOIN shown USING (id);
-SELECT count(*), bool_and(score = ctr_predict('three_classes', ARRAY[x0, x1, x2]::real[])) AS equal
+SELECT count(*), bool_and(abs(score - ctr_predict('three_classes', ARRAY[x0, x1, x2]::real[])) < 1e-6) AS equal
   FROM ctr_predict_rows('three_classes', 'SELECT id::int, note, x2, x0, x1 FROM shown') JOIN shown USING (id);
 SELECT id, score = ctr_predict('mlp', '{1,1,1,0,1,-1,0.5,1}'::real[]) AS equal
   FROM ctr_predict_rows('mlp', $$SELECT 'row ' || id, f FROM shown WHERE id = 1$$, NULL::text);
@@ -156,6 +156,17 @@ SELECT version, active, share FROM models WHERE name = 'split' ORDER BY version;
 SELECT set_model_traffic('one', '{"1": 50, "2": 50}');
 SELECT count(*), bool_and(score = ctr_predict('one', '{1,2,3,4,5}'::real[], id)) AS equal
   FROM ctr_predict_rows('one', $$SELECT n AS id, n AS unit, '{1,2,3,4,5}'::real[] AS f FROM generate_series(1, 1000) n$$);
+-- A shadow is scored beside the one that answers, and compared.
+SELECT set_model_traffic('one', NULL), set_model_shadow('one', 2);
+SELECT name, version, shadow FROM models WHERE name = 'one' ORDER BY version;
+SELECT count(*) FROM ctr_predict_rows('one', $$SELECT n AS id, ARRAY[n % 3, 2, 3, 4, n % 5]::real[] AS f FROM generate_series(1, 1000) n$$);
+SELECT ctr_predict('one', '{1,2,3,4,5}'::real[]) > 0 AS score;
+SELECT name, version, shadow, rows, failed, round(mean_score - mean_shadow_score) AS difference, round(mean_difference) AS mean, since <= now() AS since
+  FROM recommend.model_shadows;
+SELECT drop_model('one', 2);
+SELECT set_model_shadow('ctr', 2);
+SELECT set_model_shadow('one', NULL);
+SELECT count(*) FROM recommend.model_shadows;
 -- Dropping.
 SELECT drop_model('split', 3);
 SELECT activate_model('split', 1);

@@ -186,6 +186,11 @@ impl Model {
         Ok(false)
     }
 
+    /// The version that is scored beside `version`, if it is another one.
+    pub fn shadow_of(&self, version: &Version) -> Result<Option<Rc<Version>>> {
+        self.shadow.filter(|shadow| *shadow != version.number).map(|shadow| self.version(shadow)).transpose()
+    }
+
     /// A version.
     pub fn version(&self, number: i32) -> Result<Rc<Version>> {
         if let Some(version) = self.versions.borrow().get(&number) {

@@ -1,4 +1,4 @@
-//! `activate_model`, `rollback_model`, `set_model_traffic`, `drop_model`: which version answers is one row of the catalog.
+//! `activate_model`, `rollback_model`, `set_model_traffic`, `set_model_shadow`, `drop_model`: which version answers is one row of the catalog.
 
 use engine::model::Traffic;
 use pgrx::datum::JsonB;
@@ -16,6 +16,7 @@ use crate::sql_function;
 sql_function!(model_activate, pg_finfo_model_activate, activate);
 sql_function!(model_rollback, pg_finfo_model_rollback, rollback);
 sql_function!(model_traffic, pg_finfo_model_traffic, traffic);
+sql_function!(model_shadow, pg_finfo_model_shadow, shadow);
 sql_function!(model_drop, pg_finfo_model_drop, drop);
 
 /// What a model's locked row holds.
@@ -25,15 +26,16 @@ pub struct Locked {
     /// The number of the next version.
     pub next_version: i32,
     traffic: Option<serde_json::Value>,
+    shadow: Option<i32>,
 }
 
 /// Locks a model's row until the transaction ends, if there is such a model; the caller must be a member of its owner. Runs as the catalog's owner,
 /// while `user` is who asks.
 pub fn locked(name: &str, user: pg_sys::Oid, is_superuser: bool) -> Result<Option<Locked>> {
-    let sql = "SELECT owner::text, active, next_version, traffic FROM recommend.models WHERE name = $1 FOR UPDATE";
+    let sql = "SELECT owner::text, active, next_version, traffic, shadow FROM recommend.models WHERE name = $1 FOR UPDATE";
     let rows = spi::write_returning(sql, &[Arg::of(name)], |row| {
         let traffic = row.get::<JsonB>(4)?.map(|JsonB(traffic)| traffic);
-        Ok::<_, ModelsError>((row.value::<String>(1)?, Locked { active: row.get(2)?, next_version: row.value(3)?, traffic }))
+        Ok::<_, ModelsError>((row.value::<String>(1)?, Locked { active: row.get(2)?, next_version: row.value(3)?, traffic, shadow: row.get(5)? }))
     })?;
     let Some((owner, locked)) = rows.into_iter().next() else { return Ok(None) };
     // A role that is gone leaves the model to superusers.
@@ -100,6 +102,31 @@ fn traffic(call: &Call) -> Result<pg_sys::Datum> {
     Ok(call.void())
 }
 
+/// set_model_shadow(name, version)
+fn shadow(call: &Call) -> Result<pg_sys::Datum> {
+    let name: String = call.required(0, "name")?;
+    let shadow: Option<i32> = call.arg(1);
+    change(&name, |locked| {
+        if let Some(shadow) = shadow {
+            require_version(&name, shadow)?;
+            let active = locked.active.ok_or_else(|| ModelsError::Inactive(name.clone()))?;
+            let sql = "SELECT FROM recommend.model_versions a JOIN recommend.model_versions b USING (model, features, inputs) \
+                       WHERE model = $1 AND a.version = $2 AND b.version = $3";
+            if spi::write(sql, &[Arg::of(name.as_str()), Arg::of(active), Arg::of(shadow)])? == 0 {
+                return Err(ModelsError::OtherFeatures { name: name.clone(), version: shadow });
+            }
+            let split = locked.traffic.iter().filter_map(|traffic| traffic.as_object()).flat_map(|shares| shares.keys());
+            for version in split.filter_map(|version| version.parse().ok()).chain([active]) {
+                super::shadow::forget(&name, version, shadow);
+            }
+        }
+        let sql = "UPDATE recommend.models SET shadow = $2, generation = DEFAULT WHERE name = $1";
+        spi::write(sql, &[Arg::of(name.as_str()), Arg::of(shadow)])?;
+        Ok(())
+    })?;
+    Ok(call.void())
+}
+
 /// drop_model(name [, version])
 fn drop(call: &Call) -> Result<pg_sys::Datum> {
     let name: String = call.required(0, "name")?;
@@ -109,7 +136,7 @@ fn drop(call: &Call) -> Result<pg_sys::Datum> {
         if let Some(version) = version {
             require_version(&name, version)?;
             let in_split = locked.traffic.as_ref().is_some_and(|traffic| traffic.get(version.to_string()).is_some());
-            if locked.active == Some(version) || in_split {
+            if locked.active == Some(version) || locked.shadow == Some(version) || in_split {
                 return Err(ModelsError::InUse { name: name.clone(), version });
             }
             spi::write(include_str!("../../sql/forget_model_version.sql"), &[model, Arg::of(version)])?;

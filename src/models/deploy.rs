@@ -114,7 +114,10 @@ impl Trial<'_> {
     /// Opens the model and runs it on a row of defaults and zeros, on one of missing values, and on several rows at once. Gives where the score is,
     /// and whether the model takes missing values; one that cannot take several rows, or mixes them, is marked.
     fn run(&self, model: &mut Prepared, weights: Option<Weights>) -> Result<(Score, bool)> {
-        let mut open = Open::new(&model.graph, weights).map_err(|failure| self.failed("could not begin", failure))?;
+        let mut open = Open::new(&model.graph, weights).map_err(|failure| match failure {
+            Failure::Refused(message) => ModelsError::Load { name: self.name.to_owned(), message },
+            other => self.failed(other),
+        })?;
         let mut row = |fill: &dyn Fn(engine::model::Element) -> Value, count: usize| -> Result<Vec<f32>> {
             let mut batch = Batch::new(&model.signature);
             let values: Vec<Option<Value>> = model
@@ -130,7 +133,7 @@ impl Trial<'_> {
             }
             let mut numbers = Vec::new();
             let ran = open.run(&model.signature, model.output.element, &batch, Some(guc::model_trial_timeout()), &mut numbers);
-            ran.map_err(|failure| self.failed("failed", failure))?;
+            ran.map_err(|failure| self.failed(failure))?;
             Ok(numbers)
         };
         let zeros = row(&named::zero, 1)?;
@@ -159,9 +162,9 @@ impl Trial<'_> {
         ModelsError::Trial { name: self.name.to_owned(), what }
     }
 
-    fn failed(&self, what: &str, failure: Failure) -> ModelsError {
+    fn failed(&self, failure: Failure) -> ModelsError {
         match failure {
-            Failure::Refused(message) => self.error(format!("{what}: {message}")),
+            Failure::Refused(message) => self.error(format!("failed: {message}")),
             Failure::Late => self.error(format!("took longer than {} ms", guc::model_trial_timeout().as_millis())),
             Failure::Memory => self.error(format!("asked for more memory than the {} MB there are for models", guc::model_memory() >> 20)),
             Failure::Other(error) => error,

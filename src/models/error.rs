@@ -74,6 +74,22 @@ pub enum ModelsError {
         /// Why.
         source: ModelError,
     },
+    /// The runtime does not take the model.
+    #[error("model \"{name}\" cannot be loaded: {message}")]
+    Load {
+        /// The model.
+        name: String,
+        /// What the runtime says.
+        message: String,
+    },
+    /// The version in shadow takes other features.
+    #[error("version {version} of model \"{name}\" takes other features than the active one")]
+    OtherFeatures {
+        /// The model.
+        name: String,
+        /// The version.
+        version: i32,
+    },
     /// The trial run failed.
     #[error("model \"{name}\" cannot be served: its trial run {what}")]
     Trial {
@@ -195,11 +211,13 @@ impl SqlError for ModelsError {
         use PgSqlErrorCode as S;
         match self {
             Self::Unknown { .. } | Self::UnknownVersion { .. } => S::ERRCODE_UNDEFINED_OBJECT,
+            Self::OtherFeatures { .. } => S::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Self::Inactive(_) | Self::NoHistory(_) => S::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Self::Nameless | Self::UnknownDefault(_) | Self::Form { .. } | Self::Traffic(_) => S::ERRCODE_INVALID_PARAMETER_VALUE,
             Self::NotOwner { .. } => S::ERRCODE_INSUFFICIENT_PRIVILEGE,
             Self::InUse { .. } => S::ERRCODE_OBJECT_IN_USE,
             Self::Refused { source, .. } => refusal_state(source),
+            Self::Load { .. } => S::ERRCODE_INVALID_BINARY_REPRESENTATION,
             Self::Trial { .. } | Self::Run { .. } => S::ERRCODE_EXTERNAL_ROUTINE_EXCEPTION,
             Self::Memory { .. } => S::ERRCODE_OUT_OF_MEMORY,
             Self::NotFinite { .. } => S::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
@@ -226,6 +244,8 @@ impl SqlError for ModelsError {
             Self::Form { .. } => "Give names and values, such as {\"age\": 30, \"country\": \"unknown\"}.".into(),
             Self::UnknownDefault(_) => "Defaults go by the feature's name: see feature_names.".into(),
             Self::Refused { source, .. } => return refusal_hint(source),
+            Self::Load { .. } => "Check it in Python: onnx.checker.check_model(model, full_check=True), onnxruntime.InferenceSession(path).".into(),
+            Self::OtherFeatures { .. } => "A shadow is scored on the same rows: deploy it with the same feature_names, for inputs of the same types.".into(),
             Self::Trial { .. } => "The trial rows are the defaults, zeros where there are none; give defaults that the model takes.".into(),
             Self::Run { .. } => "Check the values of the features: ids of categories must be among those that the model knows.".into(),
             Self::Memory { .. } => "Raise recommend.model_memory, if the model is worth it.".into(),

@@ -9,6 +9,7 @@ mod predict;
 mod rows;
 mod runtime;
 mod session;
+mod shadow;
 mod watch;
 mod weights;
 

@@ -5,10 +5,11 @@ use std::rc::Rc;
 use engine::model::{Batch, Value};
 use pgrx::pg_sys;
 
-use super::catalog::{self, Version};
+use super::catalog::{self, Model, Version};
 use super::error::{ModelsError, Result};
 use super::named;
 use super::session::{self, Failure, Open};
+use super::shadow;
 use super::weights::{self, Weights};
 use crate::catalog as definitions;
 use crate::pg::array::{self, VectorError};
@@ -31,6 +32,16 @@ pub static ENDS: Ends =
 pub const ROWS_AT_ONCE: usize = 512;
 /// The stored weights are read in pieces of that size.
 const PIECE: usize = 8 << 20;
+
+/// Scores a batch by the version that answers, and by the one in its shadow.
+pub fn answer(model: &Model, version: &Version, batch: &Batch, scores: &mut Vec<f32>) -> Result<()> {
+    let first = scores.len();
+    score(version, batch, scores)?;
+    if let Some(shadow) = model.shadow_of(version)? {
+        shadow::compare(version, &shadow, batch, &scores[first..]);
+    }
+    Ok(())
+}
 
 /// Scores a batch: one number a row, appended to `scores`.
 pub fn score(version: &Version, batch: &Batch, scores: &mut Vec<f32>) -> Result<()> {
@@ -117,7 +128,7 @@ fn shared_weights(version: &Version, hash: &weights::Hash) -> Result<Weights> {
 }
 
 /// The model that the first argument names.
-pub fn model(call: &Call) -> Result<Option<Rc<catalog::Model>>> {
+pub fn model(call: &Call) -> Result<Option<Rc<Model>>> {
     let Some(name) = call.bytes(0) else { return Ok(None) };
     Ok(Some(catalog::by_name(&String::from_utf8_lossy(&name))?))
 }
@@ -127,23 +138,24 @@ pub fn unit_hash(model: &str, unit: &str) -> u64 {
     hash::seeded(unit.as_bytes(), hash::bytes(model.as_bytes()))
 }
 
-/// The version that answers this call, whose third argument is the unit.
-fn version(call: &Call) -> Result<Option<Rc<Version>>> {
+/// The model, and the version that answers this call, whose third argument is the unit.
+fn version(call: &Call) -> Result<Option<(Rc<Model>, Rc<Version>)>> {
     let Some(model) = model(call)? else { return Ok(None) };
-    let unit = call.text(2).map(|unit| unit_hash(&model.name, &unit));
-    Ok(Some(model.version_for(unit)?))
+    let unit = if call.arg_count() > 2 { call.text(2).map(|unit| unit_hash(&model.name, &unit)) } else { None };
+    let version = model.version_for(unit)?;
+    Ok(Some((model, version)))
 }
 
 /// The score of a batch of one row.
-fn one(call: &Call, version: &Version, batch: &Batch) -> Result<pg_sys::Datum> {
+fn one(call: &Call, model: &Model, version: &Version, batch: &Batch) -> Result<pg_sys::Datum> {
     let mut scores = Vec::with_capacity(1);
-    score(version, batch, &mut scores)?;
+    answer(model, version, batch, &mut scores)?;
     Ok(call.value(scores.pop()))
 }
 
 /// ctr_predict(model, features real[] [, unit])
 fn predict_reals(call: &Call) -> Result<pg_sys::Datum> {
-    let (Some(version), Some(_)) = (version(call)?, call.datum(1)) else { return Ok(call.null()) };
+    let (Some((model, version)), Some(_)) = (version(call)?, call.datum(1)) else { return Ok(call.null()) };
     let mut batch = Batch::new(&version.signature);
     let pushed = match call.reals(1) {
         Ok(row) => batch.push_reals(&version.signature, row.as_deref().unwrap_or_default()),
@@ -157,26 +169,26 @@ fn predict_reals(call: &Call) -> Result<pg_sys::Datum> {
         Err(error) => return Err(error.into()),
     };
     pushed.map_err(|error| ModelsError::Feature { name: version.model.clone(), error })?;
-    one(call, &version, &batch)
+    one(call, &model, &version, &batch)
 }
 
 /// ctr_predict(model, features jsonb [, unit])
 fn predict_jsonb(call: &Call) -> Result<pg_sys::Datum> {
-    let (Some(version), Some(pgrx::datum::JsonB(features))) = (version(call)?, call.arg(1)) else { return Ok(call.null()) };
+    let (Some((model, version)), Some(pgrx::datum::JsonB(features))) = (version(call)?, call.arg(1)) else { return Ok(call.null()) };
     let row = named::of_json(&version, &features)?;
-    one(call, &version, &named::batch(&version, &row)?)
+    one(call, &model, &version, &named::batch(&version, &row)?)
 }
 
 /// ctr_predict(model, features record [, unit])
 fn predict_record(call: &Call) -> Result<pg_sys::Datum> {
-    let (Some(version), Some(columns)) = (version(call)?, call.columns(1)) else { return Ok(call.null()) };
+    let (Some((model, version)), Some(columns)) = (version(call)?, call.columns(1)) else { return Ok(call.null()) };
     let row = named::of_columns(&version, &columns)?;
-    one(call, &version, &named::batch(&version, &row)?)
+    one(call, &model, &version, &named::batch(&version, &row)?)
 }
 
 /// ctr_predict_batch(model, features real[][])
 fn predict_array(call: &Call) -> Result<pg_sys::Datum> {
-    let (Some(version), Some(rows)) = (version(call)?, call.matrix(1)?) else { return Ok(call.null()) };
+    let (Some((model, version)), Some(rows)) = (version(call)?, call.matrix(1)?) else { return Ok(call.null()) };
     if rows.dimensions() > 2 || rows.dimensions() == 1 {
         return Err(ModelsError::Form {
             argument: "features",
@@ -193,7 +205,7 @@ fn predict_array(call: &Call) -> Result<pg_sys::Datum> {
                 let pushed = batch.push_reals(&version.signature, row);
                 pushed.map_err(|error| ModelsError::Feature { name: version.model.clone(), error })?;
             }
-            score(&version, &batch, &mut scores)?;
+            answer(&model, &version, &batch, &mut scores)?;
         }
     }
     Ok(array::of_reals(&scores))

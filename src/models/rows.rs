@@ -102,7 +102,7 @@ impl Reader {
         }
         for part in self.batches.values_mut() {
             let mut found = Vec::with_capacity(part.rows.len());
-            predict::score(&part.version, &part.batch, &mut found)?;
+            predict::answer(&self.model, &part.version, &part.batch, &mut found)?;
             for (place, score) in part.rows.drain(..).zip(found) {
                 scores[place] = Some(score);
             }

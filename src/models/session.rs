@@ -48,7 +48,12 @@ fn first_line(message: &str) -> String {
         None => line,
     };
     // "/onnxruntime_src/.../file.cc:123 function condition was false. What happened"
-    let told = if line.contains("onnxruntime_src/") { line.rsplit(" was false. ").next().unwrap_or(line) } else { line };
+    // or "... file.h:12 function(arguments) What happened".
+    let told = match line.contains("onnxruntime_src/") {
+        true if line.contains(" was false. ") => line.rsplit(" was false. ").next().unwrap_or(line),
+        true => line.rsplit(") ").next().unwrap_or(line),
+        false => line,
+    };
     told.chars().take(300).collect()
 }
 

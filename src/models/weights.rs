@@ -6,6 +6,7 @@
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::ops::Deref;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -47,8 +48,26 @@ pub fn hash(bytes: &[u8]) -> Hash {
     *blake3::hash(bytes).as_bytes()
 }
 
+/// A hash as file names have it.
+pub fn hex(hash: &Hash) -> String {
+    blake3::Hash::from_bytes(*hash).to_hex().to_string()
+}
+
+/// The directory.
+pub fn directory() -> PathBuf {
+    library::data_dir().join(DIRECTORY)
+}
+
+/// Makes the directory, if it is not there.
+pub fn make_directory() -> io::Result<()> {
+    match fs::DirBuilder::new().mode(0o700).create(directory()) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
 fn path(hash: &Hash) -> PathBuf {
-    library::data_dir().join(DIRECTORY).join(blake3::Hash::from_bytes(*hash).to_hex().as_str())
+    directory().join(hex(hash))
 }
 
 /// The file of that hash, if it is there and is what it is called.
@@ -67,10 +86,8 @@ pub fn keep(hash: &Hash, bytes: Vec<u8>) -> Weights {
 
 /// Waits until no other session makes a file; `check` is called meanwhile. None is kept out where there can be no lock: then the work is done twice.
 pub fn lock(check: impl Fn()) -> Option<File> {
-    let directory = library::data_dir().join(DIRECTORY);
-    // It may be there already.
-    let _ = fs::create_dir(&directory);
-    let file = File::create(directory.join("lock")).ok()?;
+    make_directory().ok()?;
+    let file = File::create(directory().join("lock")).ok()?;
     loop {
         match file.try_lock() {
             Ok(()) => return Some(file),
@@ -88,11 +105,8 @@ pub fn forget(hash: &Hash) {
 }
 
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let directory = path.parent().unwrap_or(path);
-    match fs::create_dir(directory) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => remove_leftovers(directory),
-    }
+    make_directory()?;
+    remove_leftovers(&directory());
     let unfinished = path.with_extension(std::process::id().to_string());
     let written = File::create(&unfinished).and_then(|mut file| file.write_all(bytes)).and_then(|()| fs::rename(&unfinished, path));
     if written.is_err() {
@@ -105,7 +119,7 @@ fn remove_leftovers(directory: &Path) {
     let Ok(entries) = fs::read_dir(directory) else { return };
     for entry in entries.flatten() {
         let age = entry.metadata().and_then(|metadata| metadata.modified()).ok().and_then(|at| at.elapsed().ok());
-        if entry.path().extension().is_some() && age.is_some_and(|age| age > LEFTOVER) {
+        if entry.path().extension().is_some_and(|extension| extension != "shadow") && age.is_some_and(|age| age > LEFTOVER) {
             // As in `forget`.
             let _ = fs::remove_file(entry.path());
         }

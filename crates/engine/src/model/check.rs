@@ -30,7 +30,9 @@ pub fn parse(bytes: Bytes, limits: Limits) -> Result<(ModelProto, BTreeSet<Strin
     if bytes.is_empty() {
         return Err(malformed("it is empty"));
     }
-    let model = ModelProto::decode(bytes).map_err(|error| ModelError::Malformed(error.to_string()))?;
+    // The decoder names all messages around the place: the last words say what is wrong there.
+    let undecodable = |error: prost::DecodeError| malformed(error.to_string().rsplit(": ").next().unwrap_or_default());
+    let model = ModelProto::decode(bytes).map_err(undecodable)?;
     if !model.functions.is_empty() {
         let names = model.functions.iter().map(|function| function.name.clone().unwrap_or_default());
         return Err(ModelError::Functions(names.collect::<Vec<_>>().join(", ")));

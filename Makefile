@@ -16,7 +16,7 @@ ENGINE := -p pg_recommend_engine
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup build install installcheck package test test-unit test-install test-regress test-isolation \
-	test-cluster test-majors demo bench bench-recommend bench-write bench-interest bench-graph bench-engine accuracy fmt lint clean
+	test-cluster test-majors demo bench bench-recommend bench-write bench-interest bench-graph bench-ctr bench-engine test-models accuracy fmt lint clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
@@ -60,6 +60,9 @@ test-cluster: test-install ## Run tests/cluster/: replication, standby, crash, d
 test-majors: ## Run the tests on the Postgres of Debian 13 and unstable, in chroots (root, about 2 GB each)
 	@scripts/test-majors
 
+test-models: test-install ## Export models by the Python libraries, run docs/models.md, and compare all scores (1 GB from PyPI)
+	@scripts/test-models
+
 bench: bench-engine bench-recommend bench-write accuracy ## Run all benches that need no root and print their tables
 
 bench-engine: setup ## Bench the engine in memory, without Postgres
@@ -76,6 +79,9 @@ bench-interest: ## Bench interest aggregates beside plain SQL and pgvector (ROWS
 
 bench-graph: ## Bench graph functions beside SQL by hand, Apache AGE and Ladybug (root; without the last two: PEERS=no)
 	@scripts/bench-graph $(EVENTS)
+
+bench-ctr: ## Bench models beside Python's onnxruntime (ROWS=1000000; 1 GB from PyPI)
+	@scripts/bench-ctr
 
 accuracy: test-install ## Print the accuracy on two public logs, from the engine and through SQL
 	cargo bench $(ENGINE) --bench accuracy

@@ -9,7 +9,7 @@ use super::define;
 use super::error::{ModelsError, Result};
 use super::named;
 use super::predict::bytea;
-use super::session::{Failure, Open};
+use super::session::{Failure, Open, Rows};
 use super::weights::{self, Hash, Weights};
 use crate::catalog as definitions;
 use crate::pg::function::{Call, CallError};
@@ -50,15 +50,13 @@ fn deploy(call: &Call) -> Result<pg_sys::Datum> {
     if let Some(unknown) = defaults.keys().find(|name| !model.signature.features.contains(name)) {
         return Err(ModelsError::UnknownDefault(unknown.clone()));
     }
-    let (weights_hash, weights) = match std::mem::take(&mut model.weights) {
-        none if none.is_empty() => (None, None),
+    let (weights_hash, weights, stored) = match std::mem::take(&mut model.weights) {
+        none if none.is_empty() => (None, None, None),
         bytes => {
-            let hash = weights::hash(&bytes);
-            (Some(hash), Some(weights::keep(&hash, bytes)))
+            let (hash, stored) = (weights::hash(&bytes), bytea(&bytes));
+            (Some(hash), Some(weights::keep(&hash, bytes)), Some(stored))
         }
     };
-    // A copy of the mapping, not of the bytes.
-    let stored = weights.as_deref().map(bytea);
     let tried = Trial { name: &name, defaults: &defaults, class: class.as_deref() }.run(&mut model, weights);
     let (score, takes_missing) = tried.inspect_err(|_| {
         if let Some(hash) = &weights_hash {
@@ -132,7 +130,7 @@ impl Trial<'_> {
                 pushed.map_err(|error| ModelsError::Feature { name: self.name.to_owned(), error })?;
             }
             let mut numbers = Vec::new();
-            let ran = open.run(&model.signature, model.output.element, &batch, Some(guc::model_trial_timeout()), &mut numbers);
+            let ran = open.run(&model.signature, model.output.element, Rows::Batch(&batch), Some(guc::model_trial_timeout()), &mut numbers);
             ran.map_err(|failure| self.failed(failure))?;
             Ok(numbers)
         };

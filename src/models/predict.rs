@@ -8,7 +8,7 @@ use pgrx::pg_sys;
 use super::catalog::{self, Model, Version};
 use super::error::{ModelsError, Result};
 use super::named;
-use super::session::{self, Failure, Open};
+use super::session::{self, Failure, Open, Rows};
 use super::shadow;
 use super::weights::{self, Weights};
 use crate::catalog as definitions;
@@ -30,42 +30,44 @@ pub static ENDS: Ends =
 
 /// So many rows are run at once: enough to share the cost of a run, few enough to stay in the processor's cache.
 pub const ROWS_AT_ONCE: usize = 512;
+/// So often a file that vanishes is made again, before a session does without.
+const ATTEMPTS: usize = 3;
 /// The stored weights are read in pieces of that size.
 const PIECE: usize = 8 << 20;
 
 /// Scores a batch by the version that answers, and by the one in its shadow.
-pub fn answer(model: &Model, version: &Version, batch: &Batch, scores: &mut Vec<f32>) -> Result<()> {
+pub fn answer(model: &Model, version: &Version, rows: Rows, scores: &mut Vec<f32>) -> Result<()> {
     let first = scores.len();
-    score(version, batch, scores)?;
+    score(version, rows, scores)?;
     if let Some(shadow) = model.shadow_of(version)? {
-        shadow::compare(version, &shadow, batch, &scores[first..]);
+        shadow::compare(version, &shadow, rows, &scores[first..]);
     }
     Ok(())
 }
 
 /// Scores a batch: one number a row, appended to `scores`.
-pub fn score(version: &Version, batch: &Batch, scores: &mut Vec<f32>) -> Result<()> {
-    if batch.rows() == 0 {
+pub fn score(version: &Version, rows: Rows, scores: &mut Vec<f32>) -> Result<()> {
+    if rows.count() == 0 {
         return Ok(());
     }
     let (name, number, output) = (&version.model, version.number, &version.output);
     let open = session::get(&version.graph, version.weights.as_ref(), || open(version))?;
-    let mut numbers = Vec::with_capacity(batch.rows() * output.width);
-    let ran = open.borrow_mut().run(&version.signature, output.element, batch, None, &mut numbers);
+    let mut numbers = Vec::with_capacity(rows.count() * output.width);
+    let ran = open.borrow_mut().run(&version.signature, output.element, rows, None, &mut numbers);
     match ran {
         Ok(()) => {}
         Err(Failure::Memory) => {
             let mut row = Batch::new(&version.signature);
             let zeros: Vec<Option<Value>> = version.signature.elements().map(|element| Some(named::zero(element))).collect();
             if row.push_values(&version.signature, &zeros, &version.defaults).is_ok() {
-                open.borrow_mut().shrink(&version.signature, &row);
+                open.borrow_mut().shrink(&version.signature, Rows::Batch(&row));
             }
             return Err(ModelsError::Memory { name: name.clone(), version: number });
         }
         Err(failure) => return Err(failed(version, failure)),
     }
-    if numbers.len() != batch.rows() * output.width {
-        let message = format!("it gave {} numbers for {} rows, where {} a row are expected", numbers.len(), batch.rows(), output.width);
+    if numbers.len() != rows.count() * output.width {
+        let message = format!("it gave {} numbers for {} rows, where {} a row are expected", numbers.len(), rows.count(), output.width);
         return Err(ModelsError::Run { name: name.clone(), version: number, message });
     }
     let first = scores.len();
@@ -93,8 +95,22 @@ fn open(version: &Version) -> Result<Open> {
     let sql = "SELECT graph FROM recommend.model_versions WHERE model = $1 AND version = $2";
     let graph = definitions::as_owner(|| spi::read(sql, &args, |row| row.value::<Vec<u8>>(1)))??.pop();
     let graph = graph.filter(|graph| weights::hash(graph) == version.graph).ok_or_else(damaged)?;
-    let weights = version.weights.as_ref().map(|hash| shared_weights(version, hash)).transpose()?;
-    Open::new(&graph, weights).map_err(|failure| failed(version, failure))
+    let Some(hash) = &version.weights else { return load(version, &graph, None) };
+    for _ in 0..ATTEMPTS {
+        let opened = load(version, &graph, Some(shared_weights(version, hash)?));
+        // The file may go at any time, also between having been found and being mapped.
+        if opened.is_ok() || weights::is_there(hash) {
+            return opened;
+        }
+    }
+    load(version, &graph, Some(Weights::Own(stored_weights(version, hash)?)))
+}
+
+fn load(version: &Version, graph: &[u8], weights: Option<Weights>) -> Result<Open> {
+    Open::new(graph, weights).map_err(|failure| match failure {
+        Failure::Refused(message) => ModelsError::Load { name: version.model.clone(), message },
+        other => failed(version, other),
+    })
 }
 
 /// The large tensors: of the file that all sessions share, made of the stored ones where there is none.
@@ -107,6 +123,11 @@ fn shared_weights(version: &Version, hash: &weights::Hash) -> Result<Weights> {
     if let Some(weights) = weights::find(hash) {
         return Ok(weights);
     }
+    Ok(weights::keep(hash, stored_weights(version, hash)?))
+}
+
+/// The large tensors of the catalog.
+fn stored_weights(version: &Version, hash: &weights::Hash) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     definitions::as_owner(|| {
         let sql = "SELECT substring(weights FROM $3 FOR $4) FROM recommend.model_versions WHERE model = $1 AND version = $2";
@@ -124,7 +145,7 @@ fn shared_weights(version: &Version, hash: &weights::Hash) -> Result<Weights> {
     if weights::hash(&bytes) != *hash {
         return Err(ModelsError::Damaged { name: version.model.clone(), version: version.number });
     }
-    Ok(weights::keep(hash, bytes))
+    Ok(bytes)
 }
 
 /// The model that the first argument names.
@@ -147,9 +168,9 @@ fn version(call: &Call) -> Result<Option<(Rc<Model>, Rc<Version>)>> {
 }
 
 /// The score of a batch of one row.
-fn one(call: &Call, model: &Model, version: &Version, batch: &Batch) -> Result<pg_sys::Datum> {
+fn one(call: &Call, model: &Model, version: &Version, row: Rows) -> Result<pg_sys::Datum> {
     let mut scores = Vec::with_capacity(1);
-    answer(model, version, batch, &mut scores)?;
+    answer(model, version, row, &mut scores)?;
     Ok(call.value(scores.pop()))
 }
 
@@ -158,6 +179,9 @@ fn predict_reals(call: &Call) -> Result<pg_sys::Datum> {
     let (Some((model, version)), Some(_)) = (version(call)?, call.datum(1)) else { return Ok(call.null()) };
     let mut batch = Batch::new(&version.signature);
     let pushed = match call.reals(1) {
+        Ok(Some(row)) if row.len() == version.signature.width() && version.signature.is_matrix() => {
+            return one(call, &model, &version, Rows::Matrix(&row, 1));
+        }
         Ok(row) => batch.push_reals(&version.signature, row.as_deref().unwrap_or_default()),
         // NULL is a feature that is missing.
         Err(VectorError::NullElement) => {
@@ -169,21 +193,21 @@ fn predict_reals(call: &Call) -> Result<pg_sys::Datum> {
         Err(error) => return Err(error.into()),
     };
     pushed.map_err(|error| ModelsError::Feature { name: version.model.clone(), error })?;
-    one(call, &model, &version, &batch)
+    one(call, &model, &version, Rows::Batch(&batch))
 }
 
 /// ctr_predict(model, features jsonb [, unit])
 fn predict_jsonb(call: &Call) -> Result<pg_sys::Datum> {
     let (Some((model, version)), Some(pgrx::datum::JsonB(features))) = (version(call)?, call.arg(1)) else { return Ok(call.null()) };
     let row = named::of_json(&version, &features)?;
-    one(call, &model, &version, &named::batch(&version, &row)?)
+    one(call, &model, &version, Rows::Batch(&named::batch(&version, &row)?))
 }
 
 /// ctr_predict(model, features record [, unit])
 fn predict_record(call: &Call) -> Result<pg_sys::Datum> {
     let (Some((model, version)), Some(columns)) = (version(call)?, call.columns(1)) else { return Ok(call.null()) };
     let row = named::of_columns(&version, &columns)?;
-    one(call, &model, &version, &named::batch(&version, &row)?)
+    one(call, &model, &version, Rows::Batch(&named::batch(&version, &row)?))
 }
 
 /// ctr_predict_batch(model, features real[][])
@@ -198,14 +222,19 @@ fn predict_array(call: &Call) -> Result<pg_sys::Datum> {
     }
     let mut scores = Vec::new();
     let mut batch = Batch::new(&version.signature);
+    let width = rows.last_length();
     if rows.dimensions() == 2 {
-        for chunk in rows.chunks(rows.last_length() * ROWS_AT_ONCE) {
+        for chunk in rows.chunks(width * ROWS_AT_ONCE) {
+            if width == version.signature.width() && version.signature.is_matrix() {
+                answer(&model, &version, Rows::Matrix(chunk, chunk.len() / width), &mut scores)?;
+                continue;
+            }
             batch.clear();
-            for row in chunk.chunks_exact(rows.last_length()) {
+            for row in chunk.chunks_exact(width) {
                 let pushed = batch.push_reals(&version.signature, row);
                 pushed.map_err(|error| ModelsError::Feature { name: version.model.clone(), error })?;
             }
-            answer(&model, &version, &batch, &mut scores)?;
+            answer(&model, &version, Rows::Batch(&batch), &mut scores)?;
         }
     }
     Ok(array::of_reals(&scores))

@@ -10,6 +10,7 @@ use pgrx::pg_sys;
 use super::catalog::{Model, Version};
 use super::error::{ModelsError, Result};
 use super::predict::{self, ROWS_AT_ONCE};
+use super::session::Rows;
 use crate::pg::function::{Call, RowSet};
 use crate::pg::relation;
 use crate::pg::spi::{self, Features, Row};
@@ -102,7 +103,7 @@ impl Reader {
         }
         for part in self.batches.values_mut() {
             let mut found = Vec::with_capacity(part.rows.len());
-            predict::answer(&self.model, &part.version, &part.batch, &mut found)?;
+            predict::answer(&self.model, &part.version, Rows::Batch(&part.batch), &mut found)?;
             for (place, score) in part.rows.drain(..).zip(found) {
                 scores[place] = Some(score);
             }

@@ -18,6 +18,9 @@ use super::weights::{Hash, Weights};
 use crate::pg::onnxruntime::{self, Opened};
 use crate::pg::{guc, interrupt, memory, threads};
 
+/// The setting that says where the files of tensors are.
+const EXTERNAL_FOLDER: &str = "session.model_external_initializers_file_folder_path";
+
 /// Why a model could not be opened or run.
 #[derive(Debug)]
 pub enum Failure {
@@ -57,9 +60,28 @@ fn first_line(message: &str) -> String {
     told.chars().take(300).collect()
 }
 
+/// Rows to run a model on.
+#[derive(Clone, Copy)]
+pub enum Rows<'a> {
+    /// Of any inputs.
+    Batch(&'a Batch),
+    /// So many rows of the one input of a model that takes a matrix, read where they are.
+    Matrix(&'a [f32], usize),
+}
+
+impl Rows<'_> {
+    /// How many they are.
+    pub fn count(&self) -> usize {
+        match self {
+            Self::Batch(batch) => batch.rows(),
+            Self::Matrix(_, count) => *count,
+        }
+    }
+}
+
 /// A model that is open.
 pub struct Open {
-    model: Opened<Weights>,
+    model: Opened,
     options: Arc<RunOptions>,
     /// What it takes of this session's memory, about.
     bytes: usize,
@@ -69,11 +91,13 @@ impl Open {
     /// Opens a model of its graph and its large tensors. The memory that this takes is bounded: the runtime computes beforehand what is constant.
     pub fn new(graph: &[u8], weights: Option<Weights>) -> Result<Self, Failure> {
         let environment = runtime::environment().map_err(Failure::Other)?;
-        let builder = provider(builder(&environment, weights.is_none())?)?;
-        let own = weights.as_ref().map_or(0, |weights| if let Weights::Own(bytes) = weights { bytes.len() } else { 0 });
-        let model = threads::without_signals(|| memory::limited(guc::model_memory(), || Opened::open(builder, graph, WEIGHTS_FILE, weights)));
+        let builder = provider(builder(&environment, weights.as_ref())?)?;
+        let own = if let Some(Weights::Own(bytes)) = weights { Some(bytes) } else { None };
+        // The runtime makes a copy of what lies in memory of ours.
+        let bytes = 2 * (graph.len() + own.as_ref().map_or(0, Vec::len));
+        let model = threads::without_signals(|| memory::limited(guc::model_memory(), || Opened::open(builder, graph, WEIGHTS_FILE, own)));
         match model.map_err(Failure::from) {
-            Ok(model) => Ok(Self { model, options: Arc::new(RunOptions::new()?), bytes: 2 * graph.len() + own }),
+            Ok(model) => Ok(Self { model, options: Arc::new(RunOptions::new()?), bytes }),
             Err(failure) => {
                 memory::trim();
                 Err(failure)
@@ -81,12 +105,12 @@ impl Open {
         }
     }
 
-    /// Runs the model on a batch and appends all numbers of its output to `scores`. `limit` is how long each run may take.
-    pub fn run(&mut self, signature: &Signature, output: Element, batch: &Batch, limit: Option<Duration>, scores: &mut Vec<f32>) -> Result<(), Failure> {
-        let at_once = if signature.single_row { 1 } else { batch.rows() };
+    /// Runs the model on rows and appends all numbers of its output to `scores`. `limit` is how long each run may take.
+    pub fn run(&mut self, signature: &Signature, output: Element, rows: Rows, limit: Option<Duration>, scores: &mut Vec<f32>) -> Result<(), Failure> {
+        let at_once = if signature.single_row { 1 } else { rows.count() };
         let mut first = 0;
-        while first < batch.rows() {
-            let inputs = inputs(signature, batch, first, at_once)?;
+        while first < rows.count() {
+            let inputs = inputs(signature, rows, first, at_once)?;
             self.run_watched(&inputs, output, limit, scores)?;
             first += at_once;
         }
@@ -112,11 +136,11 @@ impl Open {
     }
 
     /// Gives memory back that the runs so far have taken, as far as the next run does without it.
-    pub fn shrink(&mut self, signature: &Signature, batch: &Batch) {
+    pub fn shrink(&mut self, signature: &Signature, rows: Rows) {
         let mut shrink = || -> Result<(), Failure> {
             let mut options = RunOptions::new()?;
             options.set("memory.enable_memory_arena_shrinkage", "cpu:0")?;
-            let inputs = inputs(signature, batch, 0, 1)?;
+            let inputs = inputs(signature, rows, 0, 1)?;
             self.model.session().run_with_options(&inputs[..], &options)?;
             Ok(())
         };
@@ -126,17 +150,22 @@ impl Open {
     }
 }
 
-fn builder(environment: &Environment, prepacking: bool) -> Result<SessionBuilder, Failure> {
+fn builder(environment: &Environment, weights: Option<&Weights>) -> Result<SessionBuilder, Failure> {
     // An error carries the builder, to go on with.
     let build = |new: SessionBuilder| -> Result<SessionBuilder, ort::Error<SessionBuilder>> {
-        new.with_optimization_level(GraphOptimizationLevel::Level3)?
+        let new = new
+            .with_optimization_level(GraphOptimizationLevel::Level3)?
             .with_intra_threads(1)?
             .with_inter_threads(1)?
             .with_intra_op_spinning(false)?
             .with_inter_op_spinning(false)?
             .with_env_allocators()?
             // Packed copies of shared weights would be each session's own.
-            .with_prepacking(prepacking)
+            .with_prepacking(weights.is_none())?;
+        match weights {
+            Some(Weights::Shared(directory)) => new.with_config_entry(EXTERNAL_FOLDER, directory.to_string_lossy()),
+            _ => Ok(new),
+        }
     };
     build(SessionBuilder::new(environment)?).map_err(|error| Failure::Refused(first_line(error.message())))
 }
@@ -157,21 +186,24 @@ fn provider(builder: SessionBuilder) -> Result<SessionBuilder, Failure> {
 }
 
 /// The inputs of `count` rows from `first` on.
-fn inputs<'a>(signature: &Signature, batch: &'a Batch, first: usize, count: usize) -> Result<Vec<SessionInputValue<'a>>, Failure> {
+fn inputs<'a>(signature: &Signature, rows: Rows<'a>, first: usize, count: usize) -> Result<Vec<SessionInputValue<'a>>, Failure> {
     let mut inputs = Vec::with_capacity(signature.inputs.len());
-    for (input, buffer) in signature.inputs.iter().zip(batch.buffers()) {
+    for (place, input) in signature.inputs.iter().enumerate() {
         let width = input.width();
-        let rows = first * width..(first + count) * width;
+        let taken = first * width..(first + count) * width;
         let mut shape = Vec::with_capacity(1 + input.shape.len());
         shape.push(count);
         shape.extend_from_slice(&input.shape);
-        inputs.push(match buffer {
-            Buffer::Float(values) => TensorRef::from_array_view((shape, &values[rows]))?.into(),
-            Buffer::Double(values) => TensorRef::from_array_view((shape, &values[rows]))?.into(),
-            Buffer::Int64(values) => TensorRef::from_array_view((shape, &values[rows]))?.into(),
-            Buffer::Int32(values) => TensorRef::from_array_view((shape, &values[rows]))?.into(),
-            Buffer::Bool(values) => TensorRef::from_array_view((shape, &values[rows]))?.into(),
-            Buffer::String(values) => Tensor::from_string_array((shape, &values[rows]))?.into(),
+        inputs.push(match rows {
+            Rows::Matrix(numbers, _) => TensorRef::from_array_view((shape, &numbers[taken]))?.into(),
+            Rows::Batch(batch) => match &batch.buffers()[place] {
+                Buffer::Float(values) => TensorRef::from_array_view((shape, &values[taken]))?.into(),
+                Buffer::Double(values) => TensorRef::from_array_view((shape, &values[taken]))?.into(),
+                Buffer::Int64(values) => TensorRef::from_array_view((shape, &values[taken]))?.into(),
+                Buffer::Int32(values) => TensorRef::from_array_view((shape, &values[taken]))?.into(),
+                Buffer::Bool(values) => TensorRef::from_array_view((shape, &values[taken]))?.into(),
+                Buffer::String(values) => Tensor::from_string_array((shape, &values[taken]))?.into(),
+            },
         });
     }
     Ok(inputs)

@@ -10,12 +10,12 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
-use engine::model::Batch;
 use pgrx::datum::IntoDatum;
 use pgrx::pg_sys;
 
 use super::catalog::Version;
 use super::error::{ModelsError, Result};
+use super::session::Rows;
 use super::{predict, weights};
 use crate::catalog as definitions;
 use crate::pg::function::Call;
@@ -69,10 +69,10 @@ fn add(counter: &AtomicU64, update: impl Fn(f64) -> f64) {
     let _ = counter.fetch_update(Relaxed, Relaxed, |bits| Some(update(f64::from_bits(bits)).to_bits()));
 }
 
-/// Scores a batch by the version in shadow and counts how far that is from `scores`. What goes wrong with it harms nobody: it is counted.
-pub fn compare(version: &Version, shadow: &Version, batch: &Batch, scores: &[f32]) {
+/// Scores rows by the version in shadow and counts how far that is from `scores`. What goes wrong with it harms nobody: it is counted.
+pub fn compare(version: &Version, shadow: &Version, rows: Rows, scores: &[f32]) {
     let mut others = Vec::with_capacity(scores.len());
-    let scored = version.signature == shadow.signature && predict::score(shadow, batch, &mut others).is_ok();
+    let scored = version.signature == shadow.signature && predict::score(shadow, rows, &mut others).is_ok();
     with(path(&version.model, version.number, shadow.number), |counts| {
         let of = |count: Count| &counts[count as usize];
         // Who comes first says since when.

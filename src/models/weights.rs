@@ -1,17 +1,18 @@
 //! The large tensors of models as files under the data directory, which all sessions map.
 //!
-//! A file is a cache of what the catalog holds: named by its hash, checked against it before use, made anew when it is missing or damaged, and safe to
-//! delete at any time. The directory's name begins as that of temporary files does, so that base backups leave it out.
+//! A file is a cache of what the catalog holds: it lies in a directory named by its hash, is checked against that before use, made anew when it is missing
+//! or damaged, and safe to delete at any time. The name of the directory of them all begins as that of temporary files does, so that base backups
+//! leave it out.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
-use std::ops::Deref;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use engine::model::WEIGHTS_FILE;
+
 use crate::pg::library;
-use crate::pg::mapped::Mapped;
 
 /// The directory.
 const DIRECTORY: &str = "pgsql_tmp_recommend_models";
@@ -24,23 +25,12 @@ const WAIT: Duration = Duration::from_millis(5);
 /// A hash of the bytes.
 pub type Hash = [u8; 32];
 
-/// The bytes of a model's large tensors.
+/// Where a model's large tensors are.
 pub enum Weights {
-    /// Of the shared file.
-    Shared(Mapped),
-    /// A copy of this session, where no file can be written.
+    /// In a file that sessions share, in this directory.
+    Shared(PathBuf),
+    /// In a copy of this session, where no file can be written.
     Own(Vec<u8>),
-}
-
-impl Deref for Weights {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        match self {
-            Self::Shared(mapped) => mapped,
-            Self::Own(bytes) => bytes,
-        }
-    }
 }
 
 /// The hash of bytes.
@@ -60,27 +50,43 @@ pub fn directory() -> PathBuf {
 
 /// Makes the directory, if it is not there.
 pub fn make_directory() -> io::Result<()> {
-    match fs::DirBuilder::new().mode(0o700).create(directory()) {
+    make(&directory())
+}
+
+fn make(directory: &Path) -> io::Result<()> {
+    match fs::DirBuilder::new().mode(0o700).create(directory) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
     }
 }
 
-fn path(hash: &Hash) -> PathBuf {
+fn directory_of(hash: &Hash) -> PathBuf {
     directory().join(hex(hash))
 }
 
-/// The file of that hash, if it is there and is what it is called.
-pub fn find(hash: &Hash) -> Option<Weights> {
-    let mapped = Mapped::open(&path(hash)).ok()?;
-    (self::hash(&mapped) == *hash).then_some(Weights::Shared(mapped))
+fn file_in(directory: &Path) -> PathBuf {
+    directory.join(WEIGHTS_FILE.to_string_lossy().as_ref())
 }
 
-/// Writes a file, whole or not at all, and maps it; a copy in memory where that fails.
+/// The file of that hash, if it is there and is what it is called. It is read for that, not mapped: less is to be set up for each page.
+pub fn find(hash: &Hash) -> Option<Weights> {
+    let directory = directory_of(hash);
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(File::open(file_in(&directory)).ok()?).ok()?;
+    (hasher.finalize().as_bytes() == hash).then_some(Weights::Shared(directory))
+}
+
+/// Whether there is a file of that hash, whatever is in it.
+pub fn is_there(hash: &Hash) -> bool {
+    file_in(&directory_of(hash)).exists()
+}
+
+/// Writes a file, whole or not at all; gives the bytes back where that fails.
 pub fn keep(hash: &Hash, bytes: Vec<u8>) -> Weights {
-    match write(&path(hash), &bytes).and_then(|()| Mapped::open(&path(hash))) {
-        Ok(mapped) if mapped.len() == bytes.len() => Weights::Shared(mapped),
-        _ => Weights::Own(bytes),
+    let directory = directory_of(hash);
+    match write(&directory, &bytes) {
+        Ok(()) => Weights::Shared(directory),
+        Err(_) => Weights::Own(bytes),
     }
 }
 
@@ -101,14 +107,15 @@ pub fn lock(check: impl Fn()) -> Option<File> {
 /// Removes a file; sessions that have mapped it keep what they have.
 pub fn forget(hash: &Hash) {
     // A file that stays is a cache that nobody uses.
-    let _ = fs::remove_file(path(hash));
+    let _ = fs::remove_dir_all(directory_of(hash));
 }
 
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn write(directory: &Path, bytes: &[u8]) -> io::Result<()> {
     make_directory()?;
-    remove_leftovers(&directory());
-    let unfinished = path.with_extension(std::process::id().to_string());
-    let written = File::create(&unfinished).and_then(|mut file| file.write_all(bytes)).and_then(|()| fs::rename(&unfinished, path));
+    make(directory)?;
+    remove_leftovers(directory);
+    let unfinished = directory.join(std::process::id().to_string());
+    let written = File::create(&unfinished).and_then(|mut file| file.write_all(bytes)).and_then(|()| fs::rename(&unfinished, file_in(directory)));
     if written.is_err() {
         let _ = fs::remove_file(&unfinished);
     }
@@ -119,7 +126,7 @@ fn remove_leftovers(directory: &Path) {
     let Ok(entries) = fs::read_dir(directory) else { return };
     for entry in entries.flatten() {
         let age = entry.metadata().and_then(|metadata| metadata.modified()).ok().and_then(|at| at.elapsed().ok());
-        if entry.path().extension().is_some_and(|extension| extension != "shadow") && age.is_some_and(|age| age > LEFTOVER) {
+        if entry.path() != file_in(directory) && age.is_some_and(|age| age > LEFTOVER) {
             // As in `forget`.
             let _ = fs::remove_file(entry.path());
         }

@@ -3,7 +3,6 @@
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_char};
-use std::ops::Deref;
 use std::ptr;
 
 use ort::AsPointer;
@@ -48,16 +47,16 @@ pub fn bound_memory(environment: &Environment, bytes: usize) -> ort::Result<()> 
     }
 }
 
-/// A session, with the bytes that its large tensors lie in.
-pub struct Opened<B> {
+/// A session, with the bytes that its large tensors lie in, where it has not mapped a file.
+pub struct Opened {
     // In this order they go: the session reads the bytes.
     session: Session,
-    _bytes: Option<B>,
+    _bytes: Option<Vec<u8>>,
 }
 
-impl<B: Deref<Target = [u8]>> Opened<B> {
-    /// Opens a model. Tensors that it says to lie in the file `name` lie in `bytes`, which are read and not copied.
-    pub fn open(mut builder: SessionBuilder, graph: &[u8], name: &CStr, bytes: Option<B>) -> ort::Result<Self> {
+impl Opened {
+    /// Opens a model. Tensors that it says to lie in the file `name` lie in `bytes`, if they are given.
+    pub fn open(mut builder: SessionBuilder, graph: &[u8], name: &CStr, bytes: Option<Vec<u8>>) -> ort::Result<Self> {
         if let Some(bytes) = &bytes {
             let (names, starts, lengths) = ([name.as_ptr()], [bytes.as_ptr().cast::<c_char>().cast_mut()], [bytes.len()]);
             // SAFETY: arrays of one entry; the library copies the name, and only reads the bytes, which outlive the session.

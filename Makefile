@@ -16,8 +16,8 @@ ENGINE := -p pg_recommend_engine
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup build install installcheck package test test-unit test-install test-regress test-isolation \
-	test-cluster test-majors demo bench bench-recommend bench-write bench-interest bench-features bench-graph bench-topk bench-topk-sql \
-	bench-engine accuracy fmt lint clean
+	test-cluster test-majors test-models demo bench bench-recommend bench-write bench-interest bench-features bench-graph bench-topk \
+	bench-topk-sql bench-ctr bench-engine accuracy fmt lint clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
@@ -61,6 +61,9 @@ test-cluster: test-install ## Run tests/cluster/: replication, standby, crash, d
 test-majors: ## Run the tests on the Postgres of Debian 13 and unstable, in chroots (root, about 2 GB each)
 	@scripts/test-majors
 
+test-models: test-install ## Export models by the Python libraries, run docs/models.md, and compare all scores (1 GB from PyPI)
+	@scripts/test-models
+
 bench: bench-engine bench-recommend bench-write bench-features accuracy ## Run all benches that need no root and print their tables
 
 bench-engine: setup ## Bench the engine in memory, without Postgres
@@ -86,6 +89,9 @@ bench-topk: setup ## Bench exact top-k by cosine beside faiss-cpu, usearch and n
 
 bench-topk-sql: test-install ## Bench exact top-k in SQL beside pgvector where it is installed (ROWS=1000000 DIMENSIONS=768 K=100)
 	@scripts/bench-topk-sql
+
+bench-ctr: ## Bench models beside Python's onnxruntime (ROWS=1000000; 1 GB from PyPI)
+	@scripts/bench-ctr
 
 accuracy: test-install ## Print the accuracy on two public logs, from the engine and through SQL
 	cargo bench $(ENGINE) --bench accuracy

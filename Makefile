@@ -16,8 +16,8 @@ ENGINE := -p pg_recommend_engine
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup build install installcheck package test test-unit test-install test-regress test-isolation \
-	test-kernels test-cluster test-majors gpu-check demo bench bench-recommend bench-write bench-interest bench-features bench-graph bench-topk bench-topk-sql \
-	bench-engine accuracy fmt lint clean
+	test-kernels test-cluster test-majors test-models gpu-check demo bench bench-recommend bench-write bench-interest bench-features bench-graph \
+	bench-topk bench-topk-sql bench-ctr bench-engine accuracy fmt lint clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
@@ -44,7 +44,7 @@ test: setup test-unit test-kernels test-install test-regress test-isolation test
 	@echo "All tests passed."
 
 test-unit: setup ## Run the engine's unit and property tests, without Postgres
-	cargo test $(ENGINE)
+	cargo test $(ENGINE) -p pg_recommend_gpu_service
 
 test-kernels: setup ## Make the PTX of the kernels anew, compare and assemble it, and run the kernels on the host
 	@scripts/ptx --check
@@ -64,6 +64,9 @@ test-cluster: test-install ## Run tests/cluster/: replication, standby, crash, d
 
 test-majors: ## Run the tests on the Postgres of Debian 13 and unstable, in chroots (root, about 2 GB each)
 	@scripts/test-majors
+
+test-models: test-install ## Export models by the Python libraries, run docs/models.md, and compare all scores (1 GB from PyPI)
+	@scripts/test-models
 
 bench: bench-engine bench-recommend bench-write bench-features accuracy ## Run all benches that need no root and print their tables
 
@@ -93,6 +96,9 @@ bench-topk-sql: test-install ## Bench exact top-k in SQL beside pgvector where i
 
 gpu-check: setup ## Where a GPU is: answers against scoring every row, sanitizer, bench table (docs/gpu.md)
 	@scripts/gpu-check
+
+bench-ctr: ## Bench models beside Python's onnxruntime (ROWS=1000000; 1 GB from PyPI)
+	@scripts/bench-ctr
 
 accuracy: test-install ## Print the accuracy on two public logs, from the engine and through SQL
 	cargo bench $(ENGINE) --bench accuracy

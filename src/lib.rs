@@ -19,6 +19,7 @@ mod graph;
 mod interest;
 mod key;
 mod maintain;
+mod models;
 mod numbers;
 mod packed;
 mod past;
@@ -54,6 +55,8 @@ pgrx::extension_sql_file!("../sql/graph.sql", name = "graph", requires = ["packe
 pgrx::extension_sql_file!("../sql/features.sql", name = "features", requires = ["packed", "features_catalog"]);
 pgrx::extension_sql_file!("../sql/interest.sql", name = "interest", requires = ["catalog"]);
 pgrx::extension_sql_file!("../sql/vectors.sql", name = "vectors", requires = ["feeds", "packed"]);
+pgrx::extension_sql_file!("../sql/models_catalog.sql", name = "models_catalog", requires = ["catalog"]);
+pgrx::extension_sql_file!("../sql/models.sql", name = "models", requires = ["models_catalog"]);
 pgrx::extension_sql_file!("../sql/maintain.sql", name = "maintain", requires = ["catalog"]);
 
 /// Called once per process, when the library is loaded.
@@ -63,6 +66,7 @@ pub extern "C-unwind" fn _PG_init() {
     graph::cache::register();
     pg::invalidation::register();
     pg::transaction::register(&backlog::ENDS);
+    pg::transaction::register(&models::ENDS);
     worker::register_launcher();
     gpu::supervisor::register();
 }

@@ -267,3 +267,17 @@ fn a_plan_knows_its_features_by_name() {
     assert_eq!(plan.named(&["all_click_seconds_since".into()]).unwrap().features().len(), 1);
     assert_eq!(plan.named(&["all_click".into()]), Err("all_click".into()));
 }
+
+#[test]
+fn rows_stay_small_however_many_events() {
+    let spec = spec();
+    let mut entity = Entity::new(&spec, false);
+    for step in 0..520_000 {
+        add(&mut entity, &spec, &Event { at: step * 10 * SECOND, kind: 0, other: 0 });
+    }
+    // Hops: 7 of a second, 60 of 5 s, 60 of a minute, 96 of 15 minutes, 168 of an hour, 180 of 4 hours, and those at the borders.
+    let bytes = entity.to_bytes(&spec).len();
+    assert!(bytes < 8 * 700, "{bytes} bytes");
+    let asked = 520_000 * 10 * SECOND;
+    assert_eq!(said(&entity, &spec, asked).counts[4] as i64, (asked - window_start(7 * DAY, asked)) / (10 * SECOND));
+}

@@ -86,7 +86,7 @@ BEGIN
     END;
 END $$;
 -- Late and new ones.
-INSERT INTO log SELECT 700 + n, n % 4, n % 6, '2020-02-20'::timestamptz + n * n * interval '7 min', 'click', 'web' FROM generate_series(1, 60) n;
+INSERT INTO log SELECT 700 + n, n % 4, n % 6, '2020-02-22'::timestamptz + n * n * interval '3 min', 'click', 'web' FROM generate_series(1, 60) n;
 SELECT * FROM check_all();
 -- Deleted: old ones, the newest of all, all of a user.
 DELETE FROM log WHERE id % 11 = 3;

@@ -145,7 +145,7 @@ RESET ROLE;
 ALTER TABLE log DISABLE ROW LEVEL SECURITY;
 -- Rows of other shapes, and bytes that are none.
 UPDATE recommend.feature_rows_3 SET features = (SELECT features FROM recommend.feature_rows_3 WHERE kind = 0) WHERE kind = 1;
-SELECT try($$SELECT '\x0106010000000000'::recommend.packed$$);
+SELECT try($$SELECT '\x0107010000000000'::recommend.packed$$);
 UPDATE recommend.features SET event_types = '{click,view}' WHERE id = 3;
 \c -
 SET search_path = features_errors, public;

@@ -116,6 +116,14 @@ SELECT create_vector_set('fixed', 'bad', 'u', 'v', dimensions => 2);
 SELECT * FROM cosine_topk('fixed', '{1,2}');
 SELECT drop_vector_set('fixed');
 
+-- Several sets of one table, made by one statement.
+CREATE TABLE twice AS SELECT n AS id, ARRAY[1, n]::real[] AS a, ARRAY[n, 1]::real[] AS b FROM generate_series(1, 2000) AS n;
+ALTER TABLE twice ADD PRIMARY KEY (id);
+SELECT create_vector_set('a', 'twice', 'id', 'a'), create_vector_set('b', 'twice', 'id', 'b');
+UPDATE twice SET a = b WHERE id = 2000;
+SELECT a.id AS a, b.id AS b FROM cosine_topk('a', '{1,0}', 1) AS a, cosine_topk('b', '{1,0}', 1) AS b;
+DROP TABLE twice CASCADE;
+
 -- Ids that are touched, and no others.
 SELECT recommend.maintain('items');
 UPDATE items SET note = 'x';

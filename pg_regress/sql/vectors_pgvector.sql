@@ -13,7 +13,7 @@ SET search_path = vectors_pgvector, public, elsewhere;
 SET recommend.auto_compact = off;
 SELECT setseed(0.5);
 -- Numbers that 16 bits hold.
-CREATE TABLE items AS SELECT n AS id, array(SELECT floor(random() * 64)::real - 32 FROM generate_series(1, 20) WHERE n > 0) AS r FROM generate_series(1, 2000) AS n;
+CREATE TABLE items AS SELECT n AS id, array(SELECT (floor(random() * 64) - 32)::real FROM generate_series(1, 20) WHERE n > 0) AS r FROM generate_series(1, 2000) AS n;
 ALTER TABLE items ADD PRIMARY KEY (id), ADD v vector(20), ADD h halfvec(20), ADD d float8[], ADD u vector, ADD s sparsevec(20), ADD b bit(3);
 UPDATE items SET v = r::vector, h = r::vector::halfvec, d = r, u = r::vector;
 SELECT create_vector_set('real', 'items', 'id', 'r'), create_vector_set('vector', 'items', 'id', 'v'), create_vector_set('halfvec', 'items', 'id', 'h'),
@@ -52,7 +52,8 @@ SELECT create_vector_set('sparse', 'items', 'id', 's');
 SELECT create_vector_set('bits', 'items', 'id', 'b');
 SELECT create_vector_set('wrong', 'items', 'id', 'v', dimensions => 3);
 SELECT * FROM cosine_topk('vector', '{1,2}');
-SELECT cosine_topk(id, s, '{1,2}', 3) FROM items;
+SELECT cosine_topk(id, s, '{1,2}', 3) FROM items WHERE id = 1;
+SELECT cosine_topk(id, b, '{1,2}', 3) FROM items WHERE id = 1;
 SET client_min_messages = warning;
 DROP SCHEMA vectors_pgvector, elsewhere CASCADE;
 SELECT count(*) FROM recommend.vector_sets;

@@ -113,7 +113,7 @@ impl<'a> Rows<'a> {
 
     /// Looks at an entity's row.
     pub fn with<T>(&mut self, key: &EntityKey, look: impl FnOnce(FeaturesView<'_>) -> Result<T>) -> Result<Option<T>> {
-        if matches!(key.kind(), EntityKind::User | EntityKind::UserCategory) {
+        if self.is_void || matches!(key.kind(), EntityKind::User | EntityKind::UserCategory) {
             return self.read(key, |row| look(FeaturesView::parse(row)?));
         }
         let (id, generation) = (self.set.id, self.generation);

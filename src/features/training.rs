@@ -111,7 +111,7 @@ impl Columns {
         };
         let columns = &set.feed.context[usize::from(set.typed)..];
         let value = |(name, own): (&String, &Option<(usize, Text)>)| match own {
-            Some((place, text)) => row.text(*place, text),
+            Some((place, text)) => row.labelled(*place, text),
             None => match object.as_ref().and_then(|object| object.get(name)) {
                 None | Some(serde_json::Value::Null) => None,
                 Some(serde_json::Value::String(text)) => Some(text.clone()),

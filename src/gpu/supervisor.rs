@@ -140,5 +140,5 @@ impl Service {
 }
 
 fn program() -> PathBuf {
-    library::directory().join(PROGRAM)
+    library::pkglib_dir().join(PROGRAM)
 }

@@ -109,23 +109,52 @@ impl Reals {
     /// # Safety
     /// `datum` is an array that lives, and is not written to, at least as long as the value returned.
     pub unsafe fn of(datum: pg_sys::Datum) -> Result<Self, VectorError> {
+        // SAFETY: by the contract above.
+        let reals = unsafe { Self::of_any(datum) }?;
+        match reals.dimensions() {
+            dimensions if dimensions > 1 => Err(VectorError::Shape(dimensions)),
+            _ => Ok(reals),
+        }
+    }
+
+    /// [`Reals::of`] for an array of any number of dimensions.
+    ///
+    /// # Safety
+    /// As for [`Reals::of`].
+    pub unsafe fn of_any(datum: pg_sys::Datum) -> Result<Self, VectorError> {
         let original = datum.cast_mut_ptr::<pg_sys::varlena>();
-        // SAFETY: by the contract above; an array of one dimension has its length behind the header.
+        // SAFETY: by the contract above; an array has the lengths of its dimensions behind the header.
         unsafe {
             let plain = pgrx::varlena::varatt_is_4b_u(original);
             let array = if plain { original } else { pg_sys::pg_detoast_datum(original) }.cast::<pg_sys::ArrayType>();
-            let dimensions = (*array).ndim;
-            if dimensions > 1 {
-                return Err(VectorError::Shape(dimensions));
-            }
             if (*array).elemtype != pg_sys::FLOAT4OID {
                 return Err(VectorError::ElementType);
             }
             if (*array).dataoffset != 0 && pg_sys::array_contains_nulls(array) {
                 return Err(VectorError::NullElement);
             }
-            let length = if dimensions == 0 { 0 } else { *array.add(1).cast::<i32>() as usize };
+            let lengths = array.add(1).cast::<i32>();
+            let length = match (*array).ndim {
+                0 => 0,
+                1 => *lengths as usize,
+                dimensions => pg_sys::ArrayGetNItems(dimensions, lengths) as usize,
+            };
             Ok(Self { array, length, owned: !plain })
+        }
+    }
+
+    /// How many dimensions the array has; 0 where it is empty.
+    pub fn dimensions(&self) -> i32 {
+        // SAFETY: a plain array.
+        unsafe { (*self.array).ndim }
+    }
+
+    /// The length of its last dimension; 0 where it is empty.
+    pub fn last_length(&self) -> usize {
+        match self.dimensions() {
+            0 => 0,
+            // SAFETY: the lengths of the dimensions stand behind the header.
+            dimensions => unsafe { *self.array.add(1).cast::<i32>().add(dimensions as usize - 1) as usize },
         }
     }
 }

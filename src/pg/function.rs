@@ -11,6 +11,7 @@ use pgrx::{PgSqlErrorCode, pg_sys};
 
 use super::array::{self, Matrix, Reals, VectorError};
 use super::error::SqlError;
+use super::record::{self, Column};
 use super::varlena::{Bytes, Writable};
 
 /// Declare `symbol` to Postgres as a version-1 function whose body is a
@@ -158,6 +159,18 @@ impl Call {
     pub fn matrix(&self, index: usize) -> Result<Option<Matrix>, VectorError> {
         // SAFETY: the declaration gives an array type; arguments live as long as the call.
         self.datum(index).map(|datum| unsafe { Matrix::of(datum) }).transpose()
+    }
+
+    /// The numbers of an argument of type `real[]` of any number of dimensions.
+    pub fn reals_of_any(&self, index: usize) -> Result<Option<Reals>, VectorError> {
+        // SAFETY: the declaration gives an array type; arguments live as long as the call.
+        self.datum(index).map(|datum| unsafe { Reals::of_any(datum) }).transpose()
+    }
+
+    /// The columns of an argument of a row type; `None` for NULL.
+    pub fn columns(&self, index: usize) -> Option<Vec<Column>> {
+        // SAFETY: the declaration gives a row type; arguments live as long as the call.
+        self.datum(index).map(|datum| unsafe { record::columns(datum) })
     }
 
     /// The text of an argument of type cstring: an input function's.

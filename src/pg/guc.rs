@@ -1,5 +1,6 @@
 //! Settings, `recommend.*`.
 
+use std::ffi::CString;
 use std::time::Duration;
 
 use engine::Micros;
@@ -13,11 +14,17 @@ static AUTO_COMPACT: GucSetting<bool> = GucSetting::<bool>::new(true);
 static BACKGROUND_BACKFILL: GucSetting<i32> = GucSetting::<i32>::new(1_000_000);
 static GRAPH_CACHE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(16 * 1024);
 static GRAPH_CACHE_TTL: GucSetting<i32> = GucSetting::<i32>::new(300);
-static GPU: GucSetting<bool> = GucSetting::<bool>::new(true);
+static GPU: GucSetting<bool> = GucSetting::<bool>::new(false);
 static GPU_MEMORY: GucSetting<i32> = GucSetting::<i32>::new(0);
 static GPU_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(1000);
 static VECTOR_MEMORY: GucSetting<i32> = GucSetting::<i32>::new(1024);
 static TOPK_THREADS: GucSetting<i32> = GucSetting::<i32>::new(1);
+static ONNXRUNTIME_LIBRARY: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+static EXECUTION_PROVIDER: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"cpu"));
+static MODEL_MEMORY: GucSetting<i32> = GucSetting::<i32>::new(1024 * 1024);
+static MODEL_CACHE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(256 * 1024);
+static MODEL_CACHE_COUNT: GucSetting<i32> = GucSetting::<i32>::new(16);
+static MODEL_TRIAL_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(10_000);
 
 /// The most that the copies of vector sets take together, in bytes.
 pub fn vector_memory() -> u64 {
@@ -72,6 +79,36 @@ pub fn gpu_memory_mib() -> u32 {
 /// How long a session waits for the GPU before it searches by itself.
 pub fn gpu_timeout() -> Duration {
     Duration::from_millis(u64::from(GPU_TIMEOUT.get().unsigned_abs()))
+}
+
+/// The file of ONNX Runtime, where it is not the one beside the extension.
+pub fn onnxruntime_library() -> Option<String> {
+    ONNXRUNTIME_LIBRARY.get().map(|path| path.to_string_lossy().into_owned()).filter(|path| !path.is_empty())
+}
+
+/// Where models run.
+pub fn execution_provider() -> String {
+    EXECUTION_PROVIDER.get().map_or_else(|| "cpu".into(), |name| name.to_string_lossy().to_lowercase())
+}
+
+/// The most memory that the models of a session may take, in bytes.
+pub fn model_memory() -> u64 {
+    u64::from(MODEL_MEMORY.get().unsigned_abs()) * 1024
+}
+
+/// Memory for models that a session keeps open, in bytes.
+pub fn model_cache_size() -> usize {
+    MODEL_CACHE_SIZE.get().unsigned_abs() as usize * 1024
+}
+
+/// How many models a session keeps open.
+pub fn model_cache_count() -> usize {
+    MODEL_CACHE_COUNT.get().unsigned_abs() as usize
+}
+
+/// How long a trial run of a model may take.
+pub fn model_trial_timeout() -> std::time::Duration {
+    std::time::Duration::from_millis(u64::from(MODEL_TRIAL_TIMEOUT.get().unsigned_abs()))
 }
 
 /// Register the settings. Once per process.
@@ -183,5 +220,65 @@ pub fn register() {
         i32::MAX,
         GucContext::Userset,
         GucFlags::default(),
+    );
+    register_models();
+}
+
+fn register_models() {
+    GucRegistry::define_string_guc(
+        c"recommend.onnxruntime_library",
+        c"The file of ONNX Runtime, 1.20 or newer.",
+        c"Empty is libonnxruntime.so in the directory pg_recommend beside the extension. A session loads it at its first use of a model.",
+        &ONNXRUNTIME_LIBRARY,
+        GucContext::Suset,
+        GucFlags::SUPERUSER_ONLY,
+    );
+    GucRegistry::define_string_guc(
+        c"recommend.execution_provider",
+        c"Where models run: cpu, or cuda where the library of ONNX Runtime has it.",
+        c"It is about models that a session opens from then on.",
+        &EXECUTION_PROVIDER,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_int_guc(
+        c"recommend.model_memory",
+        c"The most memory that the models of a session may take.",
+        c"A model that asks for more is refused, or its run ends with an error. Fixed for a session at its first use of a model.",
+        &MODEL_MEMORY,
+        16 * 1024,
+        i32::MAX,
+        GucContext::Suset,
+        GucFlags::UNIT_KB,
+    );
+    GucRegistry::define_int_guc(
+        c"recommend.model_cache_size",
+        c"Memory for models that a session keeps open.",
+        c"Weights that sessions share do not count. The model in use is kept whatever its size.",
+        &MODEL_CACHE_SIZE,
+        0,
+        i32::MAX,
+        GucContext::Userset,
+        GucFlags::UNIT_KB,
+    );
+    GucRegistry::define_int_guc(
+        c"recommend.model_cache_count",
+        c"How many models a session keeps open.",
+        c"The one that was used longest ago is closed for the next.",
+        &MODEL_CACHE_COUNT,
+        1,
+        10_000,
+        GucContext::Userset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_int_guc(
+        c"recommend.model_trial_timeout",
+        c"How long a trial run of a model that is being deployed may take.",
+        c"A model that takes longer for a row of zeros is refused.",
+        &MODEL_TRIAL_TIMEOUT,
+        1,
+        i32::MAX,
+        GucContext::Suset,
+        GucFlags::UNIT_MS,
     );
 }

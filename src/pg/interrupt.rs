@@ -20,3 +20,10 @@ pub fn checker<E>() -> impl Fn() -> Result<(), E> {
         Ok(())
     }
 }
+
+/// Whether Postgres has something to handle: a cancel, a timeout, a shutdown, or other business. Callable from any thread.
+#[inline]
+pub fn is_pending() -> bool {
+    // SAFETY: a flag that signal handlers set, read as it stands.
+    unsafe { std::ptr::read_volatile(&raw const pg_sys::InterruptPending) != 0 }
+}

@@ -1,4 +1,4 @@
-//! Where the server keeps its libraries.
+//! Where the server's files are.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, OsStr};
@@ -7,9 +7,22 @@ use std::path::PathBuf;
 
 use pgrx::pg_sys;
 
-/// The directory of the server's loadable modules.
-pub fn directory() -> PathBuf {
-    // SAFETY: set at the start of each process, and ends with a NUL.
-    let path = unsafe { CStr::from_ptr((&raw const pg_sys::pkglib_path).cast()) };
+unsafe extern "C" {
+    /// Filled in when the server starts; its length is MAXPGPATH.
+    #[link_name = "pkglib_path"]
+    static PKGLIB_PATH: [std::ffi::c_char; 1024];
+}
+
+/// The directory of loadable modules, `pg_config --pkglibdir`.
+pub fn pkglib_dir() -> PathBuf {
+    // SAFETY: NUL-terminated since the server started.
+    let path = unsafe { CStr::from_ptr((&raw const PKGLIB_PATH).cast()) };
+    PathBuf::from(OsStr::from_bytes(path.to_bytes()))
+}
+
+/// The data directory.
+pub fn data_dir() -> PathBuf {
+    // SAFETY: set once when the server starts, NUL-terminated.
+    let path = unsafe { CStr::from_ptr(pg_sys::DataDir) };
     PathBuf::from(OsStr::from_bytes(path.to_bytes()))
 }

@@ -47,3 +47,49 @@ pub fn zeroed_words(count: usize) -> Option<Box<[AtomicU64]>> {
     // SAFETY: as many words of the same allocator and layout, and zero is a value of each.
     (!words.is_null()).then(|| unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(words, count)) })
 }
+
+/// Does `work` with at most so many bytes of private memory beyond what the process has now: allocating more fails. Whatever allocates in
+/// `work` must take that well.
+#[cfg(target_os = "linux")]
+pub fn limited<T>(bytes: u64, work: impl FnOnce() -> T) -> T {
+    struct Restore(libc::rlimit);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            // SAFETY: the limits that were before.
+            unsafe { libc::setrlimit(libc::RLIMIT_DATA, &self.0) };
+        }
+    }
+    let mut before = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: writes to a live local.
+    let known = unsafe { libc::getrlimit(libc::RLIMIT_DATA, &mut before) } == 0;
+    let restore = Restore(before);
+    if let Some(taken) = data_bytes().filter(|_| known) {
+        let limit = libc::rlimit { rlim_cur: restore.0.rlim_cur.min(taken.saturating_add(bytes)), ..restore.0 };
+        // SAFETY: reads a live local; a soft limit may be lowered and put back.
+        unsafe { libc::setrlimit(libc::RLIMIT_DATA, &limit) };
+    }
+    work()
+}
+
+/// Elsewhere there is no such limit.
+#[cfg(not(target_os = "linux"))]
+pub fn limited<T>(_bytes: u64, work: impl FnOnce() -> T) -> T {
+    work()
+}
+
+/// The private memory of this process, as RLIMIT_DATA counts it.
+#[cfg(target_os = "linux")]
+fn data_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmData:"))?.trim().strip_suffix(" kB")?.parse::<u64>().ok()?;
+    kilobytes.checked_mul(1024)
+}
+
+/// Gives memory that was freed back to the system.
+pub fn trim() {
+    // SAFETY: callable at any time.
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}

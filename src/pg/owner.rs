@@ -90,3 +90,17 @@ pub fn role_name(role: pg_sys::Oid) -> String {
     // SAFETY: a catalog lookup that raises an ERROR for an unknown role, and else gives a NUL-terminated name.
     unsafe { CStr::from_ptr(pg_sys::GetUserNameFromId(role, false)) }.to_string_lossy().into_owned()
 }
+
+/// The role of that name; `None` if there is none.
+pub fn role_named(name: &str) -> Option<pg_sys::Oid> {
+    let name = std::ffi::CString::new(name).ok()?;
+    // SAFETY: a catalog lookup with a NUL-terminated name.
+    let role = unsafe { pg_sys::get_role_oid(name.as_ptr(), true) };
+    (role != pg_sys::InvalidOid).then_some(role)
+}
+
+/// Whether the current user is a superuser.
+pub fn is_superuser() -> bool {
+    // SAFETY: a catalog lookup.
+    unsafe { pg_sys::superuser() }
+}

@@ -42,3 +42,32 @@ pub fn count_command() {
     // SAFETY: callable whenever a transaction is open.
     unsafe { pg_sys::CommandCounterIncrement() }
 }
+
+/// What tells the active snapshot from others of the same transaction: two that are equal show the same rows. Changes by a savepoint that was
+/// rolled back in between are not told apart: who keeps one forgets it then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fingerprint {
+    xmin: u32,
+    xmax: u32,
+    running: u32,
+    command: u32,
+    completed: u64,
+}
+
+/// That of the active snapshot.
+pub fn fingerprint() -> Option<Fingerprint> {
+    // SAFETY: the active snapshot, if there is one, is valid now.
+    unsafe {
+        if !pg_sys::ActiveSnapshotSet() {
+            return None;
+        }
+        let snapshot = &*pg_sys::GetActiveSnapshot();
+        Some(Fingerprint {
+            xmin: snapshot.xmin.into_inner(),
+            xmax: snapshot.xmax.into_inner(),
+            running: snapshot.xcnt,
+            command: snapshot.curcid,
+            completed: snapshot.snapXactCompletionCount,
+        })
+    }
+}

@@ -8,13 +8,16 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ffi::{CStr, CString, c_char, c_int, c_long};
 
+use engine::model::Value;
 use pgrx::datum::{FromDatum, IntoDatum};
 use pgrx::{PgSqlErrorCode, pg_sys};
 
+use super::array::{Reals, VectorError};
 use super::error::SqlError;
 use super::label::Label;
 use super::memory::Scratch;
 use super::number::NumberType;
+use super::scalar::Kind;
 
 /// What can go wrong below SQL that is right; errors of SQL itself are raised by Postgres.
 #[derive(Debug, thiserror::Error)]
@@ -110,6 +113,45 @@ impl Row {
         (!null).then_some(datum)
     }
 
+    /// How many columns it has.
+    pub fn width(&self) -> usize {
+        // SAFETY: the descriptor belongs to the current SPI result.
+        unsafe { (*self.desc).natts as usize }
+    }
+
+    /// A column's name.
+    pub fn name(&self, column: usize) -> String {
+        // SAFETY: as above; SPI checks the column number, and gives NULL or a copy that ends with a NUL.
+        unsafe {
+            let name = pg_sys::SPI_fname(self.desc, column as c_int);
+            if name.is_null() { String::new() } else { std::ffi::CStr::from_ptr(name).to_string_lossy().into_owned() }
+        }
+    }
+
+    /// How to read these columns as features, the same for all rows of a result. The error is one whose type is neither number nor text.
+    pub fn features(&self, columns: &[usize]) -> Result<Features, usize> {
+        let kinds = columns.iter().map(|&column| Kind::of(self.type_oid(column)).map(|kind| (column - 1, kind)).ok_or(column));
+        Ok(Features { columns: kinds.collect::<Result<_, _>>()?, values: Vec::new(), nulls: Vec::new() })
+    }
+
+    /// The numbers of a column of type `real[]`, of one dimension.
+    pub fn reals(&self, column: usize) -> Result<Option<Reals>, VectorError> {
+        if self.type_oid(column) != pg_sys::FLOAT4ARRAYOID {
+            return Err(VectorError::ElementType);
+        }
+        // SAFETY: an array of that type, which lives as long as the row.
+        self.datum(column).map(|datum| unsafe { Reals::of(datum) }).transpose()
+    }
+
+    /// A column's value as text, `None` for NULL.
+    pub fn text(&self, column: usize) -> Option<String> {
+        // SAFETY: as above; SPI gives NULL or a copy that ends with a NUL.
+        unsafe {
+            let text = pg_sys::SPI_getvalue(self.tuple, self.desc, column as c_int);
+            (!text.is_null()).then(|| std::ffi::CStr::from_ptr(text).to_string_lossy().into_owned())
+        }
+    }
+
     /// The type of a column.
     pub fn type_oid(&self, column: usize) -> pg_sys::Oid {
         // SAFETY: as above.
@@ -126,7 +168,7 @@ impl Row {
     }
 
     /// The text of a column that has the type of `label`, `None` for NULL.
-    pub fn text(&self, column: usize, label: &Label) -> Option<String> {
+    pub fn labelled(&self, column: usize, label: &Label) -> Option<String> {
         // SAFETY: the caller made the label for the column's type.
         self.datum(column).map(|datum| unsafe { label.with_bytes(datum, |bytes| String::from_utf8_lossy(bytes).into_owned()) })
     }
@@ -151,6 +193,26 @@ impl Row {
     /// A column's value, which is not NULL.
     pub fn value<T: FromDatum + IntoDatum>(&self, column: usize) -> Result<T, SpiError> {
         self.get(column)?.ok_or(SpiError::Null { column })
+    }
+}
+
+/// A way to read columns of the rows of one result.
+pub struct Features {
+    columns: Vec<(usize, Kind)>,
+    values: Vec<pg_sys::Datum>,
+    nulls: Vec<bool>,
+}
+
+impl Features {
+    /// The values of a row of that result, in the order in which the columns were given.
+    pub fn read(&mut self, row: &Row) -> impl Iterator<Item = Option<Value>> + '_ {
+        let width = row.width();
+        self.values.resize(width, pg_sys::Datum::from(0));
+        self.nulls.resize(width, true);
+        // SAFETY: tuple and descriptor belong together; both arrays have a place for each column. That is cheaper than one by one.
+        unsafe { pg_sys::heap_deform_tuple(row.tuple, row.desc, self.values.as_mut_ptr(), self.nulls.as_mut_ptr()) };
+        // SAFETY: of the column's type, by `Row::features`.
+        self.columns.iter().map(|&(column, kind)| (!self.nulls[column]).then(|| unsafe { kind.read(self.values[column]) }))
     }
 }
 
@@ -300,6 +362,16 @@ pub fn write_returning<T, E: From<SpiError>>(sql: &str, args: &[Arg], each: impl
 
 /// Read a result too large for memory, `chunk` rows at a time, all under the active snapshot.
 pub fn stream<E: From<SpiError>>(sql: &str, args: &[Arg], chunk: usize, mut each: impl FnMut(&Row) -> Result<(), E>) -> Result<(), E> {
+    stream_chunks(sql, args, chunk, |rows| rows.iter().try_for_each(&mut each))
+}
+
+/// [`stream`], where `each` gets the rows of a chunk together.
+pub fn stream_chunks<E: From<SpiError>>(
+    sql: &str,
+    args: &[Arg],
+    chunk: usize,
+    mut each: impl FnMut(&[Row]) -> Result<(), E>,
+) -> Result<(), E> {
     let _connection = Connection::open();
     let mut args = Args::new(args);
     let text = statement_text(sql)?;
@@ -318,19 +390,30 @@ pub fn stream<E: From<SpiError>>(sql: &str, args: &[Arg], chunk: usize, mut each
     };
     // What is taken out of the rows of a chunk is freed with it.
     let scratch = Scratch::enter();
-    loop {
+    let mut chunk_rows = Vec::with_capacity(chunk);
+    let mut result = Ok(());
+    while result.is_ok() {
         super::interrupt::check();
         // SAFETY: the portal opened above.
         unsafe { pg_sys::SPI_cursor_fetch(portal, true, chunk as c_long) };
         // SAFETY: set by the fetch.
-        if unsafe { pg_sys::SPI_processed } == 0 {
+        let (count, table) = unsafe { (pg_sys::SPI_processed as usize, pg_sys::SPI_tuptable) };
+        if count == 0 || table.is_null() {
             break;
         }
-        rows(&mut each)?;
-        // SAFETY: the rows belong to SPI, and `each` gives no datum away.
-        unsafe { scratch.reset() };
+        // SAFETY: a live result of so many rows.
+        let (values, desc) = unsafe { ((*table).vals, (*table).tupdesc) };
+        // SAFETY: below the number of rows.
+        chunk_rows.extend((0..count).map(|index| Row { tuple: unsafe { *values.add(index) }, desc }));
+        result = each(&chunk_rows);
+        chunk_rows.clear();
+        // SAFETY: the rows are not used after this, and `each` gives no datum away.
+        unsafe {
+            pg_sys::SPI_freetuptable(table);
+            scratch.reset();
+        }
     }
-    // SAFETY: as above.
+    // SAFETY: as above. An open portal would keep the table in use.
     unsafe { pg_sys::SPI_cursor_close(portal) };
-    Ok(())
+    result
 }

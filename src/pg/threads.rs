@@ -11,15 +11,27 @@ pub fn for_maintenance() -> usize {
     (workers + 1).min(cores)
 }
 
-/// A pool of `threads` threads that take no signals, so that Postgres's handlers run on the main thread alone.
-pub fn pool(threads: usize) -> Result<ThreadPool, ThreadPoolBuildError> {
+/// Does what starts threads, which take no signals: Postgres's handlers run on the main thread alone.
+pub fn without_signals<T>(work: impl FnOnce() -> T) -> T {
+    struct Restore(libc::sigset_t);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            // SAFETY: the mask that this thread had before.
+            unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, std::ptr::null_mut()) };
+        }
+    }
     // SAFETY: both sets are filled before they are read; threads inherit the mask, and this one gets its own back.
-    unsafe {
+    let before = unsafe {
         let (mut all, mut before) = (std::mem::zeroed(), std::mem::zeroed());
         libc::sigfillset(&mut all);
         libc::pthread_sigmask(libc::SIG_BLOCK, &all, &mut before);
-        let pool = ThreadPoolBuilder::new().num_threads(threads).build();
-        libc::pthread_sigmask(libc::SIG_SETMASK, &before, std::ptr::null_mut());
-        pool
-    }
+        before
+    };
+    let _restore = Restore(before);
+    work()
+}
+
+/// A pool of `threads` threads that take no signals.
+pub fn pool(threads: usize) -> Result<ThreadPool, ThreadPoolBuildError> {
+    without_signals(|| ThreadPoolBuilder::new().num_threads(threads).build())
 }

@@ -69,6 +69,12 @@ pub unsafe fn stored<'a>(datum: pg_sys::Datum) -> &'a [u8] {
     unsafe { std::slice::from_raw_parts(value.cast::<u8>(), pgrx::varlena::varsize_any(value)) }
 }
 
+/// Whether the bytes that [`stored`] gives are those of a pointer to what lies out of line.
+pub fn is_external(stored: &[u8]) -> bool {
+    // The header that no length has: see varatt.h.
+    stored.first() == Some(&if cfg!(target_endian = "little") { 0x01 } else { 0x80 })
+}
+
 /// Whether two varlenas hold the same bytes.
 pub fn same_bytes(left: pg_sys::Datum, right: pg_sys::Datum) -> bool {
     // SAFETY: the caller passes varlenas, of a row or made from one.

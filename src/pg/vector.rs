@@ -33,7 +33,30 @@ pub enum VectorType {
     Half,
 }
 
+/// How many types there are.
+pub const VECTOR_TYPES: u32 = 4;
+
 impl VectorType {
+    /// As a number below [`VECTOR_TYPES`].
+    pub fn number(self) -> u32 {
+        match self {
+            Self::Real => 0,
+            Self::Double => 1,
+            Self::Single => 2,
+            Self::Half => 3,
+        }
+    }
+
+    /// What [`Self::number`] says.
+    pub fn numbered(number: u32) -> Self {
+        match number % VECTOR_TYPES {
+            0 => Self::Real,
+            1 => Self::Double,
+            2 => Self::Single,
+            _ => Self::Half,
+        }
+    }
+
     /// The kind of a column's or argument's type, domains seen through; `None` for what is no vector.
     pub fn of(type_oid: pg_sys::Oid) -> Option<Self> {
         match relation::base_type(type_oid) {

@@ -14,6 +14,7 @@ use crate::pg::function::{Call, CallError};
 use crate::pg::image::Image;
 use crate::pg::relation;
 use crate::pg::varlena::Writable;
+use crate::pg::vector::{VECTOR_TYPES, VectorType};
 use crate::sql_function;
 
 sql_function!(cosine_topk_add, pg_finfo_cosine_topk_add, add);
@@ -28,10 +29,10 @@ pub fn k(call: &Call, place: usize) -> Result<usize> {
     usize::try_from(k).ok().filter(|k| *k > 0).ok_or(VectorsError::K(k))
 }
 
-/// The score of a row's vector; `None` where it has none: it is NULL, of length 0, or holds what is no finite number.
-fn score(call: &Call, place: usize, query: &Query) -> Result<Option<f32>> {
+/// The score of a row's vector of that type; `None` where it has none: it is NULL, of length 0, or holds what is no finite number.
+fn score(call: &Call, place: usize, vector_type: VectorType, query: &Query) -> Result<Option<f32>> {
     let Some(vector) = call.datum(place) else { return Ok(None) };
-    match query::vector_type(call, place)?.with(vector, |vector| Kernel::best().cosine(query, vector)) {
+    match vector_type.with(vector, |vector| Kernel::best().cosine(query, vector)) {
         Ok(Ok(score)) => Ok(score),
         Ok(Err(TopkError::NotFinite { .. })) | Err(VectorError::NullElement) => Ok(None),
         Ok(Err(TopkError::Dimensions { expected, found })) => Err(VectorsError::Dimensions { expected, found }),
@@ -51,11 +52,12 @@ fn add(call: &Call) -> Result<pg_sys::Datum> {
         };
         let mut ranking = Ranking::parse(&mut state)?;
         ranking.check(k, query.unit())?;
+        let (image, vector_type) = types(ranking.kind());
         if let Some(id) = call.datum(1)
-            && let Some(score) = score(call, 2, query)?
+            && let Some(score) = score(call, 2, vector_type, query)?
             && ranking.admits(score)
         {
-            let grown = Image::numbered(ranking.kind()).with(id, |id| push(&mut ranking, score, id))?;
+            let grown = image.with(id, |id| push(&mut ranking, score, id))?;
             return Ok(grown.unwrap_or(state).datum());
         }
         Ok(state.datum())
@@ -65,9 +67,15 @@ fn add(call: &Call) -> Result<pg_sys::Datum> {
 fn begin(call: &Call, k: usize, query: &Query) -> Result<Writable> {
     let id_type = call.arg_type(1);
     let image = Image::of(id_type).ok_or_else(|| VectorsError::IdType(relation::type_name(id_type)))?;
+    let vector_type = query::vector_type(call, 2)?;
     let mut state = Writable::zeroed(bytes_needed(k, query.dimensions(), image.length())?);
-    Ranking::begin(&mut state, k, image.number(), query.unit())?;
+    Ranking::begin(&mut state, k, image.number() * VECTOR_TYPES + vector_type.number(), query.unit())?;
     Ok(state)
+}
+
+/// What the state says of the types of ids and vectors, so that they are looked up once.
+fn types(kind: u32) -> (Image, VectorType) {
+    (Image::numbered(kind / VECTOR_TYPES), VectorType::numbered(kind % VECTOR_TYPES))
 }
 
 /// Adds a key; gives the new state where the old one had no room for it.
@@ -106,7 +114,7 @@ fn ids(call: &Call) -> Result<pg_sys::Datum> {
     call.check_aggregate()?;
     let Some(mut state) = call.copy(0) else { return Ok(call.null()) };
     let ranking = Ranking::parse(&mut state)?;
-    let image = Image::numbered(ranking.kind());
+    let (image, _) = types(ranking.kind());
     let mut ids: Vec<pg_sys::Datum> = ranking.sorted().into_iter().filter_map(|(_, id)| image.read(id)).collect();
     Ok(array::of(call.arg_type(1), &mut ids))
 }
@@ -121,6 +129,6 @@ fn scores(call: &Call) -> Result<pg_sys::Datum> {
 
 /// cosine_similarity(vector, query)
 fn similarity(call: &Call) -> Result<pg_sys::Datum> {
-    let score = query::with(call, 1, |query| score(call, 0, query))?;
+    let score = query::with(call, 1, |query| score(call, 0, query::vector_type(call, 0)?, query))?;
     Ok(score.and_then(IntoDatum::into_datum).unwrap_or_else(|| call.null()))
 }

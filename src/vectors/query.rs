@@ -9,14 +9,14 @@ use pgrx::pg_sys;
 use super::error::{Result, VectorsError};
 use crate::pg::function::{Call, CallError};
 use crate::pg::vector::VectorType;
-use crate::pg::{clock, relation};
+use crate::pg::{clock, relation, varlena};
 
 /// The query of the last row of an aggregate, and the type of its vector: the next row has the same as a rule.
 struct Last {
     /// The query as it was passed: the bytes of the array, or where these are stored.
     stored: Vec<u8>,
-    /// The start of the transaction: what lies out of line may be another query in the next one.
-    transaction: Micros,
+    /// The start of the transaction for what lies out of line: in the next one, that place may hold another query.
+    transaction: Option<Micros>,
     query: Query,
 }
 
@@ -33,7 +33,7 @@ pub fn of(vector: &[f32]) -> Result<Query> {
 /// Hands the query that argument `place`, a real[], holds to `work`.
 pub fn with<T>(call: &Call, place: usize, work: impl FnOnce(&Query) -> Result<T>) -> Result<T> {
     let stored = call.stored(place).ok_or(CallError::Null("query"))?;
-    let transaction = clock::transaction_start();
+    let transaction = varlena::is_external(stored).then(clock::transaction_start);
     LAST.with_borrow_mut(|last| {
         let last = match last {
             Some(kept) if kept.stored == stored && kept.transaction == transaction => kept,

@@ -50,7 +50,7 @@ is(scalar(() = $err =~ /the CPU searches instead of the GPU: the service of the 
 is(differ($primary), '0 of 40', 'the same answers');
 
 # Preloaded.
-$primary->append_conf('postgresql.conf', "shared_preload_libraries = 'pg_recommend'\n");
+$primary->append_conf('postgresql.conf', "shared_preload_libraries = 'pg_recommend'\nrecommend.gpu = on\n");
 $primary->restart;
 ok($primary->poll_query_until('postgres', q{SELECT state = 'running' AND device = 'simulated' FROM recommend.gpu_status}), 'the service runs');
 my $started = $primary->safe_psql('postgres', 'SELECT pg_postmaster_start_time()');

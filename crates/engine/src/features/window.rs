@@ -51,12 +51,7 @@ pub fn floor(at: Micros, hop: Micros) -> Micros {
 /// In which hop an event of a time is kept by who will be asked for no time before `landmark`; `None` where it is in no window any more. What can
 /// still fall into a window of `windows`, which are in ascending order, is kept in the hop of the shortest such window.
 pub fn bucket(windows: &[Window], landmark: Micros, at: Micros) -> Option<Micros> {
-    let level = windows.iter().enumerate().find(|(level, window)| {
-        // Whole hops of the next level lie before a level's first.
-        let next = windows.get(level + 1).unwrap_or(window);
-        at >= floor(window.start(landmark), next.hop)
-    });
-    level.map(|(_, window)| floor(at, window.hop))
+    windows.iter().find(|window| at >= window.start(landmark)).map(|window| floor(at, window.hop))
 }
 
 #[cfg(test)]

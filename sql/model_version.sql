@@ -1,0 +1,3 @@
+SELECT graph_hash, weights_hash, inputs, output, features, defaults, single_row
+  FROM recommend.model_versions
+ WHERE model = $1 AND version = $2

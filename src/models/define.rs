@@ -1,0 +1,155 @@
+//! `activate_model`, `rollback_model`, `set_model_traffic`, `set_model_shadow`, `drop_model`: which version answers is one row of the catalog.
+
+use engine::model::Traffic;
+use pgrx::datum::JsonB;
+use pgrx::pg_sys;
+
+use super::catalog;
+use super::error::{ModelsError, Result};
+use super::weights::{self, Hash};
+use crate::catalog as definitions;
+use crate::pg::function::Call;
+use crate::pg::owner;
+use crate::pg::spi::{self, Arg};
+use crate::sql_function;
+
+sql_function!(model_activate, pg_finfo_model_activate, activate);
+sql_function!(model_rollback, pg_finfo_model_rollback, rollback);
+sql_function!(model_traffic, pg_finfo_model_traffic, traffic);
+sql_function!(model_shadow, pg_finfo_model_shadow, shadow);
+sql_function!(model_drop, pg_finfo_model_drop, drop);
+
+/// What a model's locked row holds.
+pub struct Locked {
+    /// The version that answers.
+    pub active: Option<i32>,
+    /// The number of the next version.
+    pub next_version: i32,
+    traffic: Option<serde_json::Value>,
+    shadow: Option<i32>,
+}
+
+/// Locks a model's row until the transaction ends, if there is such a model; the caller must be a member of its owner. Runs as the catalog's owner,
+/// while `user` is who asks.
+pub fn locked(name: &str, user: pg_sys::Oid, is_superuser: bool) -> Result<Option<Locked>> {
+    let sql = "SELECT owner::text, active, next_version, traffic, shadow FROM recommend.models WHERE name = $1 FOR UPDATE";
+    let rows = spi::write_returning(sql, &[Arg::of(name)], |row| {
+        let traffic = row.get::<JsonB>(4)?.map(|JsonB(traffic)| traffic);
+        Ok::<_, ModelsError>((row.value::<String>(1)?, Locked { active: row.get(2)?, next_version: row.value(3)?, traffic, shadow: row.get(5)? }))
+    })?;
+    let Some((owner, locked)) = rows.into_iter().next() else { return Ok(None) };
+    // A role that is gone leaves the model to superusers.
+    let may = is_superuser || owner::role_named(&owner).is_some_and(|owner| owner::has_privileges_of(user, owner));
+    if may { Ok(Some(locked)) } else { Err(ModelsError::NotOwner { name: name.to_owned(), owner }) }
+}
+
+/// Does `work` on the locked row of a model, as the catalog's owner.
+fn change<T>(name: &str, work: impl FnOnce(&Locked) -> Result<T>) -> Result<T> {
+    let (user, is_superuser) = (owner::current_user(), owner::is_superuser());
+    definitions::as_owner(|| match locked(name, user, is_superuser)? {
+        Some(locked) => work(&locked),
+        None => {
+            let sql = "SELECT name FROM recommend.models ORDER BY name LIMIT 20";
+            let existing = spi::read(sql, &[], |row| row.value::<String>(1))?;
+            Err(ModelsError::Unknown { name: name.to_owned(), existing })
+        }
+    })?
+}
+
+fn require_version(name: &str, version: i32) -> Result<()> {
+    let sql = "SELECT FROM recommend.model_versions WHERE model = $1 AND version = $2";
+    let found = spi::write(sql, &[Arg::of(name), Arg::of(version)])?;
+    if found == 0 { Err(ModelsError::UnknownVersion { name: name.to_owned(), version }) } else { Ok(()) }
+}
+
+/// Makes `active` the version that answers, beside the others of a split if there is one; what was before is kept for a rollback.
+pub fn switch(name: &str, active: Option<i32>, traffic: Option<JsonB>) -> Result<()> {
+    spi::write(include_str!("../../sql/switch_model.sql"), &[Arg::of(name), Arg::of(active), Arg::of(traffic)])?;
+    Ok(())
+}
+
+/// activate_model(name, version)
+fn activate(call: &Call) -> Result<pg_sys::Datum> {
+    let (name, version): (String, i32) = (call.required(0, "name")?, call.required(1, "version")?);
+    change(&name, |_| {
+        require_version(&name, version)?;
+        switch(&name, Some(version), None)
+    })?;
+    Ok(call.void())
+}
+
+/// rollback_model(name)
+fn rollback(call: &Call) -> Result<pg_sys::Datum> {
+    let name: String = call.required(0, "name")?;
+    let active = change(&name, |_| {
+        let active = spi::write_returning(include_str!("../../sql/rollback_model.sql"), &[Arg::of(name.as_str())], |row| row.value::<i32>(1))?;
+        active.first().copied().ok_or_else(|| ModelsError::NoHistory(name.clone()))
+    })?;
+    Ok(call.value(Some(active)))
+}
+
+/// set_model_traffic(name, traffic)
+fn traffic(call: &Call) -> Result<pg_sys::Datum> {
+    let name: String = call.required(0, "name")?;
+    let traffic: Option<JsonB> = call.arg(1);
+    let shares = traffic.as_ref().map(|JsonB(traffic)| Ok::<_, ModelsError>(Traffic::new(&catalog::shares(traffic)?)?)).transpose()?;
+    change(&name, |locked| {
+        for version in shares.iter().flat_map(Traffic::versions) {
+            require_version(&name, version)?;
+        }
+        switch(&name, Some(locked.active.ok_or_else(|| ModelsError::Inactive(name.clone()))?), traffic)
+    })?;
+    Ok(call.void())
+}
+
+/// set_model_shadow(name, version)
+fn shadow(call: &Call) -> Result<pg_sys::Datum> {
+    let name: String = call.required(0, "name")?;
+    let shadow: Option<i32> = call.arg(1);
+    change(&name, |locked| {
+        if let Some(shadow) = shadow {
+            require_version(&name, shadow)?;
+            let active = locked.active.ok_or_else(|| ModelsError::Inactive(name.clone()))?;
+            let sql = "SELECT FROM recommend.model_versions a JOIN recommend.model_versions b USING (model, features, inputs) \
+                       WHERE model = $1 AND a.version = $2 AND b.version = $3";
+            if spi::write(sql, &[Arg::of(name.as_str()), Arg::of(active), Arg::of(shadow)])? == 0 {
+                return Err(ModelsError::OtherFeatures { name: name.clone(), version: shadow });
+            }
+            let split = locked.traffic.iter().filter_map(|traffic| traffic.as_object()).flat_map(|shares| shares.keys());
+            for version in split.filter_map(|version| version.parse().ok()).chain([active]) {
+                super::shadow::forget(&name, version, shadow);
+            }
+        }
+        let sql = "UPDATE recommend.models SET shadow = $2, generation = DEFAULT WHERE name = $1";
+        spi::write(sql, &[Arg::of(name.as_str()), Arg::of(shadow)])?;
+        Ok(())
+    })?;
+    Ok(call.void())
+}
+
+/// drop_model(name [, version])
+fn drop(call: &Call) -> Result<pg_sys::Datum> {
+    let name: String = call.required(0, "name")?;
+    let version: Option<i32> = call.arg(1);
+    change(&name, |locked| {
+        let model = Arg::of(name.as_str());
+        if let Some(version) = version {
+            require_version(&name, version)?;
+            let in_split = locked.traffic.as_ref().is_some_and(|traffic| traffic.get(version.to_string()).is_some());
+            if locked.active == Some(version) || locked.shadow == Some(version) || in_split {
+                return Err(ModelsError::InUse { name: name.clone(), version });
+            }
+            spi::write(include_str!("../../sql/forget_model_version.sql"), &[model, Arg::of(version)])?;
+        } else {
+            spi::write("DELETE FROM recommend.models WHERE name = $1", &[model])?;
+        }
+        let sql = "DELETE FROM recommend.model_versions WHERE model = $1 AND version = coalesce($2, version) RETURNING weights_hash";
+        let hashes = spi::write_returning(sql, &[model, Arg::of(version)], |row| row.get::<Vec<u8>>(1))?;
+        // If this is rolled back, or another version has the same, the next session makes the file anew.
+        for hash in hashes.into_iter().flatten().filter_map(|hash| Hash::try_from(hash).ok()) {
+            weights::forget(&hash);
+        }
+        Ok(())
+    })?;
+    Ok(call.void())
+}

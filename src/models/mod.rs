@@ -1,0 +1,16 @@
+//! Models that score rows: deployed as rows, run by ONNX Runtime in the session that asks, switched by an UPDATE.
+
+pub mod catalog;
+mod define;
+mod deploy;
+mod error;
+mod named;
+mod predict;
+mod rows;
+mod runtime;
+mod session;
+mod shadow;
+mod watch;
+mod weights;
+
+pub use predict::ENDS;

@@ -22,6 +22,9 @@ const ATTEMPTS: usize = 3;
 /// About how many bytes are copied to a device at a time.
 const STAGE: usize = 16 << 20;
 
+/// The most bytes of the bitmaps that come with the queries of a program.
+const FILTERS: usize = 64 << 20;
+
 /// How far the length of a query may be from 1.
 const LENGTH: f64 = 1e-5;
 
@@ -232,6 +235,12 @@ impl<M: Machine> Gpu<M> {
     }
 }
 
+/// How many queries over so many rows go into one program.
+fn most_queries(rows: usize, filtered: bool) -> usize {
+    let bytes = rows.div_ceil(64).max(1) * 8;
+    if filtered { (FILTERS / bytes).clamp(1, MAX_QUERIES) } else { MAX_QUERIES }
+}
+
 /// The heads of an output.
 fn heads(output: &[u8], shape: Shape) -> Vec<Head> {
     let size = size_of::<Head>();
@@ -311,12 +320,27 @@ impl<M: Machine> Device for Gpu<M> {
         let mut answers: Vec<Answer> = queries.iter().map(|query| check(set, query).map(|()| Vec::new())).collect();
         let asked = |place: &usize| answers[*place].is_ok() && queries[*place].k > 0 && set.rows > 0;
         let places: Vec<usize> = (0..queries.len()).filter(asked).collect();
-        for places in places.chunks(MAX_QUERIES) {
+        let filtered = places.iter().any(|place| queries[*place].allowed.is_some());
+        for places in places.chunks(most_queries(set.rows, filtered)) {
             let some: Vec<Query<'_>> = places.iter().map(|place| queries[*place]).collect();
             for (place, answer) in places.iter().zip(self.search_some(set, &some, interrupt)?) {
                 answers[*place] = answer;
             }
         }
         Ok(answers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bitmaps_of_many_rows_make_batches_smaller() {
+        assert_eq!(most_queries(10_000_000, false), MAX_QUERIES);
+        assert_eq!(most_queries(0, true), MAX_QUERIES);
+        assert_eq!(most_queries(1_000_000, true), MAX_QUERIES);
+        assert_eq!(most_queries(10_000_000, true), 53);
+        assert_eq!(most_queries(crate::layout::MAX_ROWS, true), 1);
     }
 }

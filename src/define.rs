@@ -119,7 +119,9 @@ fn vector_set(call: &Call, place: usize) -> Result<Option<String>, DefineError> 
     if !name.is_empty() {
         let set = vectors::catalog::by_name(&name)?;
         if !privilege::may_select(set.table(), &set.columns) {
-            return Err(VectorsError::Denied { table: relation::qualified_name(set.table()).unwrap_or_default(), name: set.name.clone() }.into());
+            return Err(
+                VectorsError::Denied { table: relation::qualified_name(set.table()).unwrap_or_default(), name: set.name.clone() }.into()
+            );
         }
     }
     Ok(Some(name))

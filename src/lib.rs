@@ -45,7 +45,11 @@ pgrx::extension_sql_file!("../sql/catalog.sql", name = "catalog", bootstrap);
 pgrx::extension_sql_file!("../sql/graph_catalog.sql", name = "graph_catalog", requires = ["catalog"]);
 pgrx::extension_sql_file!("../sql/features_catalog.sql", name = "features_catalog", requires = ["catalog"]);
 pgrx::extension_sql_file!("../sql/vector_catalog.sql", name = "vector_catalog", requires = ["catalog"]);
-pgrx::extension_sql_file!("../sql/feeds.sql", name = "feeds", requires = ["catalog", "graph_catalog", "features_catalog", "vector_catalog"]);
+pgrx::extension_sql_file!(
+    "../sql/feeds.sql",
+    name = "feeds",
+    requires = ["catalog", "graph_catalog", "features_catalog", "vector_catalog"]
+);
 pgrx::extension_sql_file!("../sql/packed.sql", name = "packed", requires = ["catalog"]);
 pgrx::extension_sql_file!("../sql/track.sql", name = "track", requires = ["feeds"]);
 pgrx::extension_sql_file!("../sql/define.sql", name = "define", requires = ["catalog", "packed"]);

@@ -114,7 +114,9 @@ fn user_interest(call: &Call) -> Result<Datum> {
         return Err(ServeError::NoVectors { name: arguments.recommender.name.clone() });
     };
     if !privilege::may_select(set.table(), &set.columns) {
-        return Err(VectorsError::Denied { table: relation::qualified_name(set.table()).unwrap_or_default(), name: set.name.clone() }.into());
+        return Err(
+            VectorsError::Denied { table: relation::qualified_name(set.table()).unwrap_or_default(), name: set.name.clone() }.into()
+        );
     }
     let mut rows = call.rows()?;
     let user = arguments.user(0)?;

@@ -76,7 +76,8 @@ impl<'a> Batch<'a> {
         let rows = PackedRows::new(recommender, self.state);
         let state = if self.state.is_void() { emptied(self.state) } else { self.state };
         let numbers = Numbers::new(&rows, Known::starting(state.next_item, state.next_context));
-        let Folded { changes, interests, users, next_user } = self.fold(&rows, &numbers, state).map_err(|source| failure(recommender, source))?;
+        let Folded { changes, interests, users, next_user } =
+            self.fold(&rows, &numbers, state).map_err(|source| failure(recommender, source))?;
         let merged = Merged::read(&rows, &changes).map_err(|source| failure(recommender, source))?;
         let known = numbers.into_known();
         progress.advance(self.events.len() as u64);
@@ -114,12 +115,7 @@ impl<'a> Batch<'a> {
         Ok(self.done.len() as u64)
     }
 
-    fn fold(
-        &self,
-        rows: &PackedRows<'_>,
-        numbers: &Numbers<'_>,
-        state: State,
-    ) -> engine::Result<Folded> {
+    fn fold(&self, rows: &PackedRows<'_>, numbers: &Numbers<'_>, state: State) -> engine::Result<Folded> {
         let mut by_user: HashMap<&Key, Vec<DeltaRow>> = HashMap::new();
         let mut order = Vec::new();
         for row in &self.events {

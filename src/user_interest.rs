@@ -16,9 +16,9 @@ use crate::key::Key;
 use crate::numbers::{KeyedEvent, keyed_events_of, rules, store_error, stream};
 use crate::pg::spi::{self, Arg};
 use crate::pg::{interrupt, owner};
+use crate::vectors;
 use crate::vectors::catalog::VectorSet;
 use crate::vectors::error::VectorsError;
-use crate::vectors;
 use crate::write::Writer;
 
 /// How many events of a rebuild wait for the vectors of their items, which are looked up at once.

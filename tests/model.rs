@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use pg_recommend_engine::model::onnx::{
-    GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto, TypeProto, ValueInfoProto, tensor_proto::DataLocation,
-    tensor_shape_proto::Dimension, tensor_shape_proto::dimension, type_proto,
+    GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto, TypeProto, ValueInfoProto,
+    tensor_proto::DataLocation, tensor_shape_proto::Dimension, tensor_shape_proto::dimension, type_proto,
 };
-use pg_recommend_engine::model::{Batch, Buffer, Defaults, Element, FeatureError, Input, Limits, ModelError, OutputChoice, Signature, Traffic, Value, parse, prepare};
+use pg_recommend_engine::model::{
+    Batch, Buffer, Defaults, Element, FeatureError, Input, Limits, ModelError, OutputChoice, Signature, Traffic, Value, parse, prepare,
+};
 use proptest::prelude::*;
 use prost::Message;
 
@@ -92,7 +94,8 @@ fn tensors_elsewhere_are_refused() {
 fn operators_within_operators_are_checked() {
     let mut outer = model(2, vec![floats("w", &[2, 1], &[1.0, 2.0])]);
     let inner = GraphProto { node: vec![node("RandomNormal", &[], &["r"])], ..Default::default() };
-    let attribute = pg_recommend_engine::model::onnx::AttributeProto { name: Some("then_branch".into()), g: Some(inner), ..Default::default() };
+    let attribute =
+        pg_recommend_engine::model::onnx::AttributeProto { name: Some("then_branch".into()), g: Some(inner), ..Default::default() };
     let mut branch = node("If", &["c"], &["y"]);
     branch.attribute.push(attribute);
     outer.graph.as_mut().expect("a graph").node.push(branch);
@@ -106,7 +109,11 @@ fn probabilities_of_a_zip_map_are_taken_before_it() {
     let graph = zipped.graph.as_mut().expect("a graph");
     let mut zip = node("ZipMap", &["p"], &["probabilities"]);
     zip.domain = Some("ai.onnx.ml".into());
-    let labels = pg_recommend_engine::model::onnx::AttributeProto { name: Some("classlabels_int64s".into()), ints: vec![0, 1], ..Default::default() };
+    let labels = pg_recommend_engine::model::onnx::AttributeProto {
+        name: Some("classlabels_int64s".into()),
+        ints: vec![0, 1],
+        ..Default::default()
+    };
     zip.attribute.push(labels);
     graph.node.push(zip);
     graph.output = vec![info("label", 7, &[None]), ValueInfoProto { name: Some("probabilities".into()), ..Default::default() }];
@@ -269,12 +276,29 @@ fn splits_that_are_none() {
 
 #[test]
 fn values_that_do_not_fit() {
-    let signature = |element| Signature { inputs: vec![Input { name: "x".into(), element, shape: vec![1] }], features: vec!["x".into()], single_row: false };
-    let push = |element, value: Value| Batch::new(&signature(element)).push_values(&signature(element), &[Some(value)], &Defaults::new()).is_ok();
-    assert!(push(Element::Int64, Value::Number(3.0)) && !push(Element::Int64, Value::Number(3.5)) && !push(Element::Int64, Value::Number(f64::NAN)));
-    assert!(push(Element::Int64, Value::Integer(i64::MAX)) && !push(Element::Int32, Value::Integer(i64::MAX)) && !push(Element::Int64, Value::Number(1e300)));
+    let signature = |element| Signature {
+        inputs: vec![Input { name: "x".into(), element, shape: vec![1] }],
+        features: vec!["x".into()],
+        single_row: false,
+    };
+    let push =
+        |element, value: Value| Batch::new(&signature(element)).push_values(&signature(element), &[Some(value)], &Defaults::new()).is_ok();
+    assert!(
+        push(Element::Int64, Value::Number(3.0))
+            && !push(Element::Int64, Value::Number(3.5))
+            && !push(Element::Int64, Value::Number(f64::NAN))
+    );
+    assert!(
+        push(Element::Int64, Value::Integer(i64::MAX))
+            && !push(Element::Int32, Value::Integer(i64::MAX))
+            && !push(Element::Int64, Value::Number(1e300))
+    );
     assert!(push(Element::Bool, Value::Integer(1)) && !push(Element::Bool, Value::Integer(2)));
-    assert!(push(Element::Float, Value::Number(f64::NAN)) && !push(Element::Float, Value::Number(1e300)) && push(Element::Float, Value::Number(f64::INFINITY)));
+    assert!(
+        push(Element::Float, Value::Number(f64::NAN))
+            && !push(Element::Float, Value::Number(1e300))
+            && push(Element::Float, Value::Number(f64::INFINITY))
+    );
     assert!(push(Element::Float, Value::Text("NaN".into())) && !push(Element::Float, Value::Text("x".into())));
     assert!(push(Element::String, Value::Text("x".into())) && !push(Element::String, Value::Integer(1)));
     let mut batch = Batch::new(&signature(Element::Int64));

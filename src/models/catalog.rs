@@ -15,10 +15,10 @@ use super::error::{ModelsError, Result};
 use super::weights::Hash;
 use crate::catalog::{self, CatalogError};
 use crate::pg::fetch::{Equality, Scan};
-use crate::pg::{invalidation, relation};
 use crate::pg::snapshot::{self, Fingerprint};
 use crate::pg::spi::{self, Arg, SpiError};
 use crate::pg::varlena;
+use crate::pg::{invalidation, relation};
 
 /// A model: which of its versions answers.
 #[derive(Debug)]
@@ -159,10 +159,7 @@ fn load(name: &str) -> Result<Model> {
 pub fn shares(traffic: &serde_json::Value) -> Result<BTreeMap<i32, f64>> {
     let wrong = || ModelsError::Form { argument: "traffic", expected: "an object of shares by version", found: traffic.to_string() };
     let object = traffic.as_object().ok_or_else(wrong)?;
-    object
-        .iter()
-        .map(|(version, share)| Ok((version.parse().map_err(|_| wrong())?, share.as_f64().ok_or_else(wrong)?)))
-        .collect()
+    object.iter().map(|(version, share)| Ok((version.parse().map_err(|_| wrong())?, share.as_f64().ok_or_else(wrong)?))).collect()
 }
 
 impl Model {

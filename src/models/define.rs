@@ -35,7 +35,10 @@ pub fn locked(name: &str, user: pg_sys::Oid, is_superuser: bool) -> Result<Optio
     let sql = "SELECT owner::text, active, next_version, traffic, shadow FROM recommend.models WHERE name = $1 FOR UPDATE";
     let rows = spi::write_returning(sql, &[Arg::of(name)], |row| {
         let traffic = row.get::<JsonB>(4)?.map(|JsonB(traffic)| traffic);
-        Ok::<_, ModelsError>((row.value::<String>(1)?, Locked { active: row.get(2)?, next_version: row.value(3)?, traffic, shadow: row.get(5)? }))
+        Ok::<_, ModelsError>((
+            row.value::<String>(1)?,
+            Locked { active: row.get(2)?, next_version: row.value(3)?, traffic, shadow: row.get(5)? },
+        ))
     })?;
     let Some((owner, locked)) = rows.into_iter().next() else { return Ok(None) };
     // A role that is gone leaves the model to superusers.
@@ -82,7 +85,8 @@ fn activate(call: &Call) -> Result<pg_sys::Datum> {
 fn rollback(call: &Call) -> Result<pg_sys::Datum> {
     let name: String = call.required(0, "name")?;
     let active = change(&name, |_| {
-        let active = spi::write_returning(include_str!("../../sql/rollback_model.sql"), &[Arg::of(name.as_str())], |row| row.value::<i32>(1))?;
+        let active =
+            spi::write_returning(include_str!("../../sql/rollback_model.sql"), &[Arg::of(name.as_str())], |row| row.value::<i32>(1))?;
         active.first().copied().ok_or_else(|| ModelsError::NoHistory(name.clone()))
     })?;
     Ok(call.value(Some(active)))

@@ -30,7 +30,9 @@ fn deploy(call: &Call) -> Result<pg_sys::Datum> {
     }
     let onnx = call.bytes(1).ok_or(CallError::Null("onnx"))?;
     let feature_names: Option<Vec<String>> = match call.arg::<Vec<Option<String>>>(2) {
-        Some(names) => Some(names.into_iter().map(|name| name.ok_or(CallError::Null("feature_names"))).collect::<std::result::Result<_, _>>()?),
+        Some(names) => {
+            Some(names.into_iter().map(|name| name.ok_or(CallError::Null("feature_names"))).collect::<std::result::Result<_, _>>()?)
+        }
         None => None,
     };
     let activate: bool = call.required(3, "activate")?;
@@ -148,7 +150,10 @@ impl Trial<'_> {
         if !model.signature.single_row {
             let same = |several: &[f32]| {
                 several.len() == 3 * width
-                    && several.iter().zip(zeros.iter().cycle()).all(|(a, b)| (a - b).abs() <= TOLERANCE * b.abs().max(1.0) || a.is_nan() && b.is_nan())
+                    && several
+                        .iter()
+                        .zip(zeros.iter().cycle())
+                        .all(|(a, b)| (a - b).abs() <= TOLERANCE * b.abs().max(1.0) || a.is_nan() && b.is_nan())
             };
             model.signature.single_row = !row(&named::zero, 3).is_ok_and(|several| same(&several));
         }

@@ -294,17 +294,23 @@ fn refusal_state(error: &ModelError) -> PgSqlErrorCode {
 fn refusal_hint(error: &ModelError) -> Option<String> {
     Some(match error {
         ModelError::Malformed(_) => "Check it in Python: onnx.checker.check_model(model, full_check=True).".into(),
-        ModelError::Operator { .. } => "Served are operators of ai.onnx and ai.onnx.ml that are no random numbers, images or sequences: see docs/models.md.".into(),
+        ModelError::Operator { .. } => {
+            "Served are operators of ai.onnx and ai.onnx.ml that are no random numbers, images or sequences: see docs/models.md.".into()
+        }
         ModelError::Functions(_) => "Inline them: onnx.inliner.inline_local_functions(model).".into(),
         ModelError::ExternalData { .. } => {
             "Nothing outside the file is read: save it whole, with onnx.save_model(model, path, save_as_external_data=False).".into()
         }
         ModelError::TooLarge { .. } => "Large constants belong into a table; recommend.model_memory bounds each tensor.".into(),
-        ModelError::Input { .. } => "Export it with one row a request: the first dimension of each input counts rows, the others are fixed.".into(),
+        ModelError::Input { .. } => {
+            "Export it with one row a request: the first dimension of each input counts rows, the others are fixed.".into()
+        }
         ModelError::FeatureCount { .. } => "Give one name for each column of each input, in their order.".into(),
         ModelError::UnknownWidth(_) => "Give feature_names: as many as the input has columns.".into(),
         ModelError::FeatureName(_) => "Give each feature a name of its own.".into(),
-        ModelError::NoScore(outputs) => format!("Its outputs are: {}. Export it with probabilities, or name one with output => ....", outputs.join(", ")),
+        ModelError::NoScore(outputs) => {
+            format!("Its outputs are: {}. Export it with probabilities, or name one with output => ....", outputs.join(", "))
+        }
         ModelError::ManyScores(_) => "Say which one: output => ....".into(),
         ModelError::UnknownOutput { existing, .. } => format!("Its outputs are: {}.", existing.join(", ")),
         ModelError::OutputType { .. } => "The score must be a tensor of numbers, or the probabilities of a ZipMap.".into(),

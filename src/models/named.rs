@@ -16,7 +16,8 @@ fn wrong(version: &Version, error: FeatureError) -> ModelsError {
 
 /// The features of a JSON object. A name that the model does not know is an error: it may be another one misspelt.
 pub fn of_json(version: &Version, features: &serde_json::Value) -> Result<Row> {
-    let form = || ModelsError::Form { argument: "features", expected: "an object of numbers and texts by feature", found: features.to_string() };
+    let form =
+        || ModelsError::Form { argument: "features", expected: "an object of numbers and texts by feature", found: features.to_string() };
     let mut row = vec![None; version.signature.width()];
     for (name, value) in features.as_object().ok_or_else(form)? {
         let unknown = || FeatureError::Unknown { name: name.clone(), existing: version.signature.features.clone() };
@@ -31,10 +32,9 @@ pub fn of_columns(version: &Version, columns: &[Column]) -> Result<Row> {
     let mut row = vec![None; version.signature.width()];
     for column in columns {
         if let Some(&place) = version.places.get(&column.name) {
-            row[place] = column.value().ok_or_else(|| ModelsError::ColumnType {
-                column: column.name.clone(),
-                found: relation::type_name(column.type_oid),
-            })?;
+            row[place] = column
+                .value()
+                .ok_or_else(|| ModelsError::ColumnType { column: column.name.clone(), found: relation::type_name(column.type_oid) })?;
         }
     }
     Ok(row)

@@ -90,7 +90,10 @@ impl Reader {
                     column: names[column - 1].clone(),
                     found: relation::type_name(row.type_oid(column)),
                 })?;
-                Columns::Named { read, places: wanted.iter().enumerate().map(|(place, &column)| (names[column - 1].clone(), place)).collect() }
+                Columns::Named {
+                    read,
+                    places: wanted.iter().enumerate().map(|(place, &column)| (names[column - 1].clone(), place)).collect(),
+                }
             }
         };
         Ok(Self { model: Rc::clone(model), widen, unit, columns, batches: HashMap::new() })

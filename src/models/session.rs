@@ -106,7 +106,14 @@ impl Open {
     }
 
     /// Runs the model on rows and appends all numbers of its output to `scores`. `limit` is how long each run may take.
-    pub fn run(&mut self, signature: &Signature, output: Element, rows: Rows, limit: Option<Duration>, scores: &mut Vec<f32>) -> Result<(), Failure> {
+    pub fn run(
+        &mut self,
+        signature: &Signature,
+        output: Element,
+        rows: Rows,
+        limit: Option<Duration>,
+        scores: &mut Vec<f32>,
+    ) -> Result<(), Failure> {
         let at_once = if signature.single_row { 1 } else { rows.count() };
         let mut first = 0;
         while first < rows.count() {
@@ -117,7 +124,13 @@ impl Open {
         Ok(())
     }
 
-    fn run_watched(&mut self, inputs: &[SessionInputValue], output: Element, limit: Option<Duration>, scores: &mut Vec<f32>) -> Result<(), Failure> {
+    fn run_watched(
+        &mut self,
+        inputs: &[SessionInputValue],
+        output: Element,
+        limit: Option<Duration>,
+        scores: &mut Vec<f32>,
+    ) -> Result<(), Failure> {
         loop {
             interrupt::check();
             let deadline = limit.map(|limit| Instant::now() + limit);
@@ -245,7 +258,8 @@ pub fn get<E>(graph: &Hash, weights: Option<&Hash>, open: impl FnOnce() -> Resul
     let opened = Rc::new(RefCell::new(open()?));
     OPEN.with_borrow_mut(|kept| {
         kept.push((key, Rc::clone(&opened)));
-        let total = |kept: &[(Key, Rc<RefCell<Open>>)]| kept.iter().map(|(_, open)| open.try_borrow().map_or(0, |open| open.bytes)).sum::<usize>();
+        let total =
+            |kept: &[(Key, Rc<RefCell<Open>>)]| kept.iter().map(|(_, open)| open.try_borrow().map_or(0, |open| open.bytes)).sum::<usize>();
         while kept.len() > 1 && (kept.len() > guc::model_cache_count() || total(kept) > guc::model_cache_size()) {
             kept.remove(0);
         }

@@ -115,7 +115,8 @@ fn write(directory: &Path, bytes: &[u8]) -> io::Result<()> {
     make(directory)?;
     remove_leftovers(directory);
     let unfinished = directory.join(std::process::id().to_string());
-    let written = File::create(&unfinished).and_then(|mut file| file.write_all(bytes)).and_then(|()| fs::rename(&unfinished, file_in(directory)));
+    let written =
+        File::create(&unfinished).and_then(|mut file| file.write_all(bytes)).and_then(|()| fs::rename(&unfinished, file_in(directory)));
     if written.is_err() {
         let _ = fs::remove_file(&unfinished);
     }

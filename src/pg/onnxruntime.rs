@@ -32,11 +32,8 @@ pub fn bound_memory(environment: &Environment, bytes: usize) -> ort::Result<()> 
     // SAFETY: arrays of as many entries as said; the library copies both descriptions.
     unsafe {
         checked((api.CreateArenaCfgV2)(keys.as_ptr(), values.as_ptr(), keys.len(), &mut arena))?;
-        let made = checked((api.CreateCpuMemoryInfo)(
-            sys::OrtAllocatorType::OrtArenaAllocator,
-            sys::OrtMemType::OrtMemTypeDefault,
-            &mut memory,
-        ));
+        let made =
+            checked((api.CreateCpuMemoryInfo)(sys::OrtAllocatorType::OrtArenaAllocator, sys::OrtMemType::OrtMemTypeDefault, &mut memory));
         let registered = made.and_then(|()| {
             let result = checked((api.CreateAndRegisterAllocator)(environment.ptr().cast_mut(), memory, arena));
             (api.ReleaseMemoryInfo)(memory);

@@ -37,11 +37,8 @@ pub unsafe fn columns(row: pg_sys::Datum) -> Vec<Column> {
         let header = pg_sys::pg_detoast_datum(row.cast_mut_ptr()).cast::<pg_sys::HeapTupleHeaderData>();
         let choice = (*header).t_choice.t_datum;
         let desc = pg_sys::lookup_rowtype_tupdesc(choice.datum_typeid, choice.datum_typmod);
-        let mut tuple = pg_sys::HeapTupleData {
-            t_len: pgrx::varlena::varsize_4b(header.cast()) as u32,
-            t_data: header,
-            ..Default::default()
-        };
+        let mut tuple =
+            pg_sys::HeapTupleData { t_len: pgrx::varlena::varsize_4b(header.cast()) as u32, t_data: header, ..Default::default() };
         let width = (*desc).natts as usize;
         let (mut values, mut nulls) = (vec![pg_sys::Datum::from(0); width], vec![false; width]);
         pg_sys::heap_deform_tuple(&mut tuple, desc, values.as_mut_ptr(), nulls.as_mut_ptr());

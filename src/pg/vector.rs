@@ -127,7 +127,8 @@ impl Single {
             let value = if plain { original } else { pg_sys::pg_detoast_datum(original) };
             let size = pgrx::varlena::varsize_4b(value);
             let single = Self { value, length: size.saturating_sub(pg_sys::VARHDRSZ + PGVECTOR_HEADER) / size_of::<f32>(), owned: !plain };
-            let dimensions = if size < pg_sys::VARHDRSZ + PGVECTOR_HEADER { -1 } else { *value.cast::<u8>().add(pg_sys::VARHDRSZ).cast::<i16>() };
+            let dimensions =
+                if size < pg_sys::VARHDRSZ + PGVECTOR_HEADER { -1 } else { *value.cast::<u8>().add(pg_sys::VARHDRSZ).cast::<i16>() };
             if usize::try_from(dimensions) == Ok(single.length) { Ok(single) } else { Err(VectorError::ElementType) }
         }
     }

@@ -120,7 +120,8 @@ fn from_events(
     let list: Vec<(Key, f64)> = owner::as_user(recommender.owner, read)?.into_iter().flatten().collect();
     let items = reader.items(&list.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>()).map_err(|source| arguments.failure(source))?;
     let known: Vec<ItemId> = items.iter().flatten().copied().collect();
-    let shown = eligible::eligible(reader.recommender(), &known, &|items| reader.keys(items)).map_err(|source| arguments.failure(source))?;
+    let shown =
+        eligible::eligible(reader.recommender(), &known, &|items| reader.keys(items)).map_err(|source| arguments.failure(source))?;
     let visible = list.into_iter().zip(items).filter(|(_, item)| item.is_some_and(|item| shown.contains(&item)));
     Ok(visible.map(|(row, _)| row).take(n).collect())
 }

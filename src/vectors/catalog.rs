@@ -48,7 +48,8 @@ impl VectorSet {
         let damaged = |missing: &str| VectorsError::Damaged { name: name.clone(), missing: missing.to_owned() };
         let owner = relation::owner(feed.table).ok_or_else(|| damaged("its table"))?;
         let column = |column: &str| {
-            let number = relation::column_number(feed.table, column).ok_or_else(|| damaged(&format!("column \"{column}\" of its table")))?;
+            let number =
+                relation::column_number(feed.table, column).ok_or_else(|| damaged(&format!("column \"{column}\" of its table")))?;
             Ok::<_, VectorsError>((number, relation::column_type(feed.table, number)))
         };
         let ((id, id_type), (vector, vector_type)) = (column(&feed.id_column)?, column(&feed.vector_column)?);

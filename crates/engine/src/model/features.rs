@@ -216,7 +216,8 @@ impl Batch {
             return Ok(());
         }
         let is_integer = |element| matches!(element, Element::Int64 | Element::Int32);
-        let inexact = row.iter().zip(signature.elements()).position(|(value, element)| is_integer(element) && value.abs() > MAX_REAL_INTEGER);
+        let inexact =
+            row.iter().zip(signature.elements()).position(|(value, element)| is_integer(element) && value.abs() > MAX_REAL_INTEGER);
         if let Some(place) = inexact {
             return Err(FeatureError::Inexact { feature: signature.features[place].clone(), value: row[place] });
         }

@@ -75,7 +75,9 @@ fn choose(graph: &GraphProto, name: Option<&str>) -> Result<usize, ModelError> {
     let scores: Vec<usize> = (0..graph.output.len())
         .filter(|place| match number(&graph.output[*place]) {
             Some(element) => matches!(element, Element::Float | Element::Double),
-            None => graph.node.iter().any(|node| node.op_type() == "ZipMap" && node.output.iter().any(|out| out == graph.output[*place].name())),
+            None => {
+                graph.node.iter().any(|node| node.op_type() == "ZipMap" && node.output.iter().any(|out| out == graph.output[*place].name()))
+            }
         })
         .collect();
     match scores[..] {

@@ -39,12 +39,7 @@ pub struct Prepared {
 }
 
 /// Checks an ONNX file and prepares it for serving.
-pub fn prepare(
-    onnx: Vec<u8>,
-    limits: Limits,
-    feature_names: Option<&[String]>,
-    choice: OutputChoice,
-) -> Result<Prepared, ModelError> {
+pub fn prepare(onnx: Vec<u8>, limits: Limits, feature_names: Option<&[String]>, choice: OutputChoice) -> Result<Prepared, ModelError> {
     let (mut model, operators) = parse(Bytes::from(onnx), limits)?;
     // Training, documentation and metadata are nothing that answers depend on.
     model.training_info.clear();
@@ -70,8 +65,11 @@ fn split(model: &mut ModelProto) -> Vec<u8> {
     let mut weights = Vec::with_capacity(total);
     for (tensor, bytes) in &mut large {
         let entry = |key: &str, value: String| StringStringEntryProto { key: Some(key.to_owned()), value: Some(value) };
-        tensor.external_data =
-            vec![entry("location", WEIGHTS_FILE.to_string_lossy().into_owned()), entry("offset", weights.len().to_string()), entry("length", bytes.len().to_string())];
+        tensor.external_data = vec![
+            entry("location", WEIGHTS_FILE.to_string_lossy().into_owned()),
+            entry("offset", weights.len().to_string()),
+            entry("length", bytes.len().to_string()),
+        ];
         tensor.set_data_location(DataLocation::External);
         tensor.raw_data = None;
         tensor.float_data = Vec::new();

@@ -271,10 +271,14 @@ impl SqlError for VectorsError {
             Self::DeclaredDimensions { .. } => "Leave it out: the type says it.".into(),
             Self::Nameless => "Give a name that is not empty.".into(),
             Self::Duplicate(_) => "Choose another name, or drop that one with drop_vector_set().".into(),
-            Self::InUse { recommender, .. } => format!("SELECT alter_recommender('{recommender}', vector_set => ''), or drop_recommender('{recommender}')."),
+            Self::InUse { recommender, .. } => {
+                format!("SELECT alter_recommender('{recommender}', vector_set => ''), or drop_recommender('{recommender}').")
+            }
             Self::NotOwner(_) => "Let its owner do it: row triggers stand on it.".into(),
             Self::NotUnique { column, table } => {
-                format!("CREATE UNIQUE INDEX ON {table} ({column}); without one, use the aggregate cosine_topk(id, vector, query, k), which works on any query.")
+                format!(
+                    "CREATE UNIQUE INDEX ON {table} ({column}); without one, use the aggregate cosine_topk(id, vector, query, k), which works on any query."
+                )
             }
             Self::VectorColumn { .. } | Self::VectorType(_) => {
                 "Vectors may be real[], double precision[], or pgvector's vector or halfvec.".into()

@@ -22,9 +22,12 @@ my $large_table = "decode('0808420210113ad0c9fe3d0a120a01740a0269641201702206476
 # The four bytes as a number.
 my $cell = unpack('f<', 'abcd');
 
+# How many sessions have a large model open at the same time.
+my $sessions = $ENV{SESSIONS} // 40;
+
 my $primary = PostgreSQL::Test::Cluster->new('primary');
 $primary->init(allows_streaming => 1);
-$primary->append_conf('postgresql.conf', "max_connections = 100\nshared_buffers = 32MB");
+$primary->append_conf('postgresql.conf', "max_connections = " . ($sessions + 50) . "\nshared_buffers = 32MB");
 $primary->start;
 $primary->safe_psql('postgres', 'CREATE EXTENSION pg_recommend; SELECT deploy_model(\'m\', ' . plus(1) . '), deploy_model(\'m\', ' . plus(2) . ', activate => false)');
 $primary->safe_psql('postgres', "SELECT deploy_model('table', $small_table)");
@@ -107,20 +110,21 @@ cmp_ok(abs(score($primary, 'table', 7, 'restored') / $cell - 1), '<', 1e-6, 'the
 is(score($primary, 'm', 0), '1', 'the original is untouched');
 
 # Many sessions with a model of 130 MB: each has less than 40 MB of its own.
-my $sessions = $ENV{SESSIONS} // 40;
 $primary->safe_psql('postgres', "SELECT deploy_model('large', $large_table)");
-append_to_file("$directory/hold.sql", "SELECT ctr_predict('large', ARRAY[3]::real[]);\n\\sleep 20 s\n");
+append_to_file("$directory/hold.sql", "SELECT ctr_predict('large', ARRAY[3]::real[]);\n\\sleep " . (20 + int($sessions / 4)) . " s\n");
+my $holds = "state = 'idle' AND query ~ '^SELECT ctr_predict..large'";
 my $hold = IPC::Run::start([ 'pgbench', '-n', '-c', $sessions, '-j', '2', '-t', '1', '-f', "$directory/hold.sql", @connection, 'postgres' ], '>', \my $hold_out, '2>', \my $hold_err);
-ok($primary->poll_query_until('postgres', "SELECT count(*) = $sessions FROM pg_stat_activity WHERE application_name = 'pgbench' AND state = 'idle' AND query ~ 'large'"),
+ok($primary->poll_query_until('postgres', "SELECT count(*) = $sessions FROM pg_stat_activity WHERE $holds"),
 	"$sessions sessions have the model open");
 my @own;
-foreach my $pid (split /\n/, $primary->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE application_name = 'pgbench'"))
+foreach my $pid (split /\n/, $primary->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE $holds"))
 {
 	my ($kilobytes) = slurp_file("/proc/$pid/status") =~ /^RssAnon:\s+(\d+) kB/m;
 	push @own, $kilobytes / 1024;
 }
 @own = sort { $a <=> $b } @own;
 is(scalar @own, $sessions, 'all of them were looked at');
+note(sprintf('private memory of %d sessions: %.0f to %.0f MB', $sessions, $own[0], $own[-1]));
 cmp_ok($own[-1], '<', 40, sprintf('%.0f to %.0f MB private each', $own[0], $own[-1]));
 $hold->kill_kill;
 

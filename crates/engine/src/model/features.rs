@@ -124,28 +124,38 @@ impl Buffer {
 
     /// Appends a value, exactly, or not at all.
     fn push(&mut self, value: &Value) -> Option<()> {
-        match (self, value) {
-            (Self::Float(values), Value::Number(number)) => {
-                let single = *number as f32;
-                // Rounding to infinity is another value.
-                (single.is_infinite() == number.is_infinite()).then(|| values.push(single))
-            }
-            (Self::Float(values), Value::Integer(integer)) => Some(values.push(*integer as f32)),
-            (Self::Double(values), Value::Number(number)) => Some(values.push(*number)),
-            (Self::Double(values), Value::Integer(integer)) => Some(values.push(*integer as f64)),
-            (Self::Int64(values), value) => Some(values.push(integer(value)?)),
-            (Self::Int32(values), value) => Some(values.push(i32::try_from(integer(value)?).ok()?)),
-            (Self::Bool(values), value) => match integer(value)? {
-                0 => Some(values.push(false)),
-                1 => Some(values.push(true)),
-                _ => None,
+        match self {
+            Self::Float(values) => values.push(single(value)?),
+            Self::Double(values) => values.push(double(value)?),
+            Self::Int64(values) => values.push(integer(value)?),
+            Self::Int32(values) => values.push(i32::try_from(integer(value)?).ok()?),
+            Self::Bool(values) => values.push(match integer(value)? {
+                0 => false,
+                1 => true,
+                _ => return None,
+            }),
+            Self::String(values) => match value {
+                Value::Text(text) => values.push(text.clone()),
+                _ => return None,
             },
-            (Self::String(values), Value::Text(text)) => Some(values.push(text.clone())),
-            (Self::Float(values), Value::Text(text)) => Some(values.push(special(text)? as f32)),
-            (Self::Double(values), Value::Text(text)) => Some(values.push(special(text)?)),
-            _ => None,
         }
+        Some(())
     }
+}
+
+fn double(value: &Value) -> Option<f64> {
+    match value {
+        Value::Number(number) => Some(*number),
+        Value::Integer(integer) => Some(*integer as f64),
+        Value::Text(text) => special(text),
+    }
+}
+
+/// Rounded, but not to infinity: that is another value.
+fn single(value: &Value) -> Option<f32> {
+    let number = double(value)?;
+    let single = number as f32;
+    (single.is_infinite() == number.is_infinite()).then_some(single)
 }
 
 /// The numbers that JSON can write as texts only, by the names that Postgres gives them.

@@ -78,14 +78,12 @@ pub fn fold(
 /// How many users' events are read from the event table at a time.
 const CHUNK: usize = 1000;
 
+/// Takes a settled batch, and all events of its user where it is late.
+type EachBatch<'a> = &'a mut dyn FnMut(&mut UserBatch, Option<Vec<Event>>) -> Result<()>;
+
 /// Hands settled batches on, one by one, without those in which nothing is left; those that a late or removed event calls back to the event table with all events of their
 /// user, in order, which are read for many at a time: without an index, each reading is a scan.
-fn in_chunks(
-    batches: &mut [UserBatch],
-    past: &dyn Past,
-    interrupt: &dyn Fn() -> Result<()>,
-    each: &mut dyn FnMut(&mut UserBatch, Option<Vec<Event>>) -> Result<()>,
-) -> Result<()> {
+fn in_chunks(batches: &mut [UserBatch], past: &dyn Past, interrupt: &dyn Fn() -> Result<()>, each: EachBatch<'_>) -> Result<()> {
     for chunk in batches.chunks_mut(CHUNK) {
         interrupt()?;
         let late: Vec<&UserBatch> = chunk.iter().filter(|batch| !batch.is_append()).collect();

@@ -44,10 +44,12 @@ sub scans
 	return $err =~ /is read from its table/ ? 1 : 0;
 }
 
+# Asks until there is a copy: a question that finds no worker's slot free leaves it to the next one.
 sub until_ready
 {
 	my ($node, $name, $database) = @_;
-	return ok($node->poll_query_until($database // 'postgres', q{SELECT state = 'ready' FROM recommend.vector_set_status WHERE vector_set = 'items'}), $name);
+	return ok($node->poll_query_until($database // 'postgres', 
+		q{SELECT state = 'ready' FROM cosine_topk('items', vector_of(3), 1), recommend.vector_set_status WHERE vector_set = 'items'}), $name);
 }
 
 my $first = $primary->safe_psql('postgres', 'SELECT check_set(7)');

@@ -164,23 +164,24 @@ impl Open {
 }
 
 fn builder(environment: &Environment, weights: Option<&Weights>) -> Result<SessionBuilder, Failure> {
-    // An error carries the builder, to go on with.
-    let build = |new: SessionBuilder| -> Result<SessionBuilder, ort::Error<SessionBuilder>> {
-        let new = new
-            .with_optimization_level(GraphOptimizationLevel::Level3)?
-            .with_intra_threads(1)?
-            .with_inter_threads(1)?
-            .with_intra_op_spinning(false)?
-            .with_inter_op_spinning(false)?
-            .with_env_allocators()?
-            // Packed copies of shared weights would be each session's own.
-            .with_prepacking(weights.is_none())?;
-        match weights {
-            Some(Weights::Shared(directory)) => new.with_config_entry(EXTERNAL_FOLDER, directory.to_string_lossy()),
-            _ => Ok(new),
-        }
-    };
-    build(SessionBuilder::new(environment)?).map_err(|error| Failure::Refused(first_line(error.message())))
+    let mut builder = SessionBuilder::new(environment)?;
+    builder = builder.with_optimization_level(GraphOptimizationLevel::Level3).map_err(refused)?;
+    builder = builder.with_intra_threads(1).map_err(refused)?;
+    builder = builder.with_inter_threads(1).map_err(refused)?;
+    builder = builder.with_intra_op_spinning(false).map_err(refused)?;
+    builder = builder.with_inter_op_spinning(false).map_err(refused)?;
+    builder = builder.with_env_allocators().map_err(refused)?;
+    // Packed copies of shared weights would be each session's own.
+    builder = builder.with_prepacking(weights.is_none()).map_err(refused)?;
+    if let Some(Weights::Shared(directory)) = weights {
+        builder = builder.with_config_entry(EXTERNAL_FOLDER, directory.to_string_lossy()).map_err(refused)?;
+    }
+    Ok(builder)
+}
+
+/// An error that carries the builder, to go on with.
+fn refused(error: ort::Error<SessionBuilder>) -> Failure {
+    Failure::Refused(first_line(error.message()))
 }
 
 /// With the execution provider that the setting names.
@@ -195,7 +196,7 @@ fn provider(builder: SessionBuilder) -> Result<SessionBuilder, Failure> {
         return Err(Failure::Other(ModelsError::Provider { name, existing }));
     }
     let cuda = ort::ep::CUDA::default().build().error_on_failure();
-    builder.with_execution_providers([cuda]).map_err(|error| Failure::Refused(first_line(error.message())))
+    builder.with_execution_providers([cuda]).map_err(refused)
 }
 
 /// The inputs of `count` rows from `first` on.

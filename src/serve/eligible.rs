@@ -12,12 +12,11 @@ use crate::numbers::store_error;
 use crate::pg::spi::{self, Arg};
 use crate::pg::{array, relation};
 
+/// Gives the keys of items.
+type KeysOf<'a> = &'a dyn Fn(&[ItemId]) -> engine::Result<Vec<Option<Key>>>;
+
 /// Which of `items` are eligible: all of them where the recommender names no table. `keys_of` gives their keys.
-pub fn eligible(
-    recommender: &Recommender,
-    items: &[ItemId],
-    keys_of: &dyn Fn(&[ItemId]) -> engine::Result<Vec<Option<Key>>>,
-) -> engine::Result<FxHashSet<ItemId>> {
+pub fn eligible(recommender: &Recommender, items: &[ItemId], keys_of: KeysOf<'_>) -> engine::Result<FxHashSet<ItemId>> {
     if recommender.eligible.is_none() {
         return Ok(items.iter().copied().collect());
     }

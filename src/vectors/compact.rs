@@ -68,7 +68,8 @@ pub fn compact(id: i32, pace: Pace) -> Result<Outcome> {
         let Some(state) = State::of_copies(id) else { return Ok(Outcome::Moved(0)) };
         let changes = Changes::read(&set, state.epoch)?;
         let waiting = changes.versions.len() as u64;
-        match Copy::open(&set, &state) {
+        // Looked at, not used: a set that nobody asks is to make room for others.
+        match Copy::peek(&set, &state) {
             None => {
                 if is_wanted(&set, pace) {
                     // A copy that does not fit is no reason to let changes pile up.
@@ -123,7 +124,7 @@ fn is_wanted(set: &VectorSet, pace: Pace) -> bool {
 /// Makes a copy of the generation that there is. It writes nothing but files.
 fn make_missing(set: &VectorSet) -> Result<Outcome> {
     let Some(state) = State::of_copies(set.id) else { return Ok(Outcome::Moved(0)) };
-    if Copy::open(set, &state).is_some() || !is_wanted(set, Pace::WhenDue) {
+    if Copy::peek(set, &state).is_some() || !is_wanted(set, Pace::WhenDue) {
         return Ok(Outcome::Moved(0));
     }
     let changes = Changes::read(set, state.epoch)?;

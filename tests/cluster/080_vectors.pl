@@ -1,5 +1,6 @@
 # Copies of vector sets are a cache: questions are answered after a restart, without the files, while these are deleted under load, on a standby, after a
 # crash in the middle of making one, after dump and restore, and when memory does not do.
+use IPC::Run;
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;
@@ -150,11 +151,13 @@ is($standby->safe_psql('postgres', 'SELECT check_set(7)'), $primary->safe_psql('
 
 # A crash while a copy is made.
 $primary->safe_psql('postgres', q{INSERT INTO items SELECT n, vector_of(n) FROM generate_series(10000, 90000) AS n; CHECKPOINT});
-my $building = $primary->background_psql('postgres', on_error_stop => 0);
-$building->query_until(qr/go/, "\\echo go\nSELECT rebuild_vector_set('items');\n");
-select(undef, undef, undef, 0.05);
+my ($nothing, $built, $broken) = ('', '', '');
+my $building = IPC::Run::start(
+	[ 'psql', '-XAtq', '-c', "SELECT rebuild_vector_set('items')", '-h', $primary->host, '-p', $primary->port, 'postgres' ],
+	'<', \$nothing, '>', \$built, '2>', \$broken);
+select(undef, undef, undef, 0.2);
 kill_and_start($primary);
-eval { $building->quit };
+$building->finish;
 is($primary->safe_psql('postgres', 'SELECT check_set(7)') ne '', 1, 'after a crash in the middle of making a copy');
 until_ready($primary, 'a copy is made');
 $primary->safe_psql('postgres', q{SELECT rebuild_vector_set('items')});

@@ -213,6 +213,22 @@ RESET recommend.execution_provider;
 
 \pset format aligned
 \pset tuples_only off
+-- A session that may keep one model open scores with two.
+SET recommend.model_cache_count = 1;
+SELECT count(DISTINCT ctr_predict(m, '{"x0": 1, "x1": 2, "x2": 3, "x3": 4, "x4": 5}'::jsonb)) AS scores
+  FROM (VALUES ('sklearn_zipmap'), ('sklearn_open')) v (m), generate_series(1, 3);
+RESET recommend.model_cache_count;
+-- Without the library, models say what to install; all else works. A session that has found one keeps it.
+\c
+SET search_path = models_test, public;
+SET recommend.onnxruntime_library = '/nowhere/libonnxruntime.so';
+SELECT ctr_predict('three_classes', '{1,2,3}'::real[]);
+SET recommend.onnxruntime_library = '/etc/passwd';
+SELECT refused($$SELECT ctr_predict('three_classes', '{1,2,3}'::real[])$$) ~ '^58P01: ONNX Runtime cannot be loaded from "/etc/passwd"' AS refused;
+SELECT count(*) > 0 AS listed FROM models;
+RESET recommend.onnxruntime_library;
+SELECT round(ctr_predict('three_classes', '{1,2,3}'::real[])::numeric, 3);
+
 -- Privileges: whoever may deploy owns what is new; whoever may call ctr_predict() may score.
 CREATE ROLE models_owner;
 CREATE ROLE models_other;

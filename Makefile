@@ -81,6 +81,7 @@ bench-write: test-install ## Bench tracked INSERT and COPY, the compactor, and t
 
 bench-interest: ## Bench interest aggregates beside plain SQL and pgvector (ROWS=5000000; root; without pgvector: PEERS=no)
 	@scripts/bench-interest
+	@$(MAKE) --no-print-directory bench-features
 
 bench-features: test-install ## Bench features of candidates beside plain SQL, training sets beside LATERAL joins (EVENTS=1000000)
 	@scripts/bench-features

@@ -26,6 +26,9 @@ use crate::vectors::{query, rows};
 /// The first number of items that a vector set knows and the recommender does not; see [`crate::delta`] for those before it.
 const FIRST_UNMET: ItemId = 3 << 30;
 
+/// Items with their cosines.
+type Cosines = Vec<(ItemId, f32)>;
+
 /// The items near one direction, by the recommender's numbers.
 pub struct Near<'a> {
     reader: &'a Reader<'a>,
@@ -33,6 +36,8 @@ pub struct Near<'a> {
     direction: Vec<f32>,
     /// The numbers of items without any event.
     unmet: RefCell<FxHashMap<Key, ItemId>>,
+    /// The answer to the last question for so many nearest items: reading a large set takes milliseconds.
+    nearest: RefCell<Option<(usize, Cosines)>>,
 }
 
 impl<'a> Near<'a> {
@@ -40,7 +45,7 @@ impl<'a> Near<'a> {
     pub fn user(reader: &'a Reader<'a>, user: Option<&Key>) -> EngineResult<Option<Self>> {
         let (Some(set), Some(user)) = (set_of(reader.recommender()).map_err(store_error)?, user) else { return Ok(None) };
         let interest = reader.interest(user)?.and_then(|interest| interest.blended);
-        Ok(interest.map(|direction| Self { reader, set, direction, unmet: RefCell::default() }))
+        Ok(interest.map(|direction| Self { reader, set, direction, unmet: RefCell::default(), nearest: RefCell::default() }))
     }
 
     /// The items near the sum of the vectors of `items`.
@@ -55,7 +60,7 @@ impl<'a> Near<'a> {
             sum.iter_mut().zip(vector).for_each(|(sum, value)| *sum += value);
         }
         let directed = sum.iter().any(|value| *value != 0.0) && sum.iter().all(|value| value.is_finite());
-        Ok(directed.then(|| Self { reader, set, direction: sum, unmet: RefCell::default() }))
+        Ok(directed.then(|| Self { reader, set, direction: sum, unmet: RefCell::default(), nearest: RefCell::default() }))
     }
 
     /// The nearest vectors, of all or of some keys; none where they are of another dimension than the direction.
@@ -86,11 +91,17 @@ impl<'a> Near<'a> {
 
 impl Nearest for Near<'_> {
     fn nearest(&self, n: usize) -> EngineResult<Vec<(ItemId, f32)>> {
+        // A question that has to reach further asks again.
+        if let Some((_, nearest)) = self.nearest.borrow().as_ref().filter(|(known, _)| *known == n) {
+            return Ok(nearest.clone());
+        }
         let found = self.ask(n, None)?;
         let keys: Vec<Key> = found.iter().map(|(key, _)| key.clone()).collect();
         let numbers = self.reader.items(&keys)?;
         let numbered = numbers.into_iter().zip(keys).map(|(number, key)| number.unwrap_or_else(|| self.number(&key)));
-        Ok(numbered.zip(&found).map(|(item, (_, cosine))| (item, *cosine)).collect())
+        let nearest: Cosines = numbered.zip(&found).map(|(item, (_, cosine))| (item, *cosine)).collect();
+        self.nearest.replace(Some((n, nearest.clone())));
+        Ok(nearest)
     }
 
     fn cosines(&self, items: &[ItemId], each: &mut dyn FnMut(ItemId, f32)) -> EngineResult<()> {

@@ -95,20 +95,8 @@ fn graph_rows(call: &Call) -> Result<pg_sys::Datum, StatusError> {
             let sql = sql.replace("{id}", &source.id.to_string()).replace("{graph}", &id.to_string());
             let args = [Arg::of(source.id), Arg::of(caller), Arg::of(guc::clock_skew_us())];
             let mut push = |row: &Row| {
-                rows.push(&[
-                    graph.name.as_str().into_datum(),
-                    source.table.into_datum(),
-                    graph.edge_type(place).into_datum(),
-                    bigint(row, 1)?,
-                    bigint(row, 2)?,
-                    bigint(row, 3)?,
-                    bigint(row, 4)?,
-                    bigint(row, 5)?,
-                    row.datum(6),
-                    row.datum(7),
-                    row.value::<bool>(8)?.into_datum(),
-                    bigint(row, 9)?,
-                ]);
+                let names = [graph.name.as_str().into_datum(), source.table.into_datum(), graph.edge_type(place).into_datum()];
+                rows.push(&[&names[..], &packed_and_waiting(row)?].concat());
                 Ok::<_, SpiError>(())
             };
             catalog::as_owner(|| snapshot::with_latest(|| spi::read(&sql, &args, &mut push)))??;
@@ -126,23 +114,27 @@ fn feature_rows(call: &Call) -> Result<pg_sys::Datum, StatusError> {
         let sql = include_str!("../sql/feature_status_row.sql").replace("{id}", &id.to_string());
         let args = [Arg::of(id), Arg::of(caller), Arg::of(guc::clock_skew_us())];
         let mut push = |row: &Row| {
-            rows.push(&[
-                set.name.as_str().into_datum(),
-                bigint(row, 1)?,
-                bigint(row, 2)?,
-                bigint(row, 3)?,
-                bigint(row, 4)?,
-                bigint(row, 5)?,
-                row.datum(6),
-                row.datum(7),
-                row.value::<bool>(8)?.into_datum(),
-                bigint(row, 9)?,
-            ]);
+            rows.push(&[&[set.name.as_str().into_datum()][..], &packed_and_waiting(row)?].concat());
             Ok::<_, SpiError>(())
         };
         catalog::as_owner(|| snapshot::with_latest(|| spi::read(&sql, &args, &mut push)))??;
     }
     Ok(rows.finish(call))
+}
+
+/// What `graph_status_row.sql` and `feature_status_row.sql` tell of a feed: what is packed, what waits, times, whether a rebuild is due, bytes.
+fn packed_and_waiting(row: &Row) -> Result<[Option<pg_sys::Datum>; 9], SpiError> {
+    Ok([
+        bigint(row, 1)?,
+        bigint(row, 2)?,
+        bigint(row, 3)?,
+        bigint(row, 4)?,
+        bigint(row, 5)?,
+        row.datum(6),
+        row.datum(7),
+        row.value::<bool>(8)?.into_datum(),
+        bigint(row, 9)?,
+    ])
 }
 
 fn bigint(row: &Row, column: usize) -> Result<Option<pg_sys::Datum>, SpiError> {

@@ -79,7 +79,7 @@ GRANT SELECT ON recommend.graph_cache TO PUBLIC;
 
 CREATE FUNCTION recommend.gpu_status_row(
     OUT state text, OUT device text, OUT memory bigint, OUT used bigint, OUT segments bigint, OUT searches bigint, OUT batches bigint,
-    OUT largest_batch bigint, OUT refused bigint, OUT fallbacks bigint, OUT starts bigint)
+    OUT largest_batch bigint, OUT refused bigint, OUT busy_ms float8, OUT fallbacks bigint, OUT starts bigint)
     RETURNS SETOF record
     LANGUAGE c VOLATILE PARALLEL RESTRICTED ROWS 1 AS 'MODULE_PATHNAME', 'gpu_status';
 COMMENT ON FUNCTION recommend.gpu_status_row() IS 'The row of recommend.gpu_status';
@@ -87,5 +87,5 @@ COMMENT ON FUNCTION recommend.gpu_status_row() IS 'The row of recommend.gpu_stat
 CREATE VIEW recommend.gpu_status AS SELECT * FROM recommend.gpu_status_row();
 COMMENT ON VIEW recommend.gpu_status IS
     'The service of the GPU: its state, the device with its memory in bytes, the segments of vector sets there, searches answered and refused, the batches '
-    'that they went in, how many searches the CPU did instead, and how often the service was started. Counts but the last two begin with its start';
+    'that they went in and the milliseconds that these took, how many searches the CPU did instead, and how often the service was started. Counts but the last two begin with its start';
 GRANT SELECT ON recommend.gpu_status TO PUBLIC;

@@ -25,6 +25,7 @@ fn row(call: &Call) -> Result<pg_sys::Datum, CallError> {
         number(|status| status.batches),
         number(|status| u64::from(status.largest_batch)),
         number(|status| status.refused),
+        status.as_ref().map(|status| status.busy as f64 / 1e3).into_datum(),
         (Number::Fallbacks.get() as i64).into_datum(),
         (Number::Starts.get() as i64).into_datum(),
     ]);

@@ -87,6 +87,8 @@ pub struct Status {
     pub largest_batch: u32,
     /// Searches refused.
     pub refused: u64,
+    /// How long all batches took, in microseconds.
+    pub busy: u64,
 }
 
 /// Why a message is none.

@@ -4,6 +4,7 @@ use std::io;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::protocol::{Answer, Request, Search, Status, receive, send};
 
@@ -70,7 +71,7 @@ fn converse(mut stream: UnixStream, jobs: &Sender<Job>) {
 
 /// Answers requests by batches.
 fn work(waiting: &Receiver<Job>, searcher: &mut dyn Searcher) -> String {
-    let (mut searches, mut batches, mut largest, mut refused) = (0u64, 0u64, 0u32, 0u64);
+    let (mut searches, mut batches, mut largest, mut refused, mut busy) = (0u64, 0u64, 0u32, 0u64, Duration::ZERO);
     loop {
         let first = match waiting.try_recv() {
             Ok(first) => first,
@@ -89,7 +90,8 @@ fn work(waiting: &Receiver<Job>, searcher: &mut dyn Searcher) -> String {
                     replies.push(job.reply);
                 }
                 Request::Status => {
-                    let status = Status { searches, batches, largest_batch: largest, refused, ..searcher.status() };
+                    let busy = busy.as_micros() as u64;
+                    let status = Status { searches, batches, largest_batch: largest, refused, busy, ..searcher.status() };
                     // Who has hung up meanwhile wants no answer.
                     let _ = job.reply.send(Answer::Status(status));
                 }
@@ -98,11 +100,13 @@ fn work(waiting: &Receiver<Job>, searcher: &mut dyn Searcher) -> String {
         if batch.is_empty() {
             continue;
         }
+        let begun = Instant::now();
         let answers = match searcher.search(&batch) {
             Ok(answers) if answers.len() == batch.len() => answers,
             Ok(answers) => return format!("{} answers to {} searches", answers.len(), batch.len()),
             Err(reason) => return reason,
         };
+        busy += begun.elapsed();
         batches += 1;
         largest = largest.max(batch.len() as u32);
         for (answer, reply) in answers.into_iter().zip(replies) {

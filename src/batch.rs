@@ -7,14 +7,15 @@ use engine::fold::{Changes, fold};
 use engine::packed::{Neighbors, UserInterest, Visits};
 use engine::store::{ItemStats, Store};
 use engine::{ItemId, Micros, UserId};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::catalog::Recommender;
 use crate::compact::{Result, failure, newest, save};
-use crate::delta::{DeltaRow, Met, PastEvents, scan, user_batch};
+use crate::delta::{PastEvents, UserChange, UserEvent, user_batch};
+use crate::delta_rows::Batch as Rows;
 use crate::key::Key;
 use crate::numbers::{Known, Numbers, rules};
-use crate::pg::fetch::{Version, delete_rows};
+use crate::pg::fetch::delete_rows;
 use crate::pg::{interrupt, owner, snapshot};
 use crate::progress::{Phase, Progress};
 use crate::rows::PackedRows;
@@ -27,52 +28,38 @@ pub struct Batch<'a> {
     recommender: &'a Recommender,
     state: State,
     horizon: Micros,
-    events: Vec<DeltaRow>,
-    /// The row versions to delete: events, skipped rows, rows of ended epochs.
-    done: Vec<Version>,
-    skipped: i64,
+    rows: Rows<UserEvent>,
 }
 
 impl<'a> Batch<'a> {
     /// Reads up to `limit` rows, and all further ones of the users that they belong to: the fold wants a user's rows together.
     pub fn read(recommender: &'a Recommender, state: State, horizon: Micros, limit: u64) -> Result<Self> {
-        let mut batch = Self { recommender, state, horizon, events: Vec::new(), done: Vec::new(), skipped: 0 };
-        let (mut users, mut future): (HashMap<Key, ()>, Vec<DeltaRow>) = Default::default();
-        let met = scan(recommender, state.epoch, batch.horizon, |met| match met {
-            Met::Event(row) => {
-                let full = batch.done.len() as u64 >= limit;
-                if !full || users.contains_key(&row.user) {
-                    users.entry(row.user.clone()).or_default();
-                    batch.done.push(row.version);
-                    batch.events.push(row);
-                }
+        let mut users: FxHashSet<Key> = FxHashSet::default();
+        let take = |event: &UserEvent, done: usize| {
+            let taken = (done as u64) < limit || users.contains(&event.user);
+            if taken && !users.contains(&event.user) {
+                users.insert(event.user.clone());
             }
-            Met::Skipped(version, count) => {
-                batch.done.push(version);
-                batch.skipped += count;
-            }
-            Met::Gone(version) => batch.done.push(version),
-            Met::Future(row) => future.push(row),
-        });
-        met.map_err(|source| failure(recommender, source))?;
-        batch.done.extend(cancelled(future));
+            taken
+        };
+        let mut rows = Rows::read(recommender, state.epoch, horizon, take).map_err(|source| failure(recommender, source))?;
         // In order of time, so that new items get their numbers in the order in which they were first seen.
-        batch.events.sort_by_cached_key(|row| (row.event.at, row.event.tie(), row.user.tie()));
-        Ok(batch)
+        rows.events.sort_by_cached_key(|row| (row.event.event.at, row.event.event.tie(), row.event.user.tie()));
+        Ok(Self { recommender, state, horizon, rows })
     }
 
     /// How many delta rows it would take out.
     pub fn len(&self) -> u64 {
-        self.done.len() as u64
+        self.rows.done.rows.len() as u64
     }
 
     /// Writes the rows that it changes and deletes the delta rows. Gives how many.
     pub fn write(self) -> Result<u64> {
-        if self.done.is_empty() && !self.state.is_void() {
+        if self.rows.done.rows.is_empty() && !self.state.is_void() {
             return Ok(0);
         }
         let recommender = self.recommender;
-        let mut progress = Progress::start(recommender.id, Phase::Compacting, self.events.len() as u64);
+        let mut progress = Progress::start(recommender.id, Phase::Compacting, self.rows.events.len() as u64);
         let rows = PackedRows::new(recommender, self.state);
         let state = if self.state.is_void() { emptied(self.state) } else { self.state };
         let numbers = Numbers::new(&rows, Known::starting(state.next_item, state.next_context));
@@ -80,7 +67,7 @@ impl<'a> Batch<'a> {
             self.fold(&rows, &numbers, state).map_err(|source| failure(recommender, source))?;
         let merged = Merged::read(&rows, &changes).map_err(|source| failure(recommender, source))?;
         let known = numbers.into_known();
-        progress.advance(self.events.len() as u64);
+        progress.advance(self.rows.events.len() as u64);
         progress.phase(Phase::WritingRows);
         owner::as_user(recommender.owner, || -> Result<()> {
             let writer = Writer::new(recommender);
@@ -95,7 +82,7 @@ impl<'a> Batch<'a> {
             writer.interests(interests.into_iter())?;
             Ok(())
         })?;
-        delete_rows(recommender.tables.delta, &self.done);
+        delete_rows(recommender.tables.delta, &self.rows.done.rows);
         let total = ItemStats { score: state.total, events: state.events, last_at: 0 }.merged(&changes.total, None);
         save(
             recommender,
@@ -108,22 +95,22 @@ impl<'a> Batch<'a> {
                 next_item: state.next_item + known.new_items.len() as u32,
                 next_session: changes.next_session,
                 next_context: state.next_context + known.new_contexts.len() as u32,
-                skipped: state.skipped + self.skipped,
+                skipped: state.skipped + self.rows.done.skipped,
                 ..state
             },
         )?;
-        Ok(self.done.len() as u64)
+        Ok(self.rows.done.rows.len() as u64)
     }
 
     fn fold(&self, rows: &PackedRows<'_>, numbers: &Numbers<'_>, state: State) -> engine::Result<Folded> {
-        let mut by_user: HashMap<&Key, Vec<DeltaRow>> = HashMap::new();
+        let mut by_user: HashMap<&Key, Vec<UserChange>> = HashMap::new();
         let mut order = Vec::new();
-        for row in &self.events {
+        for row in &self.rows.events {
             // Looked up in order, so that numbers follow time.
-            numbers.event(&row.event)?;
-            let rows = by_user.entry(&row.user).or_default();
+            numbers.event(&row.event.event)?;
+            let rows = by_user.entry(&row.event.user).or_default();
             if rows.is_empty() {
-                order.push(&row.user);
+                order.push(&row.event.user);
             }
             rows.push(row.clone());
         }
@@ -140,7 +127,7 @@ impl<'a> Batch<'a> {
             users.insert(number, key.clone());
             batches.push(user_batch(numbers, number, history, &by_user[key])?);
         }
-        let landmark = newest(state.newest_at, self.events.last().map_or(i64::MIN, |row| row.event.at)).unwrap_or(0);
+        let landmark = newest(state.newest_at, self.rows.events.last().map_or(i64::MIN, |row| row.event.event.at)).unwrap_or(0);
         let past = PastEvents { rows, numbers, users: &users, horizon: self.horizon };
         let interests = user_interest::after(&mut batches, &rules(self.recommender), &past)?;
         let changes = fold(batches, &rules(self.recommender), landmark, state.next_session, &past, &interrupt::checker())?;
@@ -154,20 +141,6 @@ struct Folded {
     interests: FxHashMap<UserId, Option<UserInterest>>,
     users: FxHashMap<UserId, Key>,
     next_user: UserId,
-}
-
-/// The rows of events that came and went before their time came: readers would pass over them until then, which may be never.
-fn cancelled(future: Vec<DeltaRow>) -> Vec<Version> {
-    let mut waiting: HashMap<(Key, Micros, u64), Vec<DeltaRow>> = HashMap::new();
-    let mut done = Vec::new();
-    for row in future {
-        let rows = waiting.entry((row.user.clone(), row.event.at, row.event.tie())).or_default();
-        match rows.iter().position(|other| other.added != row.added && other.event == row.event) {
-            Some(place) => done.extend([rows.swap_remove(place).version, row.version]),
-            None => rows.push(row),
-        }
-    }
-    done
 }
 
 /// The state of a recommender without rows, as TRUNCATE leaves it. Numbers start anew, as in a rebuild: how many items there

@@ -12,7 +12,7 @@ use pgrx::{PgSqlErrorCode, pg_sys};
 use crate::batch::Batch;
 use crate::bulk::WriteError;
 use crate::catalog::{CatalogError, Recommender, catalog_owner};
-use crate::delta::{Met, scan};
+use crate::delta_rows::Done;
 use crate::numbers::rules;
 use crate::past::Replay;
 use crate::pg::error::SqlError;
@@ -141,17 +141,7 @@ pub fn horizon() -> Micros {
 
 fn rebuild_locked(recommender: &Recommender, state: State) -> Result<u64> {
     let horizon = horizon();
-    let (mut done, mut skipped_since) = (Vec::new(), 0);
-    let met = scan(recommender, state.epoch, horizon, |met| match met {
-        Met::Event(row) => done.push(row.version),
-        Met::Skipped(version, count) => {
-            skipped_since += count;
-            done.push(version);
-        }
-        Met::Gone(version) => done.push(version),
-        Met::Future(_) => {}
-    });
-    met.map_err(|source| failure(recommender, source))?;
+    let done = Done::all(recommender, state.epoch, horizon).map_err(|source| failure(recommender, source))?;
     let mut progress = Progress::start(
         recommender.id,
         Phase::ReadingEvents,
@@ -184,7 +174,7 @@ fn rebuild_locked(recommender: &Recommender, state: State) -> Result<u64> {
         Ok(())
     })?;
     user_interest::rebuild(recommender, replay.users(), horizon).map_err(|source| failure(recommender, source))?;
-    delete_rows(recommender.tables.delta, &done);
+    delete_rows(recommender.tables.delta, &done.rows);
     let totals = store.totals().map_err(|source| failure(recommender, source))?;
     save(
         recommender,
@@ -197,7 +187,7 @@ fn rebuild_locked(recommender: &Recommender, state: State) -> Result<u64> {
             next_item: replay.item_keys().len() as u32,
             next_session: totals.sessions,
             next_context: replay.contexts().len() as u32,
-            skipped: state.skipped + skipped_since,
+            skipped: state.skipped + done.skipped,
             needs_rebuild: false,
             ..state
         },

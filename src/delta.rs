@@ -13,15 +13,17 @@ use engine::fold::{Past, UserBatch, fold};
 use engine::packed::{History, Landmark, Session, UserInterest};
 use engine::store::overlay::Unpacked;
 use engine::{Micros, Result, SessionId, UserId};
+use pgrx::pg_sys;
 use rustc_hash::FxHashMap;
 
 use crate::catalog::Recommender;
+use crate::delta_rows::{Change, DeltaTable, Met, MetRows};
 use crate::key::Key;
 use crate::numbers::{KeyedEvent, Known as KnownNumbers, Numbers, store_error};
-use crate::pg::fetch::{HeapRow, Version, scan_heap};
+use crate::pg::fetch::HeapRow;
 use crate::pg::interrupt;
 use crate::rows::{PackedRows, past_sessions, past_sessions_of};
-use crate::totals::{State, int4};
+use crate::totals::State;
 use crate::user_interest;
 
 /// The first number of users, items and contexts that exist only in the delta; stored ones are smaller.
@@ -30,80 +32,31 @@ const FIRST_UNPACKED: u32 = 1 << 31;
 /// The number of a user who has none yet.
 const NO_USER: UserId = UserId::MAX;
 
-/// One row of the delta table that changes something.
-#[derive(Debug, Clone)]
-pub struct DeltaRow {
-    /// The row version.
-    pub version: Version,
-    /// True for an event that came, false for one that went.
-    pub added: bool,
+/// An event with whose it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UserEvent {
     /// The user.
     pub user: Key,
     /// The event.
     pub event: KeyedEvent,
 }
 
-/// What a scan of the delta meets.
-pub enum Met {
-    /// An event that came or went.
-    Event(DeltaRow),
-    /// A row that is no event: counted as skipped, by 1 or -1.
-    Skipped(Version, i64),
-    /// A row of an epoch that TRUNCATE has ended.
-    Gone(Version),
-    /// An event dated after the horizon.
-    Future(DeltaRow),
-}
+impl DeltaTable for Recommender {
+    type Event = UserEvent;
 
-impl Met {
-    fn event(&self) -> Option<&DeltaRow> {
-        match self {
-            Met::Event(row) => Some(row),
-            _ => None,
-        }
+    fn delta(&self) -> pg_sys::Oid {
+        self.tables.delta
     }
 
-    fn read(recommender: &Recommender, epoch: i32, horizon: Micros, row: &mut HeapRow<'_>) -> Result<Self> {
-        if row.datum(1).map(int4) != Some(epoch) {
-            return Ok(Met::Gone(row.version));
-        }
-        let change = row.datum(2).map_or(0, |datum| datum.value() as i16);
-        let event = KeyedEvent::read(recommender, std::array::from_fn(|column| row.datum(column + 4)))?;
-        let (Some(user), Some(event)) = (row.datum(3), event) else {
-            let weight = row.datum(6).map_or(0.0, crate::totals::float4);
-            return Ok(Met::Skipped(row.version, if weight < 0.0 { -1 } else { 1 }));
-        };
-        let user = Key::read(user, recommender.user.key).map_err(store_error)?;
-        let row = DeltaRow { version: row.version, added: change > 0, user, event };
-        Ok(if row.event.at > horizon { Met::Future(row) } else { Met::Event(row) })
+    fn event(&self, row: &mut HeapRow<'_>) -> Result<Option<UserEvent>> {
+        let event = KeyedEvent::read(self, std::array::from_fn(|column| row.datum(column + 4)))?;
+        let (Some(user), Some(event)) = (row.datum(3), event) else { return Ok(None) };
+        Ok(Some(UserEvent { user: Key::read(user, self.user.key).map_err(store_error)?, event }))
     }
-}
 
-/// Calls `each` with what the active snapshot shows of the delta.
-pub fn scan(recommender: &Recommender, epoch: i32, horizon: Micros, each: impl FnMut(Met)) -> Result<()> {
-    scan_new(recommender, epoch, horizon, |_| false, each)
-}
-
-/// [`scan`] without the rows whose versions are `known`, which are not even read.
-fn scan_new(
-    recommender: &Recommender,
-    epoch: i32,
-    horizon: Micros,
-    mut known: impl FnMut(Version) -> bool,
-    mut each: impl FnMut(Met),
-) -> Result<()> {
-    let mut result = Ok(());
-    scan_heap(recommender.tables.delta, |row| {
-        if known(row.version) {
-            return true;
-        }
-        match Met::read(recommender, epoch, horizon, row) {
-            Ok(met) => each(met),
-            Err(error) => result = Err(error),
-        }
-        result.is_ok()
-    });
-    result
+    fn waits_until(event: &UserEvent) -> Micros {
+        event.event.at
+    }
 }
 
 /// What the fold reads beyond its batches, from one snapshot.
@@ -139,19 +92,11 @@ impl Past for PastEvents<'_> {
 #[derive(Debug)]
 struct FoldedUser {
     number: UserId,
-    rows: Vec<DeltaRow>,
+    rows: Vec<UserChange>,
 }
 
-/// A row version that was met before.
-#[derive(Debug)]
-struct Known {
-    /// The refresh that met it last.
-    refresh: u64,
-    /// The event's time: a question about the future meets events that the next one must not.
-    at: Micros,
-    /// Whose event it is; `None` where it changes nothing.
-    user: Option<Key>,
-}
+/// An event of a user that came or went.
+pub type UserChange = Change<UserEvent>;
 
 /// When an item was first seen: time and tie of its first event.
 type Seen = (Micros, u64);
@@ -161,8 +106,8 @@ type Seen = (Micros, u64);
 pub struct Delta {
     generation: i64,
     epoch: i32,
-    refreshes: u64,
-    rows: FxHashMap<Version, Known>,
+    /// Whose events they are.
+    met: MetRows<Option<Key>>,
     users: HashMap<Key, FoldedUser>,
     next_user: UserId,
     numbers: KnownNumbers,
@@ -180,8 +125,7 @@ impl Delta {
         Self {
             generation: state.generation,
             epoch: state.epoch,
-            refreshes: 0,
-            rows: FxHashMap::default(),
+            met: MetRows::default(),
             users: HashMap::new(),
             next_user: FIRST_UNPACKED,
             numbers: KnownNumbers::starting(FIRST_UNPACKED, FIRST_UNPACKED),
@@ -244,19 +188,9 @@ impl Delta {
     /// Meets the rows that the snapshot shows, and folds the users again whose rows are not those that were folded. False where
     /// everything has to be folded anew: what is left is not to be used then.
     fn refresh(&mut self, rows: &PackedRows<'_>, rules: &Rules, horizon: Micros) -> Result<bool> {
-        self.refreshes += 1;
-        let (refresh, before) = (self.refreshes, self.rows.len());
-        let (mut met_again, mut changed, mut new) = (0, HashSet::new(), Vec::new());
-        let known = |version| match self.rows.get_mut(&version) {
-            Some(row) if row.at <= horizon => {
-                row.refresh = refresh;
-                met_again += 1;
-                true
-            }
-            _ => false,
-        };
-        scan_new(rows.recommender(), self.epoch, horizon, known, |met| new.push(met))?;
-        if met_again < before && !self.forget_unmet(&mut changed) {
+        let mut changed = HashSet::new();
+        let (new, all_met) = self.met.look(rows.recommender(), self.epoch, horizon)?;
+        if !all_met && !self.forget_unmet(&mut changed) {
             return Ok(false);
         }
         if changed.is_empty() && new.is_empty() {
@@ -268,18 +202,17 @@ impl Delta {
             return Ok(false);
         }
         for met in new {
-            let (version, at, user) = match met {
+            match met {
                 Met::Event(row) => {
-                    let (version, at, user) = (row.version, row.event.at, row.user.clone());
+                    let (version, at, user) = (row.version, row.event.event.at, row.event.user.clone());
                     let folded = self.users.entry(user.clone()).or_insert_with(|| FoldedUser { number: NO_USER, rows: Vec::new() });
                     folded.rows.push(row);
                     changed.insert(user.clone());
-                    (version, at, Some(user))
+                    self.met.note(version, at, Some(user));
                 }
-                Met::Skipped(version, _) | Met::Gone(version) => (version, i64::MIN, None),
-                Met::Future(_) => continue,
-            };
-            self.rows.insert(version, Known { refresh, at, user });
+                Met::Skipped(version, _) | Met::Gone(version) => self.met.note_void(version),
+                Met::Future(_) => {}
+            }
         }
         self.fold(rows, rules, horizon, &numbers, changed)?;
         self.numbers = numbers.into_known();
@@ -290,25 +223,23 @@ impl Delta {
     /// Takes out the rows that this refresh has not met: another snapshot does not see them. False where one was of a new item: with
     /// it, the item or its place may be gone.
     fn forget_unmet(&mut self, changed: &mut HashSet<Key>) -> bool {
-        let (refresh, users, numbers) = (self.refreshes, &mut self.users, &self.numbers);
+        let (users, numbers) = (&mut self.users, &self.numbers);
         let is_new = |item: &Key| numbers.item(item).is_some_and(|item| item >= FIRST_UNPACKED);
         let mut numbers_stay = true;
-        self.rows.retain(|version, row| {
-            let met = row.refresh == refresh;
-            if let (false, Some(user)) = (met, &row.user)
+        self.met.forget_unmet(|version, user| {
+            if let Some(user) = user
                 && let Some(folded) = users.get_mut(user)
             {
-                numbers_stay &= !folded.rows.iter().any(|row| row.version == *version && is_new(&row.event.item));
-                folded.rows.retain(|row| row.version != *version);
+                numbers_stay &= !folded.rows.iter().any(|row| row.version == version && is_new(&row.event.event.item));
+                folded.rows.retain(|row| row.version != version);
                 changed.insert(user.clone());
             }
-            met
         });
         numbers_stay
     }
 
     /// Measures weights from the newest event, stored or met. False where what is folded already measures them from a time too far back.
-    fn reach(&mut self, rows: &PackedRows<'_>, rules: &Rules, new: &[Met]) -> bool {
+    fn reach(&mut self, rows: &PackedRows<'_>, rules: &Rules, new: &[Met<UserEvent>]) -> bool {
         let stored = rows.state().newest_at.filter(|_| !rows.state().is_void());
         let Some(newest) = new.iter().filter_map(Met::event).map(|row| row.event.at).max().max(stored) else { return true };
         if self.users.is_empty() {
@@ -319,7 +250,7 @@ impl Delta {
 
     /// Gives new items their numbers in the order in which the compactor will, because equal scores are ordered by number. False where
     /// one was seen before others that have a number already.
-    fn number(&mut self, numbers: &Numbers<'_>, new: &[Met]) -> Result<bool> {
+    fn number(&mut self, numbers: &Numbers<'_>, new: &[Met<UserEvent>]) -> Result<bool> {
         let mut first: HashMap<&Key, Seen> = HashMap::new();
         for event in new.iter().filter_map(Met::event).map(|row| &row.event) {
             let seen = (event.at, event.tie());
@@ -348,7 +279,7 @@ impl Delta {
         let mut stored = rows.users();
         let mut changed: Vec<Key> = changed.into_iter().collect();
         // By their first events, as the compactor does it: sessions get their numbers on the way.
-        let first = |rows: &Vec<DeltaRow>| rows.iter().map(|row| (row.event.at, row.event.tie())).min();
+        let first = |rows: &Vec<UserChange>| rows.iter().map(|row| (row.event.event.at, row.event.event.tie())).min();
         changed.sort_by_cached_key(|user| (self.users.get(user).and_then(|folded| first(&folded.rows)), user.tie()));
         for key in changed {
             let Some(folded) = self.users.get_mut(&key) else { continue };
@@ -373,11 +304,11 @@ impl Delta {
 }
 
 /// A user's delta rows as a batch for the fold.
-pub fn user_batch(numbers: &Numbers<'_>, user: UserId, history: Option<History>, rows: &[DeltaRow]) -> Result<UserBatch> {
+pub fn user_batch(numbers: &Numbers<'_>, user: UserId, history: Option<History>, rows: &[UserChange]) -> Result<UserBatch> {
     let mut batch = UserBatch { user, history, added: Vec::new(), removed: Vec::new() };
     for row in rows {
-        let event = numbers.event(&row.event)?;
-        if row.added { batch.added.push(event) } else { batch.removed.push(event) }
+        let event = numbers.event(&row.event.event)?;
+        if row.came { batch.added.push(event) } else { batch.removed.push(event) }
     }
     Ok(batch)
 }

@@ -12,6 +12,7 @@ mod ddl;
 mod define;
 mod definition;
 mod delta;
+mod delta_rows;
 mod features;
 mod feed;
 mod gpu;

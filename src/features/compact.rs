@@ -11,16 +11,18 @@ use rustc_hash::FxHashMap;
 
 use super::catalog::{self as features, FeatureSet};
 use super::categories::{ItemCategories, told};
-use super::delta::{DeltaEvent, Met, apply, has_removals, scan};
+use super::delta::{apply, has_removals};
 use super::entities::{EntityKey, Kept, each_entity};
 use super::error::{FeatureError, Result};
+use super::event::FeatureEvent;
 use super::log;
 use super::rows::{FeatureState, Rows};
 use super::write;
 use crate::catalog::catalog_owner;
 use crate::compact::{Outcome, Pace, REST, horizon};
+use crate::delta_rows::{Batch, Done};
 use crate::key::Key;
-use crate::pg::fetch::{Version, delete_rows};
+use crate::pg::fetch::delete_rows;
 use crate::pg::spi::{self, Arg, SpiError};
 use crate::pg::{clock, guc, interrupt, owner, snapshot};
 use crate::progress::{Phase, Progress};
@@ -55,7 +57,7 @@ pub fn compact(id: i32, limit: u64, pace: Pace) -> Result<Outcome> {
             return compaction.rebuild().map(Outcome::Moved);
         }
         let batch = compaction.read(limit)?;
-        let waiting = batch.done.len() as u64;
+        let waiting = batch.done.rows.len() as u64;
         let rested = state.last_compaction.is_none_or(|last| clock::now().saturating_sub(last) >= REST);
         if pace == Pace::WhenDue && !rested && waiting < guc::compact_after() {
             return Ok(if waiting > 0 { Outcome::NotDue } else { Outcome::Moved(0) });
@@ -74,15 +76,6 @@ pub fn rebuild(id: i32) -> Result<u64> {
     })
 }
 
-/// Delta rows on their way into packed rows.
-#[derive(Default)]
-struct Batch {
-    events: Vec<DeltaEvent>,
-    /// The row versions to delete: events, skipped rows, rows of ended epochs.
-    done: Vec<Version>,
-    skipped: i64,
-}
-
 struct Compaction<'a> {
     set: &'a FeatureSet,
     state: FeatureState,
@@ -95,33 +88,18 @@ impl Compaction<'_> {
     }
 
     /// Reads up to `limit` rows of the delta; all of them if events went, for then rows are made anew from all that the table shows.
-    fn read(&self, limit: u64) -> Result<Batch> {
+    fn read(&self, limit: u64) -> Result<Batch<FeatureEvent>> {
         let limit = if has_removals(self.set) { u64::MAX } else { limit };
-        let (mut batch, mut future) = (Batch::default(), Vec::<DeltaEvent>::new());
-        let each = |met| match met {
-            Met::Event(row) => {
-                if (batch.events.len() as u64) < limit {
-                    batch.done.push(row.version);
-                    batch.events.push(row);
-                }
-            }
-            Met::Skipped(version, count) => {
-                batch.done.push(version);
-                batch.skipped += count;
-            }
-            Met::Gone(version) => batch.done.push(version),
-            Met::Future(row) => match future.iter().position(|other| other.came != row.came && other.event == row.event) {
-                // It came and went before its time came: nobody would take it out else.
-                Some(place) => batch.done.extend([future.swap_remove(place).version, row.version]),
-                None => future.push(row),
-            },
+        let mut taken = 0;
+        let take = |_: &FeatureEvent, _| {
+            taken += 1;
+            taken <= limit
         };
-        scan(self.set, self.state.epoch, self.horizon, |_| false, each).map_err(|source| self.failure(source))?;
-        Ok(batch)
+        Batch::read(self.set, self.state.epoch, self.horizon, take).map_err(|source| self.failure(source))
     }
 
     /// Moves a batch into packed rows. Gives the number of delta rows.
-    fn write(&self, batch: &Batch) -> Result<u64> {
+    fn write(&self, batch: &Batch<FeatureEvent>) -> Result<u64> {
         let set = self.set;
         let progress = Progress::start(set.id, Phase::Compacting, batch.events.len() as u64);
         let categories = ItemCategories::open(set, &self.state);
@@ -159,40 +137,24 @@ impl Compaction<'_> {
             write::categories(set, met.iter().map(|(item, category)| (item, &**category)))?;
             Ok(write::entities(set, merged.iter_mut().map(|(key, entity)| (&*key, packed(set, entity))))?)
         })?;
-        delete_rows(set.delta, &batch.done);
+        delete_rows(set.delta, &batch.done.rows);
         let count = |came: bool| batch.events.iter().filter(|row| row.came == came).count() as i64;
         let newest = batch.events.iter().filter(|row| row.came).map(|row| row.event.known_at()).max();
         let (events, newest_at) = if self.state.is_void() { (0, None) } else { (self.state.events, self.state.newest_at) };
         let state = FeatureState {
             events: events + count(true) - count(false),
             newest_at: newest_at.max(newest),
-            skipped: self.state.skipped + batch.skipped,
+            skipped: self.state.skipped + batch.done.skipped,
             ..self.state
         };
         self.save(&state, self.state.is_void())?;
-        Ok(batch.done.len() as u64)
+        Ok(batch.done.rows.len() as u64)
     }
 
     /// Makes all rows anew from the event table: one pass in the order of users, one in the order of items. Gives the number of events.
     fn rebuild(&self) -> Result<u64> {
         let set = self.set;
-        let (mut done, mut skipped) = (Vec::new(), 0);
-        let met = scan(
-            set,
-            self.state.epoch,
-            self.horizon,
-            |_| false,
-            |met| match met {
-                Met::Event(row) => done.push(row.version),
-                Met::Skipped(version, count) => {
-                    skipped += count;
-                    done.push(version);
-                }
-                Met::Gone(version) => done.push(version),
-                Met::Future(_) => {}
-            },
-        );
-        met.map_err(|source| self.failure(source))?;
+        let done = Done::all(set, self.state.epoch, self.horizon).map_err(|source| self.failure(source))?;
         let rows = owner::as_user(catalog_owner()?, || totals::estimated_events(set.id))?;
         let mut progress = Progress::start(set.id, Phase::ReadingEvents, 2 * rows as u64);
         let categories: FxHashMap<Key, Rc<str>> = told(set, None).map_err(|source| self.failure(source))?.into_iter().collect();
@@ -227,8 +189,8 @@ impl Compaction<'_> {
             writer.finish()?;
         }
         progress.phase(Phase::WritingRows);
-        delete_rows(set.delta, &done);
-        let skipped = self.state.skipped + skipped;
+        delete_rows(set.delta, &done.rows);
+        let skipped = self.state.skipped + done.skipped;
         let state = FeatureState { events, newest_at: newest, skipped, needs_rebuild: false, ..self.state };
         self.save(&state, true)?;
         Ok(events as u64)

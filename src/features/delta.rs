@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use engine::features::{Entity, Question, Spec, Tally};
 use engine::{Micros, Result};
+use pgrx::pg_sys;
 use rustc_hash::FxHashMap;
 
 use super::catalog::FeatureSet;
@@ -15,65 +16,23 @@ use super::entities::{EntityKey, Kept, each_entity};
 use super::event::FeatureEvent;
 use super::log;
 use super::rows::{FeatureState, Rows};
-use crate::pg::fetch::{HeapRow, Version, scan_heap};
-use crate::totals::{float4, int4};
+use crate::delta_rows::{Change, DeltaTable, Met, MetRows};
+use crate::pg::fetch::{HeapRow, scan_heap};
 
-/// One row of the delta that changes something.
-#[derive(Debug, Clone)]
-pub struct DeltaEvent {
-    /// The row version.
-    pub version: Version,
-    /// True for an event that came, false for one that went.
-    pub came: bool,
-    /// The event.
-    pub event: FeatureEvent,
-}
+impl DeltaTable for FeatureSet {
+    type Event = FeatureEvent;
 
-/// What a scan of the delta meets.
-pub enum Met {
-    /// An event that came or went.
-    Event(DeltaEvent),
-    /// A row that is no event: counted as skipped, by 1 or -1.
-    Skipped(Version, i64),
-    /// A row of an epoch that TRUNCATE has ended.
-    Gone(Version),
-    /// An event that happened or was recorded after the horizon.
-    Future(DeltaEvent),
-}
-
-fn meet(set: &FeatureSet, epoch: i32, horizon: Micros, row: &mut HeapRow<'_>) -> Result<Met> {
-    if row.datum(1).map(int4) != Some(epoch) {
-        return Ok(Met::Gone(row.version));
+    fn delta(&self) -> pg_sys::Oid {
+        self.delta
     }
-    let change = row.datum(2).map_or(0, |datum| datum.value() as i16);
-    let event = FeatureEvent::read(set, [row.datum(3), row.datum(4), row.datum(5), row.datum(7), row.datum(8)])?;
-    let Some(event) = event.filter(|_| change != 0) else {
-        let count = row.datum(6).map_or(0.0, float4);
-        return Ok(Met::Skipped(row.version, if count < 0.0 { -1 } else { 1 }));
-    };
-    let row = DeltaEvent { version: row.version, came: change > 0, event };
-    Ok(if row.event.known_at() > horizon { Met::Future(row) } else { Met::Event(row) })
-}
 
-/// Calls `each` with what the active snapshot shows of the delta, without the rows whose versions are `known`.
-pub fn scan(
-    set: &FeatureSet,
-    epoch: i32,
-    horizon: Micros,
-    mut known: impl FnMut(Version) -> bool,
-    mut each: impl FnMut(Met),
-) -> Result<()> {
-    let mut result = Ok(());
-    scan_heap(set.delta, |row| {
-        if !known(row.version) {
-            match meet(set, epoch, horizon, row) {
-                Ok(met) => each(met),
-                Err(error) => result = Err(error),
-            }
-        }
-        result.is_ok()
-    });
-    result
+    fn event(&self, row: &mut HeapRow<'_>) -> Result<Option<FeatureEvent>> {
+        FeatureEvent::read(self, [row.datum(3), row.datum(4), row.datum(5), row.datum(7), row.datum(8)])
+    }
+
+    fn waits_until(event: &FeatureEvent) -> Micros {
+        event.known_at()
+    }
 }
 
 /// Whether the delta shows events that went.
@@ -100,9 +59,7 @@ struct Pending {
 pub struct FeatureDelta {
     generation: i64,
     epoch: i32,
-    refreshes: u64,
-    /// The rows that were met, with the times from which they count and the refresh that met them last.
-    rows: FxHashMap<Version, (Micros, u64)>,
+    met: MetRows<()>,
     entities: FxHashMap<EntityKey, Pending>,
     newest: Option<Micros>,
 }
@@ -113,14 +70,7 @@ thread_local! {
 
 impl FeatureDelta {
     fn empty(state: &FeatureState) -> Self {
-        Self {
-            generation: state.generation,
-            epoch: state.epoch,
-            refreshes: 0,
-            rows: FxHashMap::default(),
-            entities: FxHashMap::default(),
-            newest: None,
-        }
+        Self { generation: state.generation, epoch: state.epoch, met: MetRows::default(), entities: FxHashMap::default(), newest: None }
     }
 
     /// The delta that the active snapshot shows, up to `horizon`. Give it back to [`FeatureDelta::keep`] when done.
@@ -150,36 +100,25 @@ impl FeatureDelta {
     /// Meets the rows that the snapshot shows. False where all has to be met anew, for rows that were met are gone or lie beyond the
     /// horizon: what is left is not to be used then.
     fn refresh(&mut self, set: &FeatureSet, categories: &ItemCategories<'_>, horizon: Micros) -> Result<bool> {
-        self.refreshes += 1;
-        let (refresh, before, mut met_again, mut new) = (self.refreshes, self.rows.len(), 0, Vec::new());
-        let known = |version| match self.rows.get_mut(&version) {
-            Some((known_at, last)) if *known_at <= horizon => {
-                *last = refresh;
-                met_again += 1;
-                true
-            }
-            _ => false,
-        };
-        scan(set, self.epoch, horizon, known, |met| new.push(met))?;
-        if met_again < before {
+        let (new, all_met) = self.met.look(set, self.epoch, horizon)?;
+        if !all_met {
             return Ok(false);
         }
-        categories.learn(new.iter().filter_map(|met| if let Met::Event(row) = met { Some(&row.event.item) } else { None }))?;
+        categories.learn(new.iter().filter_map(Met::event).map(|event| &event.item))?;
         for met in new {
-            let (version, known_at) = match met {
+            match met {
                 Met::Event(row) => {
                     self.add(set, &row, categories.of(&row.event.item)?.as_deref());
-                    (row.version, row.event.known_at())
+                    self.met.note(row.version, row.event.known_at(), ());
                 }
-                Met::Skipped(version, _) | Met::Gone(version) => (version, i64::MIN),
-                Met::Future(_) => continue,
-            };
-            self.rows.insert(version, (known_at, refresh));
+                Met::Skipped(version, _) | Met::Gone(version) => self.met.note_void(version),
+                Met::Future(_) => {}
+            }
         }
         Ok(true)
     }
 
-    fn add(&mut self, set: &FeatureSet, row: &DeltaEvent, category: Option<&str>) {
+    fn add(&mut self, set: &FeatureSet, row: &Change<FeatureEvent>, category: Option<&str>) {
         self.newest = self.newest.max(Some(row.event.known_at()));
         each_entity(set, &row.event, category, |key, kept| {
             self.entities.entry(key).or_default().changes.push((row.came, kept));

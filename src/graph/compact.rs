@@ -10,7 +10,7 @@ use pgrx::{PgSqlErrorCode, pg_sys};
 use rustc_hash::FxHashMap;
 
 use super::catalog::{self as graphs, Graph, GraphError};
-use super::delta::{DeltaEdge, KeyedEdge, Met, scan};
+use super::delta::KeyedEdge;
 use super::nodes;
 use super::numbering::{Keys, Lookup, Nothing, Numbers, Stored};
 use super::rows::{self, GraphState, SourceState};
@@ -19,9 +19,10 @@ use super::write;
 use crate::bulk::WriteError;
 use crate::catalog::{CatalogError, catalog_owner};
 use crate::compact::{Outcome, Pace, REST, horizon};
+use crate::delta_rows::{Batch, Done};
 use crate::numbers::{store_error, stream};
 use crate::pg::error::SqlError;
-use crate::pg::fetch::{INTEGER, Scan, Version, delete_rows};
+use crate::pg::fetch::{INTEGER, Scan, delete_rows};
 use crate::pg::spi::{self, Arg, SpiError};
 use crate::pg::{clock, guc, interrupt, owner, snapshot};
 use crate::progress::{Phase, Progress};
@@ -117,9 +118,9 @@ pub fn compact(id: i32, limit: u64, pace: Pace) -> Result<Compacted> {
                 return Ok::<_, CompactError>(());
             }
             let batch = compaction.read(&state.sources[place], limit)?;
-            if pace == Pace::WhenDue && !rested && (batch.done.len() as u64) < guc::compact_after() {
-                waiting |= !batch.done.is_empty();
-            } else if !batch.done.is_empty() || state.sources[place].is_void() {
+            if pace == Pace::WhenDue && !rested && (batch.done.rows.len() as u64) < guc::compact_after() {
+                waiting |= !batch.done.rows.is_empty();
+            } else if !batch.done.rows.is_empty() || state.sources[place].is_void() {
                 moved[place] = compaction.write(&mut state, batch)?;
             }
             Ok(())
@@ -141,17 +142,6 @@ pub fn rebuild(id: i32, only: Option<i32>) -> Result<u64> {
     Ok(events)
 }
 
-/// Delta rows on their way into packed edges.
-#[derive(Default)]
-struct Batch {
-    events: Vec<DeltaEdge>,
-    /// The row versions to delete: events, skipped rows, rows of ended epochs.
-    done: Vec<Version>,
-    skipped: i64,
-    /// More rows wait, beyond the limit.
-    partial: bool,
-}
-
 /// The compaction of one source.
 struct Compaction<'a> {
     graph: &'a Graph,
@@ -170,41 +160,17 @@ impl<'a> Compaction<'a> {
     }
 
     /// Reads up to `limit` rows of the delta.
-    fn read(&self, state: &SourceState, limit: u64) -> Result<Batch> {
-        let mut batch = Batch::default();
-        let mut future: Vec<DeltaEdge> = Vec::new();
-        let met = scan(
-            self.source,
-            state.epoch,
-            self.horizon,
-            |_| false,
-            |met| match met {
-                Met::Edge(row) => {
-                    if (batch.events.len() as u64) < limit {
-                        batch.done.push(row.version);
-                        batch.events.push(row);
-                    } else {
-                        batch.partial = true;
-                    }
-                }
-                Met::Skipped(version, count) => {
-                    batch.done.push(version);
-                    batch.skipped += count;
-                }
-                Met::Gone(version) => batch.done.push(version),
-                Met::Future(row) => match future.iter().position(|other| other.came != row.came && other.edge == row.edge) {
-                    // It came and went before its time came: nobody would take it out else.
-                    Some(place) => batch.done.extend([future.swap_remove(place).version, row.version]),
-                    None => future.push(row),
-                },
-            },
-        );
-        met.map_err(|source| self.failure(source))?;
-        Ok(batch)
+    fn read(&self, state: &SourceState, limit: u64) -> Result<Batch<KeyedEdge>> {
+        let mut taken = 0;
+        let take = |_: &KeyedEdge, _| {
+            taken += 1;
+            taken <= limit
+        };
+        Batch::read(self.source, state.epoch, self.horizon, take).map_err(|source| self.failure(source))
     }
 
     /// Moves a batch into packed edges. Gives the number of delta rows.
-    fn write(&self, state: &mut GraphState, batch: Batch) -> Result<u64> {
+    fn write(&self, state: &mut GraphState, batch: Batch<KeyedEdge>) -> Result<u64> {
         let progress = Progress::start(self.source.id, Phase::Compacting, batch.events.len() as u64);
         let mut own = state.sources[self.place];
         let is_void = own.is_void();
@@ -218,7 +184,7 @@ impl<'a> Compaction<'a> {
         let stored = Stored { graph: self.graph, contexts };
         let mut events = Vec::with_capacity(batch.events.len());
         for row in &batch.events {
-            let event = numbers.event(self.graph, self.place, &row.edge, &stored).map_err(|source| self.failure(source))?;
+            let event = numbers.event(self.graph, self.place, &row.event, &stored).map_err(|source| self.failure(source))?;
             events.push((event, row.came));
             interrupt::check();
         }
@@ -241,13 +207,13 @@ impl<'a> Compaction<'a> {
             owner::as_user(self.source.owner, || write::edges(self.source, direction, merged.into_iter()))?;
         }
         self.save_numbers(state, &numbers)?;
-        delete_rows(self.source.delta, &batch.done);
+        delete_rows(self.source.delta, &batch.done.rows);
         let count = |came: bool| batch.events.iter().filter(|row| row.came == came).count() as i64;
         state.sources[self.place] = SourceState {
             next_context: own.next_context + numbers.new_contexts.len() as u32,
             events: own.events + count(true) - count(false),
             newest_at: own.newest_at.max(newest),
-            skipped: own.skipped + batch.skipped,
+            skipped: own.skipped + batch.done.skipped,
             needs_rebuild: rebuild,
             ..own
         };
@@ -256,7 +222,7 @@ impl<'a> Compaction<'a> {
         changed.dedup();
         write::state(self.graph, self.place, state, Some(changed).filter(|_| !is_void))?;
         drop(progress);
-        Ok(batch.done.len() as u64)
+        Ok(batch.done.rows.len() as u64)
     }
 
     /// Writes new nodes and contexts.
@@ -362,23 +328,7 @@ impl<'a> Compaction<'a> {
     /// Makes the source's packed edges anew from its table. Gives the number of events.
     fn rebuild(&self, state: &mut GraphState) -> Result<u64> {
         let own = state.sources[self.place];
-        let (mut done, mut skipped) = (Vec::new(), 0);
-        let met = scan(
-            self.source,
-            own.epoch,
-            self.horizon,
-            |_| false,
-            |met| match met {
-                Met::Edge(row) => done.push(row.version),
-                Met::Skipped(version, count) => {
-                    skipped += count;
-                    done.push(version);
-                }
-                Met::Gone(version) => done.push(version),
-                Met::Future(_) => {}
-            },
-        );
-        met.map_err(|source| self.failure(source))?;
+        let done = Done::all(self.source, own.epoch, self.horizon).map_err(|source| self.failure(source))?;
         let rows = owner::as_user(catalog_owner()?, || totals::estimated_events(self.source.id))?;
         let mut progress = Progress::start(self.source.id, Phase::ReadingEvents, rows as u64);
         let mut numbers = Numbers::starting(state.next_node, 0);
@@ -397,13 +347,13 @@ impl<'a> Compaction<'a> {
             owner::as_user(self.source.owner, || self.write_all(&mut events, direction))?;
         }
         self.save_numbers(state, &numbers)?;
-        delete_rows(self.source.delta, &done);
+        delete_rows(self.source.delta, &done.rows);
         state.sources[self.place] = SourceState {
             packed_epoch: own.epoch,
             next_context: numbers.new_contexts.len() as u32,
             events: events.len() as i64,
             newest_at: newest,
-            skipped: own.skipped + skipped,
+            skipped: own.skipped + done.skipped,
             needs_rebuild: false,
             ..own
         };

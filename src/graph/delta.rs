@@ -15,10 +15,11 @@ use super::catalog::Graph;
 use super::nodes::{self, FIRST_UNPACKED, NewNodes, TypedKey};
 use super::rows::SourceState;
 use super::source::EdgeSource;
+use crate::delta_rows::{DeltaTable, Met, MetRows};
 use crate::key::Key;
 use crate::numbers::{ContextValues, context_values, store_error, stored_context};
-use crate::pg::fetch::{HeapRow, Version, scan_heap};
-use crate::totals::{float4, int4, int8};
+use crate::pg::fetch::HeapRow;
+use crate::totals::{float4, int8};
 
 /// The first number of contexts that exist only in the delta.
 const FIRST_CONTEXT: ContextId = 1 << 31;
@@ -58,69 +59,26 @@ impl KeyedEdge {
     }
 }
 
-/// One row of a source's delta that changes something.
-#[derive(Debug, Clone)]
-pub struct DeltaEdge {
-    /// The row version.
-    pub version: Version,
-    /// True for an event that came, false for one that went.
-    pub came: bool,
-    /// The event.
-    pub edge: KeyedEdge,
-}
+impl DeltaTable for EdgeSource {
+    type Event = KeyedEdge;
 
-/// What a scan of a delta meets.
-pub enum Met {
-    /// An event that came or went.
-    Edge(DeltaEdge),
-    /// A row that is no event: counted as skipped, by 1 or -1.
-    Skipped(Version, i64),
-    /// A row of an epoch that TRUNCATE has ended.
-    Gone(Version),
-    /// An event dated after the horizon.
-    Future(DeltaEdge),
-}
-
-fn meet(source: &EdgeSource, epoch: i32, horizon: Micros, row: &mut HeapRow<'_>) -> Result<Met> {
-    if row.datum(1).map(int4) != Some(epoch) {
-        return Ok(Met::Gone(row.version));
+    fn delta(&self) -> pg_sys::Oid {
+        self.delta
     }
-    let change = row.datum(2).map_or(0, |datum| datum.value() as i16);
-    let edge = KeyedEdge::read(source, [row.datum(3), row.datum(4), row.datum(5), row.datum(6), row.datum(8)])?;
-    let Some(edge) = edge.filter(|_| change != 0) else {
-        let weight = row.datum(6).map_or(0.0, float4);
-        return Ok(Met::Skipped(row.version, if weight < 0.0 { -1 } else { 1 }));
-    };
-    let row = DeltaEdge { version: row.version, came: change > 0, edge };
-    Ok(if row.edge.at > horizon { Met::Future(row) } else { Met::Edge(row) })
-}
 
-/// Calls `each` with what the active snapshot shows of a source's delta, without the rows whose versions are `known`.
-pub fn scan(
-    source: &EdgeSource,
-    epoch: i32,
-    horizon: Micros,
-    mut known: impl FnMut(Version) -> bool,
-    mut each: impl FnMut(Met),
-) -> Result<()> {
-    let mut result = Ok(());
-    scan_heap(source.delta, |row| {
-        if !known(row.version) {
-            match meet(source, epoch, horizon, row) {
-                Ok(met) => each(met),
-                Err(error) => result = Err(error),
-            }
-        }
-        result.is_ok()
-    });
-    result
+    fn event(&self, row: &mut HeapRow<'_>) -> Result<Option<KeyedEdge>> {
+        KeyedEdge::read(self, [row.datum(3), row.datum(4), row.datum(5), row.datum(6), row.datum(8)])
+    }
+
+    fn waits_until(edge: &KeyedEdge) -> Micros {
+        edge.at
+    }
 }
 
 /// The folded delta of one source.
 struct SourceDelta {
     epoch: i32,
-    /// The rows that were met, with their times and the refresh that met them last.
-    rows: FxHashMap<Version, (Micros, u64)>,
+    met: MetRows<()>,
     changes: Option<EdgeChanges>,
     newest: Option<Micros>,
     contexts: FxHashMap<ContextValues, ContextId>,
@@ -130,7 +88,6 @@ struct SourceDelta {
 /// The folded deltas of one graph, good for one generation.
 pub struct GraphDelta {
     generation: i64,
-    refreshes: u64,
     sources: Vec<SourceDelta>,
     new_nodes: NewNodes,
 }
@@ -143,13 +100,13 @@ impl GraphDelta {
     fn empty(generation: i64, states: &[SourceState]) -> Self {
         let none = |state: &SourceState| SourceDelta {
             epoch: state.epoch,
-            rows: FxHashMap::default(),
+            met: MetRows::default(),
             changes: None,
             newest: None,
             contexts: FxHashMap::default(),
             new_contexts: Vec::new(),
         };
-        Self { generation, refreshes: 0, sources: states.iter().map(none).collect(), new_nodes: NewNodes::starting(FIRST_UNPACKED) }
+        Self { generation, sources: states.iter().map(none).collect(), new_nodes: NewNodes::starting(FIRST_UNPACKED) }
     }
 
     /// The deltas that the active snapshot shows, up to `horizon`. Give them back to [`GraphDelta::keep`] when done.
@@ -202,20 +159,9 @@ impl GraphDelta {
     /// Meets the rows that the snapshot shows. False where all has to be folded anew, for rows that were folded are gone, or lie beyond
     /// the horizon or the reach of the landmark: what is left is not to be used then.
     fn refresh(&mut self, graph: &Graph, states: &[SourceState], horizon: Micros) -> Result<bool> {
-        self.refreshes += 1;
         for (place, source) in graph.sources.iter().enumerate() {
-            let (refresh, kept) = (self.refreshes, &mut self.sources[place]);
-            let (before, mut met_again, mut new) = (kept.rows.len(), 0, Vec::new());
-            let known = |version| match kept.rows.get_mut(&version) {
-                Some((at, last)) if *at <= horizon => {
-                    *last = refresh;
-                    met_again += 1;
-                    true
-                }
-                _ => false,
-            };
-            scan(source, states[place].epoch, horizon, known, |met| new.push(met))?;
-            if met_again < before {
+            let (new, all_met) = self.sources[place].met.look(source, states[place].epoch, horizon)?;
+            if !all_met {
                 return Ok(false);
             }
             if !new.is_empty() && !self.add(graph, place, new, &states[place])? {
@@ -225,11 +171,10 @@ impl GraphDelta {
         Ok(true)
     }
 
-    fn add(&mut self, graph: &Graph, place: usize, new: Vec<Met>, state: &SourceState) -> Result<bool> {
-        let refresh = self.refreshes;
+    fn add(&mut self, graph: &Graph, place: usize, new: Vec<Met<KeyedEdge>>, state: &SourceState) -> Result<bool> {
         // Contexts that TRUNCATE has made void have no numbers any more.
         let contexts = (!state.is_void()).then_some(graph.sources[place].contexts);
-        let times = new.iter().filter_map(|met| if let Met::Edge(row) = met { Some(row.edge.at) } else { None });
+        let times = new.iter().filter_map(Met::event).map(|edge| edge.at);
         let newest = times.filter(|at| *at != STATIC).max();
         let kept = &mut self.sources[place];
         kept.newest = kept.newest.max(newest);
@@ -240,15 +185,14 @@ impl GraphDelta {
         }
         let mut changes = kept.changes.take().unwrap_or_else(|| EdgeChanges::new(landmark));
         for met in new {
-            let (version, at) = match met {
-                Met::Edge(row) => {
-                    changes.add(&self.event(graph, contexts, place, &row.edge)?, row.came);
-                    (row.version, row.edge.at)
+            match met {
+                Met::Event(row) => {
+                    changes.add(&self.event(graph, contexts, place, &row.event)?, row.came);
+                    self.sources[place].met.note(row.version, row.event.at, ());
                 }
-                Met::Skipped(version, _) | Met::Gone(version) => (version, STATIC),
-                Met::Future(_) => continue,
-            };
-            self.sources[place].rows.insert(version, (at, refresh));
+                Met::Skipped(version, _) | Met::Gone(version) => self.sources[place].met.note_void(version),
+                Met::Future(_) => {}
+            }
         }
         self.sources[place].changes = Some(changes);
         Ok(true)

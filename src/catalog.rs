@@ -4,11 +4,11 @@
 //! its own catalogs: the latest committed, whatever the isolation level, and without writing, so also on a standby.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use pgrx::{PgSqlErrorCode, pg_sys};
 
+use crate::catalog_cache::{self, Kept, named};
 use crate::definition::{Definition, DefinitionError};
 use crate::features;
 use crate::feed::Tracked;
@@ -177,16 +177,10 @@ pub struct Recommender {
     pub tables: Tables,
 }
 
-#[derive(Default)]
-struct Cache {
-    generation: u64,
-    names: Option<Vec<(i32, String)>>,
-    any_feed: Option<bool>,
-    loaded: HashMap<i32, Rc<Recommender>>,
-}
-
 thread_local! {
-    static CACHE: RefCell<Cache> = RefCell::new(Cache::default());
+    static CACHE: RefCell<Kept<Recommender, (i32, String)>> = RefCell::default();
+    /// Whether there are feeds, as a list of one.
+    static ANY_FEED: RefCell<Kept<(), bool>> = RefCell::default();
 }
 
 /// The oid of `recommend.recommenders`, whose relcache invalidation stands for "a definition has changed".
@@ -240,21 +234,11 @@ pub fn held(name: Option<&str>) -> Result<Rc<Recommender>, CatalogError> {
 
 /// The recommender of that number.
 pub fn by_id(id: i32) -> Result<Rc<Recommender>, CatalogError> {
-    let generation = fresh_cache();
-    if let Some(found) = CACHE.with_borrow(|cache| cache.loaded.get(&id).cloned()) {
-        return Ok(found);
-    }
-    invalidation::watch(catalog_relation()?);
-    let definition = as_owner(|| definition(id))??;
-    invalidation::watch(definition.events);
-    let recommender = Rc::new(Recommender::resolve(definition)?);
-    CACHE.with_borrow_mut(|cache| {
-        // A change that arrived while loading leaves the cache at the older generation: it is dropped at the next use.
-        if cache.generation == generation {
-            cache.loaded.insert(id, Rc::clone(&recommender));
-        }
-    });
-    Ok(recommender)
+    catalog_cache::definition(&CACHE, id, || {
+        let definition = as_owner(|| definition(id))??;
+        invalidation::watch(definition.events);
+        Recommender::resolve(definition)
+    })
 }
 
 /// A recommender's row of the catalog; the caller has put on the catalog owner's role.
@@ -281,46 +265,13 @@ pub fn tracked(id: i32) -> Result<Tracked, CatalogError> {
 
 /// Whether anything is tracked in this database.
 pub fn any_feed() -> Result<bool, CatalogError> {
-    fresh_cache();
-    if let Some(any) = CACHE.with_borrow(|cache| cache.any_feed) {
-        return Ok(any);
-    }
-    invalidation::watch(catalog_relation()?);
-    let sql = "SELECT EXISTS (SELECT FROM recommend.feeds)";
-    let any: Vec<bool> = as_owner(|| snapshot::with_latest(|| spi::read_prepared(sql, &[], |row| row.value::<bool>(1))))??;
-    let any = any.first().copied().unwrap_or(false);
-    CACHE.with_borrow_mut(|cache| cache.any_feed = Some(any));
-    Ok(any)
+    let any = catalog_cache::list(&ANY_FEED, "SELECT EXISTS (SELECT FROM recommend.feeds)", |row| row.value::<bool>(1))?;
+    Ok(any.first().copied().unwrap_or(false))
 }
 
 /// All recommenders, lowest id first: (id, name).
 pub fn names() -> Result<Vec<(i32, String)>, CatalogError> {
-    fresh_cache();
-    if let Some(names) = CACHE.with_borrow(|cache| cache.names.clone()) {
-        return Ok(names);
-    }
-    invalidation::watch(catalog_relation()?);
-    let names: Vec<(i32, String)> = as_owner(|| {
-        snapshot::with_latest(|| {
-            spi::read_prepared("SELECT id, name FROM recommend.recommenders ORDER BY id", &[], |row| {
-                Ok::<_, CatalogError>((row.value(1)?, row.value(2)?))
-            })
-        })
-    })??;
-    CACHE.with_borrow_mut(|cache| cache.names = Some(names.clone()));
-    Ok(names)
-}
-
-/// Empty the cache if something it depends on has changed; gives the generation it is good for.
-fn fresh_cache() -> u64 {
-    invalidation::accept();
-    let generation = invalidation::generation();
-    CACHE.with_borrow_mut(|cache| {
-        if cache.generation != generation {
-            *cache = Cache { generation, ..Cache::default() };
-        }
-    });
-    generation
+    catalog_cache::list(&CACHE, "SELECT id, name FROM recommend.recommenders ORDER BY id", named)
 }
 
 /// Run `work` as the catalog's owner.

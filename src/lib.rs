@@ -7,6 +7,7 @@ mod backlog;
 mod batch;
 mod bulk;
 mod catalog;
+mod catalog_cache;
 mod compact;
 mod ddl;
 mod define;

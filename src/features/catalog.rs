@@ -12,10 +12,11 @@ use pgrx::pg_sys;
 use super::definition::{Categories, FeatureDefinition};
 use super::error::{FeatureError, Result};
 use crate::catalog::{self, CatalogError, Recommender};
+use crate::catalog_cache::{self, Kept, fresh};
 use crate::feed::Feed;
 use crate::key::KeyType;
 use crate::pg::relation::Relation;
-use crate::pg::spi::{self, Arg, SpiError};
+use crate::pg::spi::{self, Arg};
 use crate::pg::{invalidation, relation, snapshot};
 
 /// The features of a recommender.
@@ -51,57 +52,23 @@ pub struct FeatureSet {
     pub item_categories: (pg_sys::Oid, pg_sys::Oid),
 }
 
-#[derive(Default)]
-struct Cache {
-    generation: u64,
-    all: Option<Vec<(i32, i32)>>,
-    loaded: HashMap<i32, Rc<FeatureSet>>,
-}
-
 thread_local! {
-    static CACHE: RefCell<Cache> = RefCell::new(Cache::default());
-}
-
-fn fresh_cache() -> u64 {
-    invalidation::accept();
-    let generation = invalidation::generation();
-    CACHE.with_borrow_mut(|cache| {
-        if cache.generation != generation {
-            *cache = Cache { generation, ..Cache::default() };
-        }
-    });
-    generation
+    static CACHE: RefCell<Kept<FeatureSet, (i32, i32)>> = RefCell::default();
 }
 
 /// The numbers of all features with those of their recommenders, lowest first.
 pub fn all() -> Result<Vec<(i32, i32)>> {
-    fresh_cache();
-    if let Some(all) = CACHE.with_borrow(|cache| cache.all.clone()) {
-        return Ok(all);
-    }
-    invalidation::watch(catalog::catalog_relation()?);
     let sql = "SELECT id, recommender FROM recommend.features ORDER BY id";
-    let read = || spi::read_prepared(sql, &[], |row| Ok::<_, SpiError>((row.value::<i32>(1)?, row.value::<i32>(2)?)));
-    let all: Vec<(i32, i32)> = catalog::as_owner(|| snapshot::with_latest(read))??;
-    CACHE.with_borrow_mut(|cache| cache.all = Some(all.clone()));
-    Ok(all)
+    Ok(catalog_cache::list(&CACHE, sql, |row| Ok((row.value(1)?, row.value(2)?)))?)
 }
 
 /// The features of that number.
 pub fn by_id(id: i32) -> Result<Rc<FeatureSet>> {
-    let generation = fresh_cache();
-    if let Some(found) = CACHE.with_borrow(|cache| cache.loaded.get(&id).cloned()) {
-        return Ok(found);
-    }
-    invalidation::watch(catalog::catalog_relation()?);
-    let set = Rc::new(load(id)?);
-    invalidation::watch(set.feed.table);
-    CACHE.with_borrow_mut(|cache| {
-        if cache.generation == generation {
-            cache.loaded.insert(id, Rc::clone(&set));
-        }
-    });
-    Ok(set)
+    catalog_cache::definition(&CACHE, id, || {
+        let set = load(id)?;
+        invalidation::watch(set.feed.table);
+        Ok(set)
+    })
 }
 
 /// The number of a recommender's features, if it has some.
@@ -113,7 +80,7 @@ pub fn of_recommender(recommender: i32) -> Result<Option<i32>> {
 pub fn held(recommender: &Recommender) -> Result<Rc<FeatureSet>> {
     loop {
         let id = of_recommender(recommender.id)?.ok_or_else(|| FeatureError::None(recommender.name.clone()))?;
-        let generation = fresh_cache();
+        let generation = fresh(&CACHE);
         match by_id(id) {
             Ok(set) => {
                 let locked = Relation::try_open(set.delta, pg_sys::AccessShareLock as i32).is_some();
@@ -122,7 +89,7 @@ pub fn held(recommender: &Recommender) -> Result<Rc<FeatureSet>> {
                 }
             }
             // Dropped or changed while its relations were looked up.
-            Err(FeatureError::Damaged { .. } | FeatureError::UnknownId(_)) if fresh_cache() != generation => {}
+            Err(FeatureError::Damaged { .. } | FeatureError::UnknownId(_)) if fresh(&CACHE) != generation => {}
             Err(error) => return Err(error),
         }
     }

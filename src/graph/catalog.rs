@@ -3,7 +3,6 @@
 //! Cached and read as the definitions of recommenders are.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use engine::Micros;
@@ -13,6 +12,7 @@ use pgrx::{PgSqlErrorCode, pg_sys};
 
 use super::source::{EdgeSource, SourceDefinition};
 use crate::catalog::{self, CatalogError};
+use crate::catalog_cache::{self, Kept, fresh, named};
 use crate::definition::DefinitionError;
 use crate::key::KeyType;
 use crate::pg::error::SqlError;
@@ -133,15 +133,8 @@ impl Graph {
     }
 }
 
-#[derive(Default)]
-struct Cache {
-    generation: u64,
-    names: Option<Vec<(i32, String)>>,
-    loaded: HashMap<i32, Rc<Graph>>,
-}
-
 thread_local! {
-    static CACHE: RefCell<Cache> = RefCell::new(Cache::default());
+    static CACHE: RefCell<Kept<Graph, (i32, String)>> = RefCell::default();
 }
 
 /// The graph of that name, kept from being dropped until the transaction ends, and each of its sources too.
@@ -159,14 +152,14 @@ pub fn held(name: &str) -> Result<Rc<Graph>, GraphError> {
 /// The graph of that name.
 pub fn by_name(name: &str) -> Result<Rc<Graph>, GraphError> {
     loop {
-        let generation = fresh_cache();
+        let generation = fresh(&CACHE);
         let existing = names()?;
         let Some((id, _)) = existing.iter().find(|(_, other)| other == name) else {
             return Err(GraphError::Unknown { name: name.to_owned(), existing: existing.into_iter().map(|(_, other)| other).collect() });
         };
         match by_id(*id) {
             // Dropped or changed while its relations were looked up.
-            Err(GraphError::Damaged { .. } | GraphError::UnknownId(_)) if fresh_cache() != generation => {}
+            Err(GraphError::Damaged { .. } | GraphError::UnknownId(_)) if fresh(&CACHE) != generation => {}
             found => return found,
         }
     }
@@ -174,38 +167,18 @@ pub fn by_name(name: &str) -> Result<Rc<Graph>, GraphError> {
 
 /// The graph of that number.
 pub fn by_id(id: i32) -> Result<Rc<Graph>, GraphError> {
-    let generation = fresh_cache();
-    if let Some(found) = CACHE.with_borrow(|cache| cache.loaded.get(&id).cloned()) {
-        return Ok(found);
-    }
-    invalidation::watch(catalog::catalog_relation()?);
-    let graph = Rc::new(catalog::as_owner(|| load(id))??);
-    for source in &graph.sources {
-        invalidation::watch(source.table);
-    }
-    CACHE.with_borrow_mut(|cache| {
-        if cache.generation == generation {
-            cache.loaded.insert(id, Rc::clone(&graph));
+    catalog_cache::definition(&CACHE, id, || {
+        let graph = catalog::as_owner(|| load(id))??;
+        for source in &graph.sources {
+            invalidation::watch(source.table);
         }
-    });
-    Ok(graph)
+        Ok(graph)
+    })
 }
 
 /// All graphs, lowest id first: (id, name).
 pub fn names() -> Result<Vec<(i32, String)>, GraphError> {
-    fresh_cache();
-    if let Some(names) = CACHE.with_borrow(|cache| cache.names.clone()) {
-        return Ok(names);
-    }
-    invalidation::watch(catalog::catalog_relation()?);
-    let names: Vec<(i32, String)> = catalog::as_owner(|| {
-        snapshot::with_latest(|| {
-            let sql = "SELECT id, name FROM recommend.graphs ORDER BY id";
-            spi::read_prepared(sql, &[], |row| Ok::<_, SpiError>((row.value(1)?, row.value(2)?)))
-        })
-    })??;
-    CACHE.with_borrow_mut(|cache| cache.names = Some(names.clone()));
-    Ok(names)
+    Ok(catalog_cache::list(&CACHE, "SELECT id, name FROM recommend.graphs ORDER BY id", named)?)
 }
 
 /// The graph that was made with a recommender, if it still is there; the caller has put on the catalog owner's role.
@@ -228,17 +201,6 @@ pub fn source_definitions(graph: i32) -> Result<Vec<SourceDefinition>, CatalogEr
 fn sources(graph: Option<i32>, id: Option<i32>) -> Result<Vec<SourceDefinition>, CatalogError> {
     let args = [Arg::of(graph), Arg::of(id)];
     Ok(snapshot::with_latest(|| spi::read_prepared(include_str!("../../sql/edge_sources.sql"), &args, SourceDefinition::from_row))?)
-}
-
-fn fresh_cache() -> u64 {
-    invalidation::accept();
-    let generation = invalidation::generation();
-    CACHE.with_borrow_mut(|cache| {
-        if cache.generation != generation {
-            *cache = Cache { generation, ..Cache::default() };
-        }
-    });
-    generation
 }
 
 fn load(id: i32) -> Result<Graph, GraphError> {

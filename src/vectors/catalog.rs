@@ -3,13 +3,13 @@
 //! Cached and read as the definitions of recommenders are.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use pgrx::pg_sys;
 
 use super::error::{Result, VectorsError};
 use crate::catalog::{self, CatalogError};
+use crate::catalog_cache::{self, Kept, fresh, named};
 use crate::feed::VectorFeed;
 use crate::key::KeyType;
 use crate::pg::relation::{self, Relation};
@@ -78,15 +78,8 @@ impl VectorSet {
     }
 }
 
-#[derive(Default)]
-struct Cache {
-    generation: u64,
-    names: Option<Vec<(i32, String)>>,
-    loaded: HashMap<i32, Rc<VectorSet>>,
-}
-
 thread_local! {
-    static CACHE: RefCell<Cache> = RefCell::new(Cache::default());
+    static CACHE: RefCell<Kept<VectorSet, (i32, String)>> = RefCell::default();
 }
 
 /// The set of that name, kept from being dropped until the transaction ends: its table is locked as by reading it.
@@ -112,10 +105,10 @@ pub fn checked(set: Rc<VectorSet>) -> Result<Rc<VectorSet>> {
 /// The set of that name.
 pub fn by_name(name: &str) -> Result<Rc<VectorSet>> {
     loop {
-        let generation = fresh_cache();
+        let generation = fresh(&CACHE);
         match by_id(id_of(name)?) {
             // Dropped or changed while its relations were looked up.
-            Err(VectorsError::Damaged { .. } | VectorsError::UnknownId(_)) if fresh_cache() != generation => {}
+            Err(VectorsError::Damaged { .. } | VectorsError::UnknownId(_)) if fresh(&CACHE) != generation => {}
             found => return found,
         }
     }
@@ -132,38 +125,16 @@ pub fn id_of(name: &str) -> Result<i32> {
 
 /// The set of that number.
 pub fn by_id(id: i32) -> Result<Rc<VectorSet>> {
-    let generation = fresh_cache();
-    if let Some(found) = CACHE.with_borrow(|cache| cache.loaded.get(&id).cloned()) {
-        return Ok(found);
-    }
-    invalidation::watch(catalog::catalog_relation()?);
-    let row = catalog::as_owner(|| row(id))??;
-    let definition = row.ok_or(VectorsError::UnknownId(id))?;
-    invalidation::watch(definition.feed.table);
-    let set = Rc::new(VectorSet::resolve(definition)?);
-    CACHE.with_borrow_mut(|cache| {
-        if cache.generation == generation {
-            cache.loaded.insert(id, Rc::clone(&set));
-        }
-    });
-    Ok(set)
+    catalog_cache::definition(&CACHE, id, || {
+        let definition = catalog::as_owner(|| row(id))??.ok_or(VectorsError::UnknownId(id))?;
+        invalidation::watch(definition.feed.table);
+        VectorSet::resolve(definition)
+    })
 }
 
 /// All sets, lowest id first: (id, name).
 pub fn names() -> Result<Vec<(i32, String)>> {
-    fresh_cache();
-    if let Some(names) = CACHE.with_borrow(|cache| cache.names.clone()) {
-        return Ok(names);
-    }
-    invalidation::watch(catalog::catalog_relation()?);
-    let names: Vec<(i32, String)> = catalog::as_owner(|| {
-        snapshot::with_latest(|| {
-            let sql = "SELECT id, name FROM recommend.vector_sets ORDER BY id";
-            spi::read_prepared(sql, &[], |row| Ok::<_, SpiError>((row.value(1)?, row.value(2)?)))
-        })
-    })??;
-    CACHE.with_borrow_mut(|cache| cache.names = Some(names.clone()));
-    Ok(names)
+    Ok(catalog_cache::list(&CACHE, "SELECT id, name FROM recommend.vector_sets ORDER BY id", named)?)
 }
 
 /// What is tracked for set `id`; the caller has put on the catalog owner's role.
@@ -186,15 +157,4 @@ fn row(id: i32) -> std::result::Result<Option<Definition>, SpiError> {
         Ok::<_, SpiError>(Definition { name: row.value(1)?, feed, dimensions: row.get::<i32>(5)?.map(i32::unsigned_abs) })
     };
     Ok(snapshot::with_latest(|| spi::read_prepared(sql, &[Arg::of(id)], read))?.pop())
-}
-
-fn fresh_cache() -> u64 {
-    invalidation::accept();
-    let generation = invalidation::generation();
-    CACHE.with_borrow_mut(|cache| {
-        if cache.generation != generation {
-            *cache = Cache { generation, ..Cache::default() };
-        }
-    });
-    generation
 }

@@ -25,6 +25,11 @@ CREATE FUNCTION recommend.follow_drop() RETURNS event_trigger
 COMMENT ON FUNCTION recommend.follow_drop() IS
     'Event trigger: a recommender goes with its event table, and nothing else of it can be dropped';
 
+CREATE FUNCTION recommend.follow_rewrite() RETURNS event_trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'recommend_table_rewrite';
+COMMENT ON FUNCTION recommend.follow_rewrite() IS
+    'Event trigger: what was made of generated columns is made anew when their table is rewritten, as by SET EXPRESSION';
+
 CREATE EVENT TRIGGER recommend_follow_ddl ON ddl_command_end
     WHEN TAG IN ('CREATE TABLE', 'ALTER TABLE')
     EXECUTE FUNCTION recommend.follow_ddl();
@@ -35,3 +40,8 @@ CREATE EVENT TRIGGER recommend_follow_drop ON sql_drop
     EXECUTE FUNCTION recommend.follow_drop();
 COMMENT ON EVENT TRIGGER recommend_follow_drop IS 'pg_recommend follows dropped event tables';
 ALTER EVENT TRIGGER recommend_follow_drop ENABLE ALWAYS;
+
+CREATE EVENT TRIGGER recommend_follow_rewrite ON table_rewrite
+    EXECUTE FUNCTION recommend.follow_rewrite();
+COMMENT ON EVENT TRIGGER recommend_follow_rewrite IS 'pg_recommend follows generated columns of event tables';
+ALTER EVENT TRIGGER recommend_follow_rewrite ENABLE ALWAYS;

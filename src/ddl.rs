@@ -1,5 +1,5 @@
 //! What the extension does when other DDL touches what it tracks: partitions come and go, columns are renamed, tables
-//! change hands or are dropped. Two event triggers, ENABLE ALWAYS, call in here.
+//! change hands, are rewritten or are dropped. Three event triggers, ENABLE ALWAYS, call in here.
 
 use std::cell::Cell;
 
@@ -19,6 +19,7 @@ use crate::vectors::error::VectorsError;
 use crate::{graph, sql_function, state, vectors};
 
 sql_function!(recommend_ddl_end, pg_finfo_recommend_ddl_end, ddl_end);
+sql_function!(recommend_table_rewrite, pg_finfo_recommend_table_rewrite, table_rewrite);
 sql_function!(recommend_sql_drop, pg_finfo_recommend_sql_drop, sql_drop);
 
 /// Why DDL of others is refused, or what failed while following it.
@@ -123,6 +124,21 @@ fn ddl_end(call: &Call) -> Result<pg_sys::Datum, DdlError> {
         for id in touched {
             catalog::as_owner(|| unwatched(|| follow(id)))??;
         }
+    }
+    Ok(call.void())
+}
+
+/// A rewrite, which comes next, may change the values of generated columns without a trigger.
+fn table_rewrite(call: &Call) -> Result<pg_sys::Datum, DdlError> {
+    event_trigger(call, "recommend.follow_rewrite")?;
+    if !idle()? {
+        catalog::as_owner(|| {
+            for id in snapshot::with_latest(|| spi::read(include_str!("../sql/rewritten.sql"), &[], |row| row.value::<i32>(1)))? {
+                need_rebuild(id)?;
+                spi::write("UPDATE recommend.vector_state SET generation = DEFAULT WHERE feed = $1", &[Arg::of(id)])?;
+            }
+            Ok::<_, DdlError>(())
+        })??;
     }
     Ok(call.void())
 }

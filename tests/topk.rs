@@ -428,6 +428,35 @@ fn a_segment_of_fewer_rows_than_planned() {
     assert_eq!((segment.rows(), hits[0].row, hits[0].score), (100, 70, 1.0));
 }
 
+proptest! {
+    /// A segment whose rows were put into another order is that of the rows in that order, to the byte.
+    #[test]
+    fn rows_in_another_order(count in 0usize..300, dimensions in prop::sample::select(vec![1, 3, 4, 17, 64]), seed in any::<u64>(), moved in 0usize..300) {
+        let vectors: Vec<_> = (0..count as u64).map(|row| vector(Kind::Random, dimensions, (seed >> 8) + row, 0)).collect();
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
+        let mut order: Vec<u32> = (0..count as u32).collect();
+        for _ in 0..moved.min(count) {
+            order.swap(rng.next_u64() as usize % count, rng.next_u64() as usize % count);
+        }
+        let ordered: Vec<_> = order.iter().map(|row| vectors[*row as usize].clone()).collect();
+        let mut buffer = Buffer::zeroed(bytes_needed(count, dimensions).expect("few"));
+        let mut builder = SegmentBuilder::new(buffer.bytes_mut(), dimensions, count).expect("room");
+        vectors.iter().for_each(|vector| assert!(builder.push(vector).expect("finite").is_some()));
+        builder.reorder(&order);
+        builder.finish().expect("few");
+        prop_assert!(buffer.bytes() == packed(&ordered, dimensions).bytes());
+    }
+}
+
+#[test]
+#[should_panic(expected = "each row once")]
+fn an_order_that_is_none() {
+    let mut buffer = Buffer::zeroed(bytes_needed(3, 1).expect("few"));
+    let mut builder = SegmentBuilder::new(buffer.bytes_mut(), 1, 3).expect("room");
+    (0..3).for_each(|_| assert!(builder.push(&[1.0]).expect("finite").is_some()));
+    builder.reorder(&[1, 2, 1]);
+}
+
 #[test]
 fn nothing_to_search() {
     let query = Query::new(&[1.0]).expect("a direction");

@@ -220,7 +220,7 @@ fn from_table(set: &VectorSet, ask: &Ask<'_>, known: Option<u32>) -> Result<Vec<
                 }
             }
         }
-        None => rows::each(set, rows::Order::Any, |key, vector| {
+        None => rows::each(set, |key, vector| {
             if let Some(vector) = vector {
                 meet(&key, vector);
             }

@@ -52,8 +52,10 @@ fn add(call: &Call) -> Result<pg_sys::Datum> {
 /// The state where the row is seen at once not to change it, as most rows of a table are; `None` for others. What it does is what [`add_row`] does,
 /// without a value that could not be held in registers.
 #[inline]
-fn pass_by(call: &Call, place: &Place) -> Option<pg_sys::Datum> {
+fn pass_by(call: &Call, place: &mut Place) -> Option<pg_sys::Datum> {
     let mut state = call.state().ok()??;
+    let vector = call.datum(2)?;
+    let ahead = place.ahead(vector);
     let ready = place.same(call, 3)?;
     let k = usize::try_from(call.arg::<i32>(4)?).ok()?;
     let datum = state.datum();
@@ -63,9 +65,7 @@ fn pass_by(call: &Call, place: &Place) -> Option<pg_sys::Datum> {
         return None;
     }
     let least = ranking.least();
-    // A page behind a row of a table lies the row of the same place on the next page, when the pages lie side by side in the buffers.
-    let is_below = |vector: &[f32]| ready.kernel.is_below(&ready.query, vector, least, pg_sys::BLCKSZ as usize);
-    vector_type.in_place(call.datum(2)?, is_below)?.then_some(datum)
+    vector_type.in_place(vector, |vector| ready.kernel.is_below(&ready.query, vector, least, ahead))?.then_some(datum)
 }
 
 fn add_row(call: &Call, place: &mut Place) -> Result<pg_sys::Datum> {

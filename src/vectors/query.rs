@@ -2,6 +2,7 @@
 
 use engine::Micros;
 use engine::topk::{Kernel, Query};
+use pgrx::pg_sys;
 
 use super::error::{Result, VectorsError};
 use crate::pg::function::{Call, CallError};
@@ -15,6 +16,9 @@ pub struct Place {
     /// How many queries there have been.
     queries: u32,
     vector_type: Option<VectorType>,
+    /// Where the vector of the last row was, and how far from the one before it.
+    address: usize,
+    step: isize,
 }
 
 struct Last {
@@ -41,6 +45,18 @@ pub fn of(vector: &[f32]) -> Result<Query> {
 }
 
 impl Place {
+    /// Where vectors of rows that come soon may lie, as distances from the one of this row: a scan of a table goes through a page in steps, two of which
+    /// on is the next but one row, and to the next page, on which a row lies as this one does, if it is the next one in the buffers as well.
+    #[inline]
+    pub fn ahead(&mut self, datum: pg_sys::Datum) -> [isize; 2] {
+        let step = datum.value().wrapping_sub(self.address) as isize;
+        self.address = datum.value();
+        if step.unsigned_abs() < pg_sys::BLCKSZ as usize {
+            self.step = step;
+        }
+        [2 * self.step, pg_sys::BLCKSZ as isize]
+    }
+
     /// The query of the row before, where argument `argument` is the same; `None` where that is not seen at once.
     #[inline]
     pub fn same(&self, call: &Call, argument: usize) -> Option<&Ready> {

@@ -182,13 +182,13 @@ impl Kernel {
 
     /// [`Self::cosine`] where that may be `least` or more; `None` also where it [is less for sure](Self::is_below).
     pub fn cosine_from(self, query: &Query, vector: &[f32], least: f32) -> Result<Option<f32>> {
-        if self.is_below(query, vector, least, 0) { Ok(None) } else { self.cosine(query, vector) }
+        if self.is_below(query, vector, least, [0; 2]) { Ok(None) } else { self.cosine(query, vector) }
     }
 
     /// Whether [`Self::cosine`] is a number less than `least`, for sure: false says nothing.
     ///
-    /// One pass in f32. What lies `ahead` bytes behind each place of the vector is brought into the cache, where a caller knows that the next vectors
-    /// are there; 0 for nothing.
+    /// One pass in f32. What lies so many bytes `ahead` of the vector, in one direction or the other, is brought into the cache, as a caller knows
+    /// where the next vectors are; 0 for nothing.
     ///
     /// # The bound
     ///
@@ -207,7 +207,7 @@ impl Kernel {
     ///
     /// Together that is less than `(2 m + 10) u`, of which `(3 m + 16) u` leaves a third.
     #[inline]
-    pub fn is_below(self, query: &Query, vector: &[f32], least: f32, ahead: usize) -> bool {
+    pub fn is_below(self, query: &Query, vector: &[f32], least: f32, ahead: [isize; 2]) -> bool {
         if is_less(-1.0, least) && query.dimensions() == vector.len() {
             let (dot, squares) = dispatch!(self, estimate, query.unit(), vector, ahead);
             (1e-20..1e30).contains(&squares) && is_less(dot / squares.sqrt() + query.margin(), least)
@@ -252,16 +252,19 @@ impl Kernel {
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 fn prefetch(group: &super::segment::Group) {
-    prefetch_behind(group, 4096);
+    prefetch_ahead(group, 4096);
 }
 
-/// Brings into the cache what follows a value by so many bytes.
+/// Brings into the cache what lies so many bytes ahead of a value; 0 for nothing.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
-fn prefetch_behind<T>(value: &T, ahead: usize) {
+fn prefetch_ahead<T>(value: &T, ahead: isize) {
     use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+    if ahead == 0 {
+        return;
+    }
     for line in 0..size_of_val(value) / 64 {
-        let address = std::ptr::from_ref(value).cast::<i8>().wrapping_add(ahead + 64 * line);
+        let address = std::ptr::from_ref(value).cast::<i8>().wrapping_offset(ahead).wrapping_add(64 * line);
         // SAFETY: prefetching an address that is not mapped does nothing.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(address) };
     }

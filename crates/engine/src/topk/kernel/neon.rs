@@ -59,7 +59,7 @@ pub fn scaled_dot(a: &[f32], b: &[f32], factor: f64) -> f64 {
 
 /// About the products `a.b` and `b.b`. Nothing is brought into the cache: it has no stable intrinsic.
 #[target_feature(enable = "neon")]
-pub fn estimate(a: &[f32], b: &[f32], _ahead: usize) -> (f32, f32) {
+pub fn estimate(a: &[f32], b: &[f32], _ahead: [isize; 2]) -> (f32, f32) {
     let zero = [[vdupq_n_f32(0.0); 4]; 2];
     let [dots, squares] = lanes::pairs(a, b, zero, |[mut dots, mut squares], a, b| {
         let (a, b): ([float32x4_t; 16], [float32x4_t; 16]) = (transmute!(*a), transmute!(*b));

@@ -42,7 +42,7 @@ pub fn scaled_dot(a: &[f32], b: &[f32], factor: f64) -> f64 {
 
 /// About the products `a.b` and `b.b`. Nothing is brought into the cache.
 #[inline(always)]
-pub fn estimate(a: &[f32], b: &[f32], _ahead: usize) -> (f32, f32) {
+pub fn estimate(a: &[f32], b: &[f32], _ahead: [isize; 2]) -> (f32, f32) {
     let zero = [[0.0f32; LANES]; 2];
     let [dots, squares] = lanes::pairs(a, b, zero, |[mut dots, mut squares], a, b| {
         for (a, b) in a.as_chunks::<LANES>().0.iter().zip(b.as_chunks::<LANES>().0) {

@@ -92,7 +92,7 @@ bench-graph: ## Bench graph functions beside SQL by hand, Apache AGE and Ladybug
 bench-topk: setup ## Bench exact top-k by cosine beside faiss-cpu, usearch and numpy (SHAPES="1000000x128 100000x768")
 	@scripts/bench-topk $(SHAPES)
 
-bench-topk-sql: test-install ## Bench exact top-k in SQL beside pgvector where it is installed (ROWS=1000000 DIMENSIONS=768 K=100)
+bench-topk-sql: ## Bench exact top-k in SQL beside pgvector's exact order and HNSW (root; without pgvector: PEERS=no)
 	@scripts/bench-topk-sql
 
 gpu-check: setup ## Where a GPU is: answers against scoring every row, sanitizer, bench table (docs/gpu.md)

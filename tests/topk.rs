@@ -305,6 +305,63 @@ fn ends_of_the_range() {
     assert!((score - 1.0).abs() < 1e-6, "{score}");
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    /// What is less than a bound is left out only where it really is, with every kernel, and is left out where it is much less.
+    #[test]
+    fn scores_from_a_bound(
+        (kind, other) in (prop::sample::select(&KINDS[..]), prop::sample::select(&KINDS[..])),
+        dimensions in dimensions(),
+        seed in any::<u64>(),
+        scale in prop_oneof![Just(1.0f32), Just(1e-12), Just(1e17), Just(1e-25)],
+    ) {
+        let common = seed >> 8;
+        let Ok(query) = Query::new(&vector(kind, dimensions, seed >> 16, common)) else { return Ok(()) };
+        let x: Vec<f32> = vector(other, dimensions, seed >> 24, common).iter().map(|x| x * scale).collect();
+        for kernel in Kernel::all() {
+            let exact = kernel.cosine(&query, &x);
+            let from = |least: f32| kernel.cosine_from(&query, &x, least);
+            let Ok(Some(score)) = exact else {
+                // Without a direction, or out of range.
+                prop_assert_eq!(from(0.5).ok(), exact.ok());
+                continue;
+            };
+            for least in [f32::NEG_INFINITY, -1.0, score - 1e-3, score.next_down(), score] {
+                prop_assert_eq!(from(least).expect("finite"), Some(score), "least {}", least);
+            }
+            for least in [score.next_up(), score + 1e-6, f32::INFINITY] {
+                let found = from(least).expect("finite");
+                prop_assert!(found.is_none() || found == Some(score));
+            }
+            let squares: f64 = x.iter().map(|x| f64::from(*x) * f64::from(*x)).sum();
+            if (1e-19..1e29).contains(&squares) {
+                prop_assert_eq!(from(score + 1e-3).expect("finite"), None);
+            }
+        }
+    }
+
+    /// Near-ties: the best by `cosine_from`, with the score of the worst so far as the bound, are those of all scores.
+    #[test]
+    fn the_best_from_a_rising_bound(kind in prop::sample::select(&KINDS[..]), dimensions in dimensions(), seed in any::<u64>(), k in 1usize..8) {
+        let vectors: Vec<_> = (0..60).map(|row| vector(kind, dimensions, (seed >> 8) + row, seed >> 8)).collect();
+        let Ok(query) = Query::new(&vectors[7]) else { return Ok(()) };
+        for kernel in Kernel::all() {
+            let mut all: Vec<f32> = vectors.iter().filter_map(|x| kernel.cosine(&query, x).expect("finite")).collect();
+            all.sort_by(|a, b| b.total_cmp(a));
+            all.truncate(k);
+            let mut best: Vec<f32> = Vec::new();
+            for x in &vectors {
+                let least = if best.len() == k { best[k - 1] } else { f32::NEG_INFINITY };
+                best.extend(kernel.cosine_from(&query, x, least).expect("finite"));
+                best.sort_by(|a, b| b.total_cmp(a));
+                best.truncate(k);
+            }
+            prop_assert_eq!(&best, &all);
+        }
+    }
+}
+
 #[test]
 fn what_is_refused() {
     let text = |error: TopkError| error.to_string();
@@ -314,6 +371,12 @@ fn what_is_refused() {
     assert_eq!(text(Query::new(&[0.0, -0.0]).expect_err("zero")), "the query vector has length 0, and a cosine with it is not defined");
     let query = Query::new(&[1.0, 2.0]).expect("a direction");
     assert_eq!(text(Kernel::best().cosine(&query, &[1.0]).expect_err("short")), "different vector dimensions 2 and 1");
+    for least in [f32::NEG_INFINITY, 0.5, f32::NAN] {
+        let from = |vector| Kernel::best().cosine_from(&query, vector, least);
+        assert_eq!(text(from(&[1.0]).expect_err("short")), "different vector dimensions 2 and 1");
+        assert_eq!(text(from(&[f32::NAN, 1.0]).expect_err("NaN")), "vector element 1 must be finite: NaN");
+        assert_eq!(from(&[0.0, 0.0]).expect("finite"), None);
+    }
     assert_eq!(text(Kernel::best().cosine(&query, &[1.0, f32::INFINITY]).expect_err("inf")), "vector element 2 must be finite: inf");
 
     let mut buffer = Buffer::zeroed(bytes_needed(3, 2).expect("few"));
@@ -363,6 +426,35 @@ fn a_segment_of_fewer_rows_than_planned() {
     let question = Question { query: &query, k: 1, allowed: &[], ties: false };
     let hits = search(&[Part { rows: Rows::Segment(segment), dead: None }], &question, &settings(portable())).expect("sound");
     assert_eq!((segment.rows(), hits[0].row, hits[0].score), (100, 70, 1.0));
+}
+
+proptest! {
+    /// A segment whose rows were put into another order is that of the rows in that order, to the byte.
+    #[test]
+    fn rows_in_another_order(count in 0usize..300, dimensions in prop::sample::select(vec![1, 3, 4, 17, 64]), seed in any::<u64>(), moved in 0usize..300) {
+        let vectors: Vec<_> = (0..count as u64).map(|row| vector(Kind::Random, dimensions, (seed >> 8) + row, 0)).collect();
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
+        let mut order: Vec<u32> = (0..count as u32).collect();
+        for _ in 0..moved.min(count) {
+            order.swap(rng.next_u64() as usize % count, rng.next_u64() as usize % count);
+        }
+        let ordered: Vec<_> = order.iter().map(|row| vectors[*row as usize].clone()).collect();
+        let mut buffer = Buffer::zeroed(bytes_needed(count, dimensions).expect("few"));
+        let mut builder = SegmentBuilder::new(buffer.bytes_mut(), dimensions, count).expect("room");
+        vectors.iter().for_each(|vector| assert!(builder.push(vector).expect("finite").is_some()));
+        builder.reorder(&order);
+        builder.finish().expect("few");
+        prop_assert!(buffer.bytes() == packed(&ordered, dimensions).bytes());
+    }
+}
+
+#[test]
+#[should_panic(expected = "each row once")]
+fn an_order_that_is_none() {
+    let mut buffer = Buffer::zeroed(bytes_needed(3, 1).expect("few"));
+    let mut builder = SegmentBuilder::new(buffer.bytes_mut(), 1, 3).expect("room");
+    (0..3).for_each(|_| assert!(builder.push(&[1.0]).expect("finite").is_some()));
+    builder.reorder(&[1, 2, 1]);
 }
 
 #[test]

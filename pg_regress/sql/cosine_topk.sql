@@ -82,6 +82,33 @@ SELECT max(abs(score - cosine)) < 1e-6 FROM alone, unnest(ids, scores) AS r (id,
     LATERAL (SELECT sum(x::float8 * q) / sqrt(sum(x::float8 * x) * sum(q::float8 * q)) AS cosine FROM unnest(v, '{1,2,3,4,-4,-3,-2,-1}'::real[]) AS u (x, q)) AS c;
 SELECT (SELECT min(s) FROM unnest(scores) AS s) >= max(cosine_similarity(v, '{1,2,3,4,-4,-3,-2,-1}')) FROM alone, many WHERE id <> ALL (ids) GROUP BY scores;
 
+-- Rows below the k-th are passed by at a glance, and others are not: whatever comes, the best are those by cosine_similarity().
+CREATE TABLE glance (id int, v real[]);
+SELECT setseed(0.25);
+INSERT INTO glance SELECT n, array(SELECT ((random() - 0.5) * scale)::real FROM generate_series(1, 20))
+  FROM generate_series(1, 3000) AS n, LATERAL (SELECT CASE n % 7 WHEN 1 THEN 1e38 WHEN 2 THEN 1e-30 WHEN 3 THEN 1e-42 WHEN 4 THEN 1e-12 ELSE 1 END AS scale) AS s;
+INSERT INTO glance SELECT 4000 + n, CASE n % 4 WHEN 0 THEN NULL WHEN 1 THEN array_fill(0, ARRAY[20])::real[] WHEN 2 THEN v || '{NaN}' ELSE v || NULL::real END
+  FROM generate_series(1, 20) AS n, (SELECT v[1:19] AS v FROM glance WHERE id = 9) AS g;
+-- Near-ties: the same direction in the last bits.
+INSERT INTO glance SELECT 5000 + n, array(SELECT (x * n / 7)::real FROM unnest(v) WITH ORDINALITY AS u (x, o) ORDER BY o) FROM generate_series(1, 500) AS n, glance WHERE id = 9;
+SELECT count(*) FILTER (WHERE a.ids <> o.ids OR a.scores <> o.scores) AS wrong, count(DISTINCT (a.ids, a.other)) AS answers
+  FROM generate_series(7, 12) AS n, LATERAL (SELECT v AS q FROM glance WHERE id = n) AS q,
+       LATERAL (SELECT cosine_topk(id, v, q, 30) AS ids, cosine_topk_scores(id, v, q, 30) AS scores, cosine_topk(id, v, '{1,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0}', 30) AS other FROM glance) AS a,
+       LATERAL (SELECT array_agg(id ORDER BY s DESC, id) AS ids, array_agg(s ORDER BY s DESC, id) AS scores
+                FROM (SELECT id, cosine_similarity(v, q) AS s FROM glance WHERE cosine_similarity(v, q) IS NOT NULL ORDER BY s DESC, id LIMIT 30) AS t) AS o;
+-- In doubles, and stored out of line or compressed.
+CREATE TABLE stored AS SELECT id, v::float8[] AS d, array(SELECT v[1 + g % 20] FROM generate_series(0, 2999) AS g) AS packed FROM glance WHERE v IS NOT NULL AND cardinality(array_remove(v, NULL)) = 20 AND id < 500;
+ALTER TABLE stored ADD outside real[];
+ALTER TABLE stored ALTER outside SET STORAGE EXTERNAL;
+UPDATE stored SET outside = packed;
+SELECT bool_and(pg_column_size(packed) < 6000) AS compressed, bool_and(pg_column_size(outside) > 12000) AS outside FROM stored;
+SELECT cosine_topk(id, d, v9.v, 9) = cosine_topk(id, s.v, v9.v, 9) AS doubles, cosine_topk(id, packed, p, 9) = cosine_topk(id, outside, p, 9) AS stored
+  FROM (SELECT s.*, g.v FROM stored AS s JOIN glance AS g USING (id)) AS s, (SELECT v FROM glance WHERE id = 9) AS v9 (v), (SELECT packed AS p FROM stored WHERE id = 9) AS p GROUP BY v9.v, p;
+-- Another query, k or length of vectors is an error also where the row would be passed by.
+SELECT cosine_topk(id, v, CASE WHEN id < 2990 THEN q ELSE '{1,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0}' END, 3) FROM glance, (SELECT v AS q FROM glance WHERE id = 9) AS q;
+SELECT cosine_topk(id, v, q, CASE WHEN id < 2990 THEN 3 ELSE 4 END) FROM glance, (SELECT v AS q FROM glance WHERE id = 9) AS q;
+SELECT cosine_topk(id, CASE WHEN id < 2990 THEN v ELSE v[1:19] END, q, 3) FROM glance, (SELECT v AS q FROM glance WHERE id = 9) AS q;
+
 -- Row level security applies as to any query.
 CREATE ROLE cosine_reader;
 GRANT USAGE ON SCHEMA cosine TO cosine_reader;

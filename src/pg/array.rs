@@ -96,6 +96,9 @@ impl SqlError for VectorError {
     }
 }
 
+/// Where the first element of an array of one dimension without NULLs lies.
+const FIRST_OF_ONE: usize = (size_of::<pg_sys::ArrayType>() + 8).next_multiple_of(8);
+
 /// A `real[]` without NULLs as the numbers in it, read in place where the array was stored plainly.
 pub struct Reals {
     array: *mut pg_sys::ArrayType,
@@ -140,6 +143,24 @@ impl Reals {
                 dimensions => pg_sys::ArrayGetNItems(dimensions, lengths) as usize,
             };
             Ok(Self { array, length, owned: !plain })
+        }
+    }
+
+    /// The numbers of a plain array of one dimension without a bitmap of NULLs; `None` for another one.
+    ///
+    /// # Safety
+    /// As for [`Reals::of`].
+    #[inline]
+    pub unsafe fn in_place<'a>(value: *mut pg_sys::varlena) -> Option<&'a [f32]> {
+        let array = value.cast::<pg_sys::ArrayType>();
+        // SAFETY: by the contract; a plain array is at least its header.
+        unsafe {
+            let plain = pgrx::varlena::varatt_is_4b_u(value);
+            if !plain || (*array).ndim != 1 || (*array).dataoffset != 0 || (*array).elemtype != pg_sys::FLOAT4OID {
+                return None;
+            }
+            let lengths = array.add(1).cast::<i32>();
+            Some(std::slice::from_raw_parts(value.cast::<u8>().add(FIRST_OF_ONE).cast(), *lengths as usize))
         }
     }
 

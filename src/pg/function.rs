@@ -4,10 +4,12 @@
 //! By hand, because names, defaults, COMMENTs and polymorphic results then stand where a DBA reads them: in SQL.
 #![allow(unsafe_code)]
 
+use std::any::Any;
+use std::cell::RefCell;
 use std::ffi::{CStr, c_int};
 
 use pgrx::datum::{FromDatum, IntoDatum};
-use pgrx::{PgSqlErrorCode, pg_sys};
+use pgrx::{PgMemoryContexts, PgSqlErrorCode, pg_sys};
 
 use super::array::{self, Matrix, Reals, VectorError};
 use super::error::SqlError;
@@ -238,6 +240,28 @@ impl Call {
     pub fn arg_type(&self, index: usize) -> pg_sys::Oid {
         // SAFETY: valid for the call; Postgres checks the index.
         unsafe { pg_sys::get_fn_expr_argtype((*self.0).flinfo, index as c_int) }
+    }
+
+    /// What the function keeps from call to call at this place of a statement, as long as its plan is ready to run. `T` is of one type for
+    /// each function; it must not be asked for again within `work`.
+    pub fn kept<T: Default + 'static, R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
+        // SAFETY: valid for the call. What `fn_extra` points to was put there below, by this function alone, and lives until its context ends,
+        // as does the place that points to it.
+        unsafe {
+            let place = (*self.0).flinfo;
+            if place.is_null() {
+                return work(&mut T::default());
+            }
+            if (*place).fn_extra.is_null() {
+                let kept: RefCell<Box<dyn Any>> = RefCell::new(Box::new(T::default()));
+                (*place).fn_extra = PgMemoryContexts::For((*place).fn_mcxt).leak_and_drop_on_delete(kept).cast();
+            }
+            let mut kept = (*(*place).fn_extra.cast::<RefCell<Box<dyn Any>>>()).borrow_mut();
+            match kept.downcast_mut() {
+                Some(kept) => work(kept),
+                None => work(&mut T::default()),
+            }
+        }
     }
 
     /// SQL NULL as the result.

@@ -42,15 +42,6 @@ pub fn as_user<T>(user: pg_sys::Oid, work: impl FnOnce() -> T) -> T {
     work()
 }
 
-/// Within [`as_user`]: sort with as much memory as maintenance may take.
-pub fn use_maintenance_memory() {
-    // SAFETY: reads a setting.
-    let kilobytes = unsafe { pg_sys::maintenance_work_mem };
-    if let Ok(value) = std::ffi::CString::new(kilobytes.to_string()) {
-        set_local(c"work_mem", &value);
-    }
-}
-
 fn set_local(name: &CStr, value: &CStr) {
     // SAFETY: a plain SET LOCAL below the nest level opened above; both strings are NUL-terminated.
     unsafe {

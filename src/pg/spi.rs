@@ -113,6 +113,19 @@ impl Row {
         (!null).then_some(datum)
     }
 
+    /// The datums of its first `N` columns; NULL beyond the last one.
+    pub fn datums<const N: usize>(&self) -> [Option<pg_sys::Datum>; N] {
+        // SAFETY: tuple and descriptor belong to the current SPI result; both arrays have a place for each column that is read.
+        unsafe {
+            if (*self.desc).natts as usize != N {
+                return std::array::from_fn(|place| self.datum(place + 1));
+            }
+            let (mut values, mut nulls) = ([pg_sys::Datum::null(); N], [true; N]);
+            pg_sys::heap_deform_tuple(self.tuple, self.desc, values.as_mut_ptr(), nulls.as_mut_ptr());
+            std::array::from_fn(|place| (!nulls[place]).then_some(values[place]))
+        }
+    }
+
     /// How many columns it has.
     pub fn width(&self) -> usize {
         // SAFETY: the descriptor belongs to the current SPI result.

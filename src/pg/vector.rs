@@ -82,6 +82,22 @@ impl VectorType {
         unsafe { self.read(datum) }.map(|vector| work(&vector))
     }
 
+    /// Hands the numbers of a vector that are stored plainly and in 32 bits to `work`, in place; `None` for others. The datum must really be of this
+    /// type.
+    #[inline]
+    pub fn in_place<T>(self, datum: pg_sys::Datum, work: impl FnOnce(&[f32]) -> T) -> Option<T> {
+        let value = datum.cast_mut_ptr::<pg_sys::varlena>();
+        // SAFETY: the datum is of this type, and the numbers are let go of before this returns.
+        let numbers = unsafe {
+            match self {
+                Self::Real => Reals::in_place(value),
+                Self::Single => Single::in_place(value),
+                Self::Double | Self::Half => None,
+            }
+        };
+        numbers.map(work)
+    }
+
     /// The numbers of a vector.
     ///
     /// # Safety
@@ -153,6 +169,26 @@ impl Single {
             let dimensions =
                 if size < pg_sys::VARHDRSZ + PGVECTOR_HEADER { -1 } else { *value.cast::<u8>().add(pg_sys::VARHDRSZ).cast::<i16>() };
             if usize::try_from(dimensions) == Ok(single.length) { Ok(single) } else { Err(VectorError::ElementType) }
+        }
+    }
+}
+
+impl Single {
+    /// The numbers of a plain value; `None` for another one.
+    ///
+    /// # Safety
+    /// As for [`VectorType::read`].
+    #[inline]
+    unsafe fn in_place<'a>(value: *mut pg_sys::varlena) -> Option<&'a [f32]> {
+        // SAFETY: by the contract; the bytes of a plain varlena begin behind a header of 4 bytes, aligned to 4.
+        unsafe {
+            if !pgrx::varlena::varatt_is_4b_u(value) {
+                return None;
+            }
+            let size = pgrx::varlena::varsize_4b(value).checked_sub(pg_sys::VARHDRSZ + PGVECTOR_HEADER)?;
+            let start = value.cast::<u8>().add(pg_sys::VARHDRSZ);
+            let dimensions = usize::from(*start.cast::<u16>());
+            (dimensions * size_of::<f32>() == size).then(|| std::slice::from_raw_parts(start.add(PGVECTOR_HEADER).cast(), dimensions))
         }
     }
 }

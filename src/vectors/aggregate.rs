@@ -3,12 +3,11 @@
 //! Both aggregates have the same state, so Postgres computes it once for a query that calls both.
 
 use engine::ranking::{Ranking, bytes_needed};
-use engine::topk::{Kernel, Query, TopkError};
-use pgrx::datum::IntoDatum;
+use engine::topk::TopkError;
 use pgrx::pg_sys;
 
 use super::error::{Result, VectorsError};
-use super::query;
+use super::query::{Place, Ready};
 use crate::pg::array::{self, VectorError};
 use crate::pg::function::{Call, CallError};
 use crate::pg::image::Image;
@@ -29,10 +28,11 @@ pub fn k(call: &Call, place: usize) -> Result<usize> {
     usize::try_from(k).ok().filter(|k| *k > 0).ok_or(VectorsError::K(k))
 }
 
-/// The score of a row's vector of that type; `None` where it has none: it is NULL, of length 0, or holds what is no finite number.
-fn score(call: &Call, place: usize, vector_type: VectorType, query: &Query) -> Result<Option<f32>> {
-    let Some(vector) = call.datum(place) else { return Ok(None) };
-    match vector_type.with(vector, |vector| Kernel::best().cosine(query, vector)) {
+/// The score of a row's vector of that type; `None` where it has none: it is NULL, of length 0, or holds what is no finite number. Also `None` where it
+/// is less than `least`, which is found out at less cost.
+fn score(vector: Option<pg_sys::Datum>, vector_type: VectorType, ready: &Ready, least: f32) -> Result<Option<f32>> {
+    let Some(vector) = vector else { return Ok(None) };
+    match vector_type.with(vector, |vector| ready.kernel.cosine_from(&ready.query, vector, least)) {
         Ok(Ok(score)) => Ok(score),
         Ok(Err(TopkError::NotFinite { .. })) | Err(VectorError::NullElement) => Ok(None),
         Ok(Err(TopkError::Dimensions { expected, found })) => Err(VectorsError::Dimensions { expected, found }),
@@ -43,33 +43,62 @@ fn score(call: &Call, place: usize, vector_type: VectorType, query: &Query) -> R
 
 /// The transition of `(id, vector, query, k)`.
 fn add(call: &Call) -> Result<pg_sys::Datum> {
-    let state = call.state()?;
-    let k = k(call, 4)?;
-    query::with(call, 3, |query| {
-        let mut state = match state {
-            Some(state) => state,
-            None => begin(call, k, query)?,
-        };
-        let mut ranking = Ranking::parse(&mut state)?;
-        ranking.check(k, query.unit())?;
-        let (image, vector_type) = types(ranking.kind());
-        if let Some(id) = call.datum(1)
-            && let Some(score) = score(call, 2, vector_type, query)?
-            && ranking.admits(score)
-        {
-            let grown = image.with(id, |id| push(&mut ranking, score, id))?;
-            return Ok(grown.unwrap_or(state).datum());
-        }
-        Ok(state.datum())
+    call.kept(|place: &mut Place| match pass_by(call, place) {
+        Some(state) => Ok(state),
+        None => add_row(call, place),
     })
 }
 
-fn begin(call: &Call, k: usize, query: &Query) -> Result<Writable> {
+/// The state where the row is seen at once not to change it, as most rows of a table are; `None` for others. What it does is what [`add_row`] does,
+/// without a value that could not be held in registers.
+#[inline]
+fn pass_by(call: &Call, place: &mut Place) -> Option<pg_sys::Datum> {
+    let mut state = call.state().ok()??;
+    let vector = call.datum(2)?;
+    let ahead = place.ahead(vector);
+    let ready = place.same(call, 3)?;
+    let k = usize::try_from(call.arg::<i32>(4)?).ok()?;
+    let datum = state.datum();
+    let ranking = Ranking::parse(&mut state).ok()?;
+    let vector_type = VectorType::numbered(ranking.kind() % VECTOR_TYPES);
+    if ranking.k() != k || ranking.tag() != ready.tag || call.datum(1).is_none() {
+        return None;
+    }
+    let least = ranking.least();
+    vector_type.in_place(vector, |vector| ready.kernel.is_below(&ready.query, vector, least, ahead))?.then_some(datum)
+}
+
+fn add_row(call: &Call, place: &mut Place) -> Result<pg_sys::Datum> {
+    let mut state = match call.state()? {
+        Some(state) => state,
+        None => begin(call, place)?,
+    };
+    let k = k(call, 4)?;
+    let ready = place.query(call, 3)?;
+    let mut ranking = Ranking::parse(&mut state)?;
+    if ranking.k() != k || ranking.tag() != ready.tag {
+        ranking.check(k, ready.query.unit())?;
+    }
+    let (image, vector_type) = types(ranking.kind());
+    if let Some(id) = call.datum(1)
+        && let Some(score) = score(call.datum(2), vector_type, ready, ranking.least())?
+        && ranking.admits(score)
+    {
+        let grown = image.with(id, |id| push(&mut ranking, score, id))?;
+        return Ok(grown.unwrap_or(state).datum());
+    }
+    Ok(state.datum())
+}
+
+fn begin(call: &Call, place: &mut Place) -> Result<Writable> {
+    let k = k(call, 4)?;
+    place.query(call, 3)?;
     let id_type = call.arg_type(1);
     let image = Image::of(id_type).ok_or_else(|| VectorsError::IdType(relation::type_name(id_type)))?;
-    let vector_type = query::vector_type(call, 2)?;
-    let mut state = Writable::zeroed(bytes_needed(k, query.dimensions(), image.length())?);
-    Ranking::begin(&mut state, k, image.number() * VECTOR_TYPES + vector_type.number(), query.unit())?;
+    let vector_type = place.vector_type(call, 2)?;
+    let ready = place.query(call, 3)?;
+    let mut state = Writable::zeroed(bytes_needed(k, ready.query.dimensions(), image.length())?);
+    Ranking::begin(&mut state, k, image.number() * VECTOR_TYPES + vector_type.number(), ready.query.unit())?.set_tag(ready.tag);
     Ok(state)
 }
 
@@ -129,6 +158,9 @@ fn scores(call: &Call) -> Result<pg_sys::Datum> {
 
 /// cosine_similarity(vector, query)
 fn similarity(call: &Call) -> Result<pg_sys::Datum> {
-    let score = query::with(call, 1, |query| score(call, 0, query::vector_type(call, 0)?, query))?;
-    Ok(score.and_then(IntoDatum::into_datum).unwrap_or_else(|| call.null()))
+    let score = call.kept(|place: &mut Place| {
+        let vector_type = place.vector_type(call, 0)?;
+        score(call.datum(0), vector_type, place.query(call, 1)?, f32::NEG_INFINITY)
+    })?;
+    Ok(call.value(score))
 }

@@ -11,7 +11,7 @@ use super::error::{Result, VectorsError};
 use super::files;
 use super::manifest::{Listed, Manifest};
 use super::memory;
-use super::rows::{self, Order};
+use super::rows;
 use super::segment::{self, Filling, SegmentFile, Writer};
 use super::state::State;
 use crate::key::Key;
@@ -52,22 +52,19 @@ pub fn whole(set: &VectorSet, state: &State, generation: i64, touched: Vec<Key>)
         let mut skipped = Vec::new();
         let listed = write_segment(set, dimensions, capacity, |filling| {
             let mut read = 0;
-            rows::each(set, Order::Key, |key, vector| {
+            rows::each(set, |key, vector| {
                 read += 1;
                 if read % 1000 == 0 {
                     progress.advance(1000);
                 }
-                match vector {
-                    Some(vector) if filling.push(&key, vector)? => {}
-                    _ => skipped.push(key),
-                }
+                skipped.extend(add(filling, key, vector)?);
                 Ok(())
             })
         })?;
         manifest.segments.extend(listed);
         manifest.skipped = skipped;
     } else if rows > 0 {
-        rows::each(set, Order::Key, |key, _| {
+        rows::each(set, |key, _| {
             manifest.skipped.push(key);
             Ok(())
         })?;
@@ -83,7 +80,7 @@ const SAMPLE: usize = 1000;
 fn usual_dimensions(set: &VectorSet) -> Result<Option<u32>> {
     let mut lengths: BTreeMap<usize, usize> = BTreeMap::new();
     let mut left = SAMPLE;
-    let result = rows::each(set, Order::Any, |_, vector| {
+    let result = rows::each(set, |_, vector| {
         if let Some(vector) = vector.filter(|vector| (1..=MAX_DIMENSIONS).contains(&vector.len())) {
             *lengths.entry(vector.len()).or_default() += 1;
             left -= 1;
@@ -120,29 +117,16 @@ pub fn incremental(set: &VectorSet, state: &State, copy: &Copy, generation: i64,
     if !memory::make_room(set, segment::bytes_of(changed.len(), dimensions as usize)?, |file| kept.contains(&file.path)) {
         return Ok(None);
     }
-    for key in &changed {
-        for place in copy.places(key) {
-            let (segment, row) = place?;
-            if let Some(listed) = manifest.segments.get_mut(segment) {
-                Bitmap::insert(&mut listed.dead, row);
-            }
-        }
+    for (segment, listed) in copy.segments.iter().zip(&mut manifest.segments) {
+        segment.find_all(&changed, |row| Bitmap::insert(&mut listed.dead, row))?;
     }
     manifest.skipped.retain(|key| changed.binary_search(key).is_err());
     let mut skipped = Vec::new();
     let listed = write_segment(set, dimensions, changed.len(), |filling| {
-        for chunk in changed.chunks(1000) {
-            crate::pg::interrupt::check();
-            let found = rows::lookup_rows(set, chunk)?;
-            for key in chunk {
-                match found.get(key) {
-                    Some(Some(vector)) if filling.push(key, vector)? => {}
-                    Some(_) => skipped.push(key.clone()),
-                    None => {}
-                }
-            }
-        }
-        Ok(())
+        rows::each_of(set, &changed, |key, vector| {
+            skipped.extend(add(filling, key, vector)?);
+            Ok(())
+        })
     })?;
     manifest.segments.extend(listed);
     manifest.skipped.extend(skipped);
@@ -160,6 +144,14 @@ fn live_keys(copy: &Copy, first: usize) -> Result<Vec<Key>> {
         }
     }
     Ok(keys)
+}
+
+/// Adds a row to a segment; gives the key back where its vector is in no answer.
+fn add(filling: &mut Filling<'_>, key: Key, vector: Option<&[f32]>) -> Result<Option<Key>> {
+    match vector {
+        Some(vector) => filling.push(key, vector),
+        None => Ok(Some(key)),
+    }
 }
 
 /// Writes a segment of at most so many rows, which `fill` adds; none where there are no rows.

@@ -1,9 +1,7 @@
 //! Query vectors, made ready once for all rows that are compared with them.
 
-use std::cell::RefCell;
-
 use engine::Micros;
-use engine::topk::Query;
+use engine::topk::{Kernel, Query};
 use pgrx::pg_sys;
 
 use super::error::{Result, VectorsError};
@@ -11,18 +9,34 @@ use crate::pg::function::{Call, CallError};
 use crate::pg::vector::VectorType;
 use crate::pg::{clock, relation, varlena};
 
-/// The query of the last row of an aggregate, and the type of its vector: the next row has the same as a rule.
+/// What a function over rows keeps from row to row: the query of the last one, which the next row has too as a rule.
+#[derive(Default)]
+pub struct Place {
+    last: Option<Last>,
+    /// How many queries there have been.
+    queries: u32,
+    vector_type: Option<VectorType>,
+    /// Where the vector of the last row was, and how far from the one before it.
+    address: usize,
+    step: isize,
+}
+
 struct Last {
     /// The query as it was passed: the bytes of the array, or where these are stored.
     stored: Vec<u8>,
     /// The start of the transaction for what lies out of line: in the next one, that place may hold another query.
     transaction: Option<Micros>,
-    query: Query,
+    ready: Ready,
 }
 
-thread_local! {
-    static LAST: RefCell<Option<Last>> = const { RefCell::new(None) };
-    static VECTOR_TYPE: RefCell<Option<(pg_sys::Oid, VectorType)>> = const { RefCell::new(None) };
+/// A query that is ready to be compared with rows.
+pub struct Ready {
+    /// The query.
+    pub query: Query,
+    /// What compares.
+    pub kernel: Kernel,
+    /// Another one for each query at the same place of a statement, from 1; after 2^32 queries they return.
+    pub tag: u32,
 }
 
 /// A query of any length but 0.
@@ -30,29 +44,49 @@ pub fn of(vector: &[f32]) -> Result<Query> {
     Query::new(vector).map_err(VectorsError::Query)
 }
 
-/// Hands the query that argument `place`, a real[], holds to `work`.
-pub fn with<T>(call: &Call, place: usize, work: impl FnOnce(&Query) -> Result<T>) -> Result<T> {
-    let stored = call.stored(place).ok_or(CallError::Null("query"))?;
-    let transaction = varlena::is_external(stored).then(clock::transaction_start);
-    LAST.with_borrow_mut(|last| {
-        let last = match last {
+impl Place {
+    /// Where vectors of rows that come soon may lie, as distances from the one of this row: a scan of a table goes through a page in steps, two of which
+    /// on is the next but one row, and to the next page, on which a row lies as this one does, if it is the next one in the buffers as well.
+    #[inline]
+    pub fn ahead(&mut self, datum: pg_sys::Datum) -> [isize; 2] {
+        let step = datum.value().wrapping_sub(self.address) as isize;
+        self.address = datum.value();
+        if step.unsigned_abs() < pg_sys::BLCKSZ as usize {
+            self.step = step;
+        }
+        [2 * self.step, pg_sys::BLCKSZ as isize]
+    }
+
+    /// The query of the row before, where argument `argument` is the same; `None` where that is not seen at once.
+    #[inline]
+    pub fn same(&self, call: &Call, argument: usize) -> Option<&Ready> {
+        let last = self.last.as_ref()?;
+        (last.transaction.is_none() && last.stored == call.stored(argument)?).then_some(&last.ready)
+    }
+
+    /// The query that argument `argument`, a real[], holds.
+    pub fn query(&mut self, call: &Call, argument: usize) -> Result<&Ready> {
+        let stored = call.stored(argument).ok_or(CallError::Null("query"))?;
+        let transaction = varlena::is_external(stored).then(clock::transaction_start);
+        let last = match self.last.take() {
             Some(kept) if kept.stored == stored && kept.transaction == transaction => kept,
             _ => {
-                let reals = call.reals(place)?.ok_or(CallError::Null("query"))?;
-                last.insert(Last { stored: stored.to_vec(), transaction, query: of(&reals)? })
+                let reals = call.reals(argument)?.ok_or(CallError::Null("query"))?;
+                self.queries = self.queries.wrapping_add(1).max(1);
+                let ready = Ready { query: of(&reals)?, kernel: Kernel::best(), tag: self.queries };
+                Last { stored: stored.to_vec(), transaction, ready }
             }
         };
-        work(&last.query)
-    })
-}
-
-/// The kind of vector that argument `place` is.
-pub fn vector_type(call: &Call, place: usize) -> Result<VectorType> {
-    let given = call.arg_type(place);
-    if let Some((_, kind)) = VECTOR_TYPE.with_borrow(|known| known.filter(|(type_oid, _)| *type_oid == given)) {
-        return Ok(kind);
+        Ok(&self.last.insert(last).ready)
     }
-    let kind = VectorType::of(given).ok_or_else(|| VectorsError::VectorType(relation::type_name(given)))?;
-    VECTOR_TYPE.set(Some((given, kind)));
-    Ok(kind)
+
+    /// The kind of vector that argument `argument` is.
+    pub fn vector_type(&mut self, call: &Call, argument: usize) -> Result<VectorType> {
+        if let Some(known) = self.vector_type {
+            return Ok(known);
+        }
+        let given = call.arg_type(argument);
+        let found = VectorType::of(given).ok_or_else(|| VectorsError::VectorType(relation::type_name(given)))?;
+        Ok(*self.vector_type.insert(found))
+    }
 }

@@ -201,7 +201,7 @@ fn from_table(set: &VectorSet, ask: &Ask<'_>, known: Option<u32>) -> Result<Vec<
         }
         for (query, best) in ask.queries.iter().zip(&mut best) {
             // What has other dimensions or no direction is in no answer.
-            match kernel.cosine(query, vector) {
+            match kernel.cosine_from(query, vector, best.threshold) {
                 Ok(Some(score)) => best.push(key, score),
                 Err(TopkError::Dimensions { found, .. }) => other_length = Some(found),
                 _ => {}
@@ -220,7 +220,7 @@ fn from_table(set: &VectorSet, ask: &Ask<'_>, known: Option<u32>) -> Result<Vec<
                 }
             }
         }
-        None => rows::each(set, rows::Order::Any, |key, vector| {
+        None => rows::each(set, |key, vector| {
             if let Some(vector) = vector {
                 meet(&key, vector);
             }

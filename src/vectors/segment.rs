@@ -22,7 +22,7 @@ use super::catalog::VectorSet;
 use super::error::{Result, VectorsError};
 use super::files;
 use crate::key::{Key, KeyType};
-use crate::pg::{hash, mapped, relation};
+use crate::pg::{hash, interrupt, mapped, relation};
 
 const MAGIC: u64 = 0x7067_7265_6353_4547;
 const VERSION: u32 = 1;
@@ -110,7 +110,7 @@ impl<'s> Writer<'s> {
 
     /// The memory of the vectors, and the keys beside it.
     pub fn parts(&mut self) -> (&mut [u8], Keys<'_>) {
-        (&mut self.map[START as usize..], Keys { keys: &mut self.keys, ends: &mut self.ends })
+        (&mut self.map[START as usize..], Keys { number: key_number(self.set.key), keys: &mut self.keys, ends: &mut self.ends })
     }
 
     /// Ends the file, of so many rows whose vectors have taken `vectors` bytes, and gives it its name. Gives its size.
@@ -151,13 +151,14 @@ impl Drop for Writer<'_> {
 
 /// The keys of a segment that is being written.
 pub struct Keys<'a> {
+    number: u32,
     keys: &'a mut Vec<u8>,
     ends: &'a mut Vec<u64>,
 }
 
 impl Keys<'_> {
     /// The key of the next row.
-    pub fn push(&mut self, key: &Key) {
+    fn push(&mut self, key: &Key) {
         match key {
             Key::Int(value) => self.keys.extend_from_slice(&value.to_ne_bytes()),
             Key::Uuid(bytes) => self.keys.extend_from_slice(bytes),
@@ -167,35 +168,71 @@ impl Keys<'_> {
             }
         }
     }
+
+    /// Puts the keys of so many rows into their order, and gives the rows in that order.
+    fn sort(&mut self, rows: usize) -> Result<Vec<u32>> {
+        let key = |row: usize| key_of(self.number, row, self.ends.as_bytes(), self.keys);
+        let mut sorted = (0..rows).map(|row| Some((key(row)?, row as u32))).collect::<Option<Vec<_>>>().ok_or_else(corrupt)?;
+        sorted.sort_unstable();
+        self.keys.clear();
+        self.ends.clear();
+        sorted.iter().for_each(|(key, _)| self.push(key));
+        Ok(sorted.into_iter().map(|(_, row)| row).collect())
+    }
 }
 
-/// Adds rows to a segment, as long as they come in the order of their keys.
+/// The key of a row out of the bytes of all keys, and those of the ends of text keys.
+fn key_of(number: u32, row: usize, ends: &[u8], keys: &[u8]) -> Option<Key> {
+    match number {
+        1 => Some(Key::Int(i64::from_ne_bytes(*keys.get(8 * row..)?.first_chunk()?))),
+        2 => Some(Key::Uuid(*keys.get(16 * row..)?.first_chunk()?)),
+        _ => {
+            let end = |row: usize| Some(u64::from_ne_bytes(*ends.get(8 * row..)?.first_chunk()?) as usize);
+            let start = if row == 0 { 0 } else { end(row - 1)? };
+            Some(Key::Text(std::str::from_utf8(keys.get(start..end(row)?)?).ok()?.into()))
+        }
+    }
+}
+
+fn corrupt() -> VectorsError {
+    VectorsError::Copy("a key in a file of vectors is corrupt".into())
+}
+
+/// Adds rows to a segment, in any order of their keys, in which they are put at the end: rows that come in it are written once.
 pub struct Filling<'a> {
     builder: SegmentBuilder<'a>,
     keys: Keys<'a>,
+    last: Option<Key>,
+    ascending: bool,
 }
 
 impl<'a> Filling<'a> {
     /// Begins to fill the memory of a [`Writer`].
     pub fn new((memory, keys): (&'a mut [u8], Keys<'a>), dimensions: usize, rows: usize) -> Result<Self> {
-        Ok(Self { builder: SegmentBuilder::new(memory, dimensions, rows)?, keys })
+        Ok(Self { builder: SegmentBuilder::new(memory, dimensions, rows)?, keys, last: None, ascending: true })
     }
 
-    /// Adds a row; false, and nothing added, where its vector has no direction or other dimensions.
-    pub fn push(&mut self, key: &Key, vector: &[f32]) -> Result<bool> {
+    /// Adds a row; gives its key back, and adds nothing, where its vector has no direction or other dimensions.
+    pub fn push(&mut self, key: Key, vector: &[f32]) -> Result<Option<Key>> {
         match self.builder.push(vector) {
             Ok(Some(_)) => {
-                self.keys.push(key);
-                Ok(true)
+                self.keys.push(&key);
+                self.ascending &= self.last.as_ref().is_none_or(|last| *last < key);
+                self.last = Some(key);
+                Ok(None)
             }
-            Ok(None) | Err(TopkError::NotFinite { .. } | TopkError::Dimensions { .. }) => Ok(false),
+            Ok(None) | Err(TopkError::NotFinite { .. } | TopkError::Dimensions { .. }) => Ok(Some(key)),
             Err(error) => Err(error.into()),
         }
     }
 
     /// How many rows there are, and how many bytes their vectors have taken.
-    pub fn finish(self) -> Result<(usize, usize)> {
+    pub fn finish(mut self) -> Result<(usize, usize)> {
         let rows = self.builder.rows();
+        if !self.ascending {
+            interrupt::check();
+            self.builder.reorder(&self.keys.sort(rows)?);
+        }
         Ok((rows, self.builder.finish()?))
     }
 }
@@ -255,35 +292,48 @@ impl SegmentFile {
 
     /// The key of a row.
     pub fn key(&self, row: u32) -> Result<Key> {
-        self.get(row as usize).ok_or_else(|| VectorsError::Copy("a key in a file of vectors is corrupt".into()))
+        self.get(row as usize).ok_or_else(corrupt)
     }
 
     fn get(&self, row: usize) -> Option<Key> {
         let keys = self.map.get(self.header.keys as usize..)?;
-        match self.header.key_type {
-            1 => Some(Key::Int(i64::from_ne_bytes(*keys.get(8 * row..)?.first_chunk()?))),
-            2 => Some(Key::Uuid(*keys.get(16 * row..)?.first_chunk()?)),
-            _ => {
-                let end = |row: usize| Some(u64::from_ne_bytes(*keys.get(8 * row..)?.first_chunk()?) as usize);
-                let start = if row == 0 { 0 } else { end(row - 1)? };
-                let texts = keys.get(8 * self.rows()..)?;
-                Some(Key::Text(std::str::from_utf8(texts.get(start..end(row)?)?).ok()?.into()))
-            }
-        }
+        let (ends, keys) = if self.header.key_type == 3 { keys.split_at_checked(8 * self.rows())? } else { (&[][..], keys) };
+        key_of(self.header.key_type, row, ends, keys)
     }
 
     /// The row of a key, by binary search.
     pub fn find(&self, key: &Key) -> Result<Option<u32>> {
-        let (mut low, mut high) = (0, self.rows());
-        while low < high {
-            let middle = low + (high - low) / 2;
-            match self.key(middle as u32)?.cmp(key) {
-                std::cmp::Ordering::Less => low = middle + 1,
-                std::cmp::Ordering::Greater => high = middle,
-                std::cmp::Ordering::Equal => return Ok(Some(middle as u32)),
+        let row = self.first_from(key, 0, self.rows())?;
+        Ok((row < self.rows() && self.key(row as u32)? == *key).then_some(row as u32))
+    }
+
+    /// Hands the row of each of the keys that are here to `each`; the keys must ascend. Takes a time for each key that grows with the logarithm of the
+    /// rows between it and the one before.
+    pub fn find_all(&self, keys: &[Key], mut each: impl FnMut(u32)) -> Result<()> {
+        let (mut low, rows) = (0, self.rows());
+        for key in keys {
+            let mut step = 1;
+            while low + step < rows && self.key((low + step) as u32)? < *key {
+                step *= 2;
+            }
+            low = self.first_from(key, low + step / 2, rows.min(low + step + 1))?;
+            if low == rows {
+                break;
+            }
+            if self.key(low as u32)? == *key {
+                each(low as u32);
             }
         }
-        Ok(None)
+        Ok(())
+    }
+
+    /// The first row from `low` to below `high` whose key is not less, `high` where there is none.
+    fn first_from(&self, key: &Key, mut low: usize, mut high: usize) -> Result<usize> {
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.key(middle as u32)? < *key { low = middle + 1 } else { high = middle }
+        }
+        Ok(low)
     }
 }
 

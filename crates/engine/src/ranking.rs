@@ -34,7 +34,8 @@ struct Header {
     kind: u32,
     /// The bytes that keys have taken.
     taken: u32,
-    reserved: u32,
+    /// What the query is called by who has begun the ranking; 0 for nothing.
+    tag: u32,
 }
 
 /// One of the best.
@@ -112,7 +113,7 @@ impl<'a> Ranking<'a> {
             capacity: u32::try_from(capacity).map_err(|_| RankingError::TooLarge(k))?,
             kind,
             taken: 0,
-            reserved: 0,
+            tag: 0,
         };
         bytes.get_mut(..size_of::<Header>()).ok_or(RankingError::Corrupt)?.copy_from_slice(header.as_bytes());
         let ranking = Self::parse(bytes)?;
@@ -122,6 +123,7 @@ impl<'a> Ranking<'a> {
 
     /// Reads the bytes of a ranking in place, in a time that does not depend on their number: what entries say of keys is checked when it
     /// is followed, and a wrong one leads to an empty key.
+    #[inline]
     pub fn parse(bytes: &'a mut [u8]) -> Result<Self> {
         let corrupt = RankingError::Corrupt;
         let (header, rest) = bytes.split_at_mut_checked(size_of::<Header>()).ok_or(corrupt)?;
@@ -141,13 +143,26 @@ impl<'a> Ranking<'a> {
     }
 
     /// How many are wanted.
+    #[inline]
     pub fn k(&self) -> usize {
         self.header.k as usize
     }
 
     /// What the caller has said of the keys.
+    #[inline]
     pub fn kind(&self) -> u32 {
         self.header.kind
+    }
+
+    /// What the query is called; 0 for nothing.
+    #[inline]
+    pub fn tag(&self) -> u32 {
+        self.header.tag
+    }
+
+    /// Gives the query a name, by which who has begun the ranking knows it again without a look at its numbers.
+    pub fn set_tag(&mut self, tag: u32) {
+        self.header.tag = tag;
     }
 
     /// The query, scaled to length 1.
@@ -169,6 +184,16 @@ impl<'a> Ranking<'a> {
     pub fn admits(&self, score: f32) -> bool {
         let full = self.header.count == self.header.k;
         self.header.k > 0 && (!full || score.total_cmp(&self.entries[0].score) != Ordering::Less)
+    }
+
+    /// The score below which no key is admitted.
+    #[inline]
+    pub fn least(&self) -> f32 {
+        if self.header.count == self.header.k {
+            self.entries.first().map_or(f32::NEG_INFINITY, |worst| worst.score)
+        } else {
+            f32::NEG_INFINITY
+        }
     }
 
     /// Takes a key, if it is among the best. False where there is no room for it: the ranking has to [grow](Self::grow_into) first.
@@ -231,6 +256,7 @@ impl<'a> Ranking<'a> {
     /// Copies this ranking into zeroed bytes, as many as [`Self::grown`] says, and leaves out what keys no longer take.
     pub fn grow_into<'b>(&self, bytes: &'b mut [u8]) -> Result<Ranking<'b>> {
         let mut grown = Ranking::lay_out(bytes, self.k(), self.kind(), self.unit, self.grown_capacity())?;
+        grown.header.tag = self.header.tag;
         for (place, entry) in self.entries().iter().enumerate() {
             grown.entries[place] = grown.place(entry.score, self.key(*entry));
             grown.header.count += 1;

@@ -43,6 +43,16 @@ pub struct SegmentBuilder<'a> {
     rows: usize,
     unit: Vec<f32>,
     codes: Vec<[i8; 4]>,
+    kernel: Kernel,
+}
+
+/// A row as its bytes.
+#[derive(Debug, Clone)]
+struct Packed {
+    unit: Vec<u8>,
+    codes: Vec<[u8; 4]>,
+    /// The scale and the residual.
+    factors: [[u8; 4]; 2],
 }
 
 impl<'a> SegmentBuilder<'a> {
@@ -58,7 +68,8 @@ impl<'a> SegmentBuilder<'a> {
         }
         // Until it is finished, no header says what it is.
         memory[..size_of::<Header>()].fill(0);
-        Ok(Self { memory, header, dimensions, capacity, rows: 0, unit: vec![0.0; dimensions], codes: vec![[0; 4]; groups(dimensions)] })
+        let (unit, codes) = (vec![0.0; dimensions], vec![[0; 4]; groups(dimensions)]);
+        Ok(Self { memory, header, dimensions, capacity, rows: 0, unit, codes, kernel: Kernel::best() })
     }
 
     /// The number of rows so far.
@@ -69,7 +80,7 @@ impl<'a> SegmentBuilder<'a> {
     /// Adds a vector as the next row, and says which it is. `None`, and no row, for a vector of length 0: it has no direction.
     pub fn push(&mut self, vector: &[f32]) -> Result<Option<u32>> {
         check_same_dimensions(self.dimensions, vector.len())?;
-        if !Kernel::best().normalize(vector, &mut self.unit)? {
+        if !self.kernel.normalize(vector, &mut self.unit)? {
             return Ok(None);
         }
         if self.rows == self.capacity {
@@ -95,6 +106,66 @@ impl<'a> SegmentBuilder<'a> {
         self.memory[vector..][..self.dimensions * 4].copy_from_slice(self.unit.as_bytes());
         self.rows += 1;
         Ok(Some(self.rows as u32 - 1))
+    }
+
+    /// Puts the rows into another order: row `i` is from then on the one that was row `order[i]`. Takes the memory of one row beside.
+    ///
+    /// # Panics
+    ///
+    /// Unless `order` has each row once.
+    pub fn reorder(&mut self, order: &[u32]) {
+        assert_eq!(order.len(), self.rows, "a place for each row");
+        let mut done = vec![false; self.rows];
+        let mut first = Packed { unit: vec![0; self.dimensions * 4], codes: vec![[0; 4]; self.codes.len()], factors: [[0; 4]; 2] };
+        let mut moved = first.clone();
+        for start in 0..self.rows {
+            if done[start] || order[start] as usize == start {
+                continue;
+            }
+            // Around the cycle of places that this one is in: each takes the row of the next, the last that of the first.
+            self.take(start, &mut first);
+            let mut place = start;
+            loop {
+                assert!(!std::mem::replace(&mut done[place], true), "each row once");
+                let from = order[place] as usize;
+                if from == start {
+                    self.put(place, &first);
+                    break;
+                }
+                self.take(from, &mut moved);
+                self.put(place, &moved);
+                place = from;
+            }
+        }
+    }
+
+    /// The bytes of a row's block, its codes and its factors, and those of its vector.
+    fn row_mut(&mut self, row: usize) -> (&mut [[u8; size_of::<Group>()]], &mut [[u8; 4]], &mut [u8]) {
+        let (blocks, vectors) = self.memory.split_at_mut(self.header.vectors());
+        let start = size_of::<Header>() + row / BLOCK * block_bytes(self.dimensions);
+        let (codes, factors) = blocks[start..][..block_bytes(self.dimensions)].split_at_mut(self.codes.len() * size_of::<Group>());
+        let width = self.dimensions * 4;
+        (codes.as_chunks_mut().0, factors.as_chunks_mut().0, &mut vectors[row * width..][..width])
+    }
+
+    fn take(&mut self, row: usize, packed: &mut Packed) {
+        let place = row % BLOCK;
+        let (groups, factors, vector) = self.row_mut(row);
+        packed.unit.copy_from_slice(vector);
+        for (group, four) in groups.iter().zip(&mut packed.codes) {
+            four.copy_from_slice(&group[place * 4..][..4]);
+        }
+        packed.factors = [factors[place], factors[BLOCK + place]];
+    }
+
+    fn put(&mut self, row: usize, packed: &Packed) {
+        let place = row % BLOCK;
+        let (groups, factors, vector) = self.row_mut(row);
+        vector.copy_from_slice(&packed.unit);
+        for (group, four) in groups.iter_mut().zip(&packed.codes) {
+            group[place * 4..][..4].copy_from_slice(four);
+        }
+        [factors[place], factors[BLOCK + place]] = packed.factors;
     }
 
     /// Ends the segment, and says how many of the bytes it has taken.

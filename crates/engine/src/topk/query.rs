@@ -1,6 +1,6 @@
 //! The vector that rows are compared with.
 
-use super::kernel::{Bound, Kernel};
+use super::kernel::{Bound, Kernel, margin};
 use super::quantize::{Quantized, quantize};
 use super::{Result, TopkError, check_dimensions};
 
@@ -38,6 +38,7 @@ pub struct Query {
     /// -128 times the sum of the codes: rows keep their codes plus 128.
     correction: i32,
     bound: Bound,
+    margin: f32,
 }
 
 impl Query {
@@ -56,7 +57,7 @@ impl Query {
         let squares: i32 = codes().map(|code| code * code).sum();
         let reach = (f64::from(scale) * f64::from(squares).sqrt() * (1.0 + 1e-6)) as f32;
         let slack = (f64::from(residual) * (1.0 + 1e-6)) as f32 + MARGIN;
-        Ok(Self { unit, words, correction, bound: Bound { scale, reach, slack } })
+        Ok(Self { unit, words, correction, bound: Bound { scale, reach, slack }, margin: margin(vector.len()) })
     }
 
     /// The number of dimensions.
@@ -77,6 +78,11 @@ impl Query {
     /// What the sum of the products with codes that are kept plus 128 begins with.
     pub(super) fn correction(&self) -> i32 {
         self.correction
+    }
+
+    /// What an estimate of a cosine in f32 may be off by.
+    pub(super) fn margin(&self) -> f32 {
+        self.margin
     }
 
     /// How to bound a cosine by the product of the codes.

@@ -1,7 +1,7 @@
 //! Loops in AVX2: 32 products of bytes in three instructions. Vectors have 8 numbers, eight of them a block's rows.
 
 use super::lanes::{self, LANES};
-use super::{Look, QUERIES, Search, prefetch};
+use super::{Look, QUERIES, Search, prefetch, prefetch_ahead};
 use crate::topk::segment::{BLOCK, Block};
 use std::arch::x86_64::*;
 use zerocopy::transmute;
@@ -89,6 +89,27 @@ pub fn scaled_dot(a: &[f32], b: &[f32], factor: f64) -> f64 {
         [0, 1, 2, 3].map(|i| _mm256_fmadd_pd(_mm256_cvtps_pd(a[i]), scaled(b[i]), sums[i]))
     };
     lanes::sum(a, b, [_mm256_setzero_pd(); 4], add, |sums| transmute!(sums))
+}
+
+/// About the products `a.b` and `b.b`, and what lies `ahead` of `b` by so many bytes brought into the cache.
+#[target_feature(enable = "avx2,fma")]
+pub fn estimate(a: &[f32], b: &[f32], ahead: [isize; 2]) -> (f32, f32) {
+    let zero = [[_mm256_setzero_ps(); 4]; 2];
+    let [dots, squares] = lanes::pairs(a, b, zero, |[mut dots, mut squares], a, next| {
+        prefetch_ahead(next, ahead[0]);
+        prefetch_ahead(next, ahead[1]);
+        let (a, b): ([__m256; 8], [__m256; 8]) = (transmute!(*a), transmute!(*next));
+        for i in 0..8 {
+            dots[i % 4] = _mm256_fmadd_ps(a[i], b[i], dots[i % 4]);
+            squares[i % 4] = _mm256_fmadd_ps(b[i], b[i], squares[i % 4]);
+        }
+        [dots, squares]
+    });
+    let total = |[a, b, c, d]: [__m256; 4]| {
+        let eight: [f32; 8] = transmute!(_mm256_add_ps(_mm256_add_ps(a, b), _mm256_add_ps(c, d)));
+        ((eight[0] + eight[4]) + (eight[1] + eight[5])) + ((eight[2] + eight[6]) + (eight[3] + eight[7]))
+    };
+    (total(dots), total(squares))
 }
 
 lanes::with_features!("avx2,fma");

@@ -1,7 +1,7 @@
 //! Loops in AVX-512 with VNNI: 64 products of bytes an instruction. Vectors have 16 numbers, four of them a block's rows.
 
 use super::lanes::{self, LANES};
-use super::{Look, QUERIES, Search, prefetch};
+use super::{Look, QUERIES, Search, prefetch, prefetch_ahead};
 use crate::topk::segment::Block;
 use std::arch::x86_64::*;
 use zerocopy::transmute;
@@ -80,6 +80,24 @@ pub fn scaled_dot(a: &[f32], b: &[f32], factor: f64) -> f64 {
         [0, 1].map(|i| _mm512_fmadd_pd(_mm512_cvtps_pd(a[i]), scaled(b[i]), sums[i]))
     };
     lanes::sum(a, b, [_mm512_setzero_pd(); 2], add, |sums| transmute!(sums))
+}
+
+/// About the products `a.b` and `b.b`, and what lies `ahead` of `b` by so many bytes brought into the cache.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub fn estimate(a: &[f32], b: &[f32], ahead: [isize; 2]) -> (f32, f32) {
+    let zero = [[_mm512_setzero_ps(); 4]; 2];
+    let [dots, squares] = lanes::pairs(a, b, zero, |[mut dots, mut squares], a, next| {
+        prefetch_ahead(next, ahead[0]);
+        prefetch_ahead(next, ahead[1]);
+        let (a, b): ([__m512; 4], [__m512; 4]) = (transmute!(*a), transmute!(*next));
+        for i in 0..4 {
+            dots[i] = _mm512_fmadd_ps(a[i], b[i], dots[i]);
+            squares[i] = _mm512_fmadd_ps(b[i], b[i], squares[i]);
+        }
+        [dots, squares]
+    });
+    let total = |[a, b, c, d]: [__m512; 4]| _mm512_reduce_add_ps(_mm512_add_ps(_mm512_add_ps(a, b), _mm512_add_ps(c, d)));
+    (total(dots), total(squares))
 }
 
 lanes::with_features!("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni");

@@ -26,6 +26,23 @@ pub fn sum<L>(a: &[f32], b: &[f32], zero: L, add: impl Fn(L, &[f32; LANES], &[f3
     total(lanes(sums))
 }
 
+/// How many f32 [`pairs`] hands over at a time.
+pub const WIDE: usize = 4 * LANES;
+
+/// What `add` makes, 64 elements of both at a time, of sums that begin as `zero`. Zeros fill the last ones up.
+#[inline(always)]
+pub fn pairs<S>(a: &[f32], b: &[f32], zero: S, add: impl Fn(S, &[f32; WIDE], &[f32; WIDE]) -> S) -> S {
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<WIDE>(), b.as_chunks::<WIDE>());
+    let mut sums = a.iter().zip(b).fold(zero, |sums, (a, b)| add(sums, a, b));
+    if !a_rest.is_empty() {
+        let mut last = [[0.0; WIDE]; 2];
+        last[0][..a_rest.len()].copy_from_slice(a_rest);
+        last[1][..b_rest.len()].copy_from_slice(b_rest);
+        sums = add(sums, &last[0], &last[1]);
+    }
+    sums
+}
+
 /// Writes a vector times a factor.
 #[inline(always)]
 pub fn scale(vector: &[f32], factor: f64, result: &mut [f32]) {

@@ -180,6 +180,42 @@ impl Kernel {
         Ok(Some(rounded(dispatch!(self, scaled_dot, query.unit(), vector, inverse))))
     }
 
+    /// [`Self::cosine`] where that may be `least` or more; `None` also where it [is less for sure](Self::is_below).
+    pub fn cosine_from(self, query: &Query, vector: &[f32], least: f32) -> Result<Option<f32>> {
+        if self.is_below(query, vector, least, [0; 2]) { Ok(None) } else { self.cosine(query, vector) }
+    }
+
+    /// Whether [`Self::cosine`] is a number less than `least`, for sure: false says nothing.
+    ///
+    /// One pass in f32. What lies so many bytes `ahead` of the vector, in one direction or the other, is brought into the cache, as a caller knows
+    /// where the next vectors are; 0 for nothing.
+    ///
+    /// # The bound
+    ///
+    /// The estimates of `q.x` and `x.x` are sums in 16 lanes or more: at most `m = n / 16 + 20` roundings to f32, each of at most `u = 2^-24` of its
+    /// value, lie on the way of each product to its sum, so both are off by at most `g = m u / (1 - m u)` of the sum of the sizes of the products
+    /// (Higham, Accuracy and Stability of Numerical Algorithms, 2002, section 3.1), which is `|q| |x|` or less, and `x.x` itself. Products that vanish
+    /// add less than `n 2^-149`, which is nothing beside an `x.x` from 1e-20 on; vectors out of range go the exact way, as does what is not a number.
+    /// With `|q| <= 1 + 1e-6` and `m u < 1e-4`
+    ///
+    /// | | off by at most |
+    /// |---|---|
+    /// | `q.x` | `1.001 g` of `\|x\|` |
+    /// | the root of `x.x` | `0.501 g` of it, hence of a quotient below 1.001 |
+    /// | the root, the quotient and the sum with the margin | `4 u` |
+    /// | the score: rounding of the elements of `x / \|x\|`, of the sum, and the cut to -1 and 1 | `6 u` |
+    ///
+    /// Together that is less than `(2 m + 10) u`, of which `(3 m + 16) u` leaves a third.
+    #[inline]
+    pub fn is_below(self, query: &Query, vector: &[f32], least: f32, ahead: [isize; 2]) -> bool {
+        if is_less(-1.0, least) && query.dimensions() == vector.len() {
+            let (dot, squares) = dispatch!(self, estimate, query.unit(), vector, ahead);
+            (1e-20..1e30).contains(&squares) && is_less(dot / squares.sqrt() + query.margin(), least)
+        } else {
+            false
+        }
+    }
+
     /// The score of a vector that [`Self::normalize`] has scaled to length 1.
     ///
     /// # Panics
@@ -216,12 +252,27 @@ impl Kernel {
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 fn prefetch(group: &super::segment::Group) {
+    prefetch_ahead(group, 4096);
+}
+
+/// Brings into the cache what lies so many bytes ahead of a value; 0 for nothing.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn prefetch_ahead<T>(value: &T, ahead: isize) {
     use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-    for line in 0..size_of_val(group) / 64 {
-        let address = std::ptr::from_ref(group).cast::<i8>().wrapping_add(4096 + 64 * line);
+    if ahead == 0 {
+        return;
+    }
+    for line in 0..size_of_val(value) / 64 {
+        let address = std::ptr::from_ref(value).cast::<i8>().wrapping_offset(ahead).wrapping_add(64 * line);
         // SAFETY: prefetching an address that is not mapped does nothing.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(address) };
     }
+}
+
+/// What the estimate of a cosine may be off by; [`Kernel::is_below`] has the derivation.
+pub(super) fn margin(dimensions: usize) -> f32 {
+    (3 * (dimensions / lanes::LANES + 20) + 16) as f32 * (f32::EPSILON / 2.0)
 }
 
 /// The score that a sum is.

@@ -57,4 +57,20 @@ pub fn scaled_dot(a: &[f32], b: &[f32], factor: f64) -> f64 {
     lanes::sum(a, b, [vdupq_n_f64(0.0); 8], add, |sums| transmute!(sums))
 }
 
+/// About the products `a.b` and `b.b`. Nothing is brought into the cache: it has no stable intrinsic.
+#[target_feature(enable = "neon")]
+pub fn estimate(a: &[f32], b: &[f32], _ahead: [isize; 2]) -> (f32, f32) {
+    let zero = [[vdupq_n_f32(0.0); 4]; 2];
+    let [dots, squares] = lanes::pairs(a, b, zero, |[mut dots, mut squares], a, b| {
+        let (a, b): ([float32x4_t; 16], [float32x4_t; 16]) = (transmute!(*a), transmute!(*b));
+        for i in 0..16 {
+            dots[i % 4] = vfmaq_f32(dots[i % 4], a[i], b[i]);
+            squares[i % 4] = vfmaq_f32(squares[i % 4], b[i], b[i]);
+        }
+        [dots, squares]
+    });
+    let total = |[a, b, c, d]: [float32x4_t; 4]| vaddvq_f32(vaddq_f32(vaddq_f32(a, b), vaddq_f32(c, d)));
+    (total(dots), total(squares))
+}
+
 lanes::with_features!("neon");

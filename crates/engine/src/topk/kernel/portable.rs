@@ -39,3 +39,19 @@ pub fn scaled_dot(a: &[f32], b: &[f32], factor: f64) -> f64 {
     let product = |a: f32, b: f32| f64::from(a) * f64::from(lanes::scaled(b, factor));
     lanes::sum(a, b, [0.0; LANES], |sums, a, b| std::array::from_fn(|i| sums[i] + product(a[i], b[i])), |sums| sums)
 }
+
+/// About the products `a.b` and `b.b`. Nothing is brought into the cache.
+#[inline(always)]
+pub fn estimate(a: &[f32], b: &[f32], _ahead: [isize; 2]) -> (f32, f32) {
+    let zero = [[0.0f32; LANES]; 2];
+    let [dots, squares] = lanes::pairs(a, b, zero, |[mut dots, mut squares], a, b| {
+        for (a, b) in a.as_chunks::<LANES>().0.iter().zip(b.as_chunks::<LANES>().0) {
+            for lane in 0..LANES {
+                dots[lane] += a[lane] * b[lane];
+                squares[lane] += b[lane] * b[lane];
+            }
+        }
+        [dots, squares]
+    });
+    (dots.iter().sum(), squares.iter().sum())
+}

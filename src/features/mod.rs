@@ -15,6 +15,6 @@ pub mod log;
 pub mod reader;
 pub mod replay;
 pub mod rows;
-mod serve;
+pub mod serve;
 mod training;
 pub mod write;

@@ -26,12 +26,18 @@ sql_function!(features_names, pg_finfo_features_names, names);
 pub fn open(call: &Call, place: usize) -> Result<(Arguments<'_>, Rc<FeatureSet>)> {
     let arguments = Arguments::open(call, place)?;
     let set = features::held(&arguments.recommender)?;
+    check_recorded(&set)?;
+    Ok((arguments, set))
+}
+
+/// Checks that the caller may read the column that features read beyond those of their recommender.
+pub fn check_recorded(set: &FeatureSet) -> std::result::Result<(), ServeError> {
     let columns: Vec<i16> = set.feed.recorded.iter().filter_map(|name| relation::column_number(set.feed.table, name)).collect();
     if !columns.is_empty() && !privilege::may_select(set.feed.table, &columns) {
         let table = relation::qualified_name(set.feed.table).unwrap_or_default();
-        return Err(ServeError::Denied { table, name: set.name.clone() }.into());
+        return Err(ServeError::Denied { table, name: set.name.clone() });
     }
-    Ok((arguments, set))
+    Ok(())
 }
 
 /// The chosen features of a set: those whose names are like one of the patterns.

@@ -11,6 +11,7 @@ pub mod delta;
 pub mod entities;
 pub mod error;
 pub mod event;
+mod first_phase;
 pub mod log;
 pub mod reader;
 pub mod replay;

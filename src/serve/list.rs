@@ -1,6 +1,6 @@
 //! The list that answers a user or a session: the first phase's candidates, and the second phase over them.
 
-use engine::recommend::{self, Features, Filter, Nearest, Profile, Query, Recommendation, Weights};
+use engine::recommend::{self, FEATURE_COUNT, Features, Filter, Nearest, Profile, Query, Recommendation, Weights};
 use engine::{ContextId, ItemId};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -126,6 +126,18 @@ impl<'a> Asker<'a> {
         })?;
         let keys: FxHashMap<ItemId, &Key> = numbers.into_iter().zip(items).collect();
         Ok(ranked.iter().map(|(row, features)| Shown::new(keys[&row.item].clone(), row, *features)).collect())
+    }
+
+    /// What the first phase says of each item, [`recommend::first_phase_names`]; `None` is an item of which nothing is known.
+    pub fn first_phase_values(&self, reader: &Reader<'_>, items: &[Option<Key>]) -> engine::Result<Vec<[f32; FEATURE_COUNT + 1]>> {
+        let given: Vec<Key> = items.iter().flatten().cloned().collect();
+        let mut known = self.numbers(reader, &given)?.into_iter();
+        let numbers: Vec<ItemId> = items.iter().map(|item| item.as_ref().and_then(|_| known.next()).unwrap_or(UNKNOWN_ITEM)).collect();
+        let query = self.query(reader);
+        let rows = reader.with_store(|store| recommend::rank_with_features(store, &query, &numbers))?;
+        let values: FxHashMap<ItemId, _> =
+            rows.iter().map(|(row, features)| (row.item, recommend::first_phase_values(row.score, features))).collect();
+        Ok(numbers.iter().map(|number| values[number]).collect())
     }
 
     /// What the first phase has to show: `wish.n` rows, or where a second phase ranks them as many as it takes, of any score.

@@ -19,5 +19,7 @@ pub use profile::{Profile, ProfileItem};
 pub use rank::{
     Explanation, Filter, Query, Recommendation, explain, features_of, rank, rank_with_features, recommend, recommend_with_features,
 };
-pub use second_phase::{FIRST_PHASE, FIRST_PHASE_SCORE, Given, InputError, Inputs, Offer, first_phase_names, first_phase_values};
+pub use second_phase::{
+    FIRST_PHASE, FIRST_PHASE_SCORE, Given, InputError, Inputs, Offer, first_phase_like, first_phase_names, first_phase_values,
+};
 pub use similar::{similar_items, trending_in_contexts};

@@ -1,7 +1,7 @@
 //! The second phase: which of a candidate's numbers become which feature of a model, by name.
 
 use super::features::{FEATURE_COUNT, FEATURES, Features};
-use crate::features::Plan;
+use crate::features::{Plan, is_like};
 use crate::model::{Batch, Defaults, Element, FeatureError, Signature, Value};
 
 /// The name of the first phase's score among a model's features.
@@ -15,6 +15,15 @@ const CONTEXT: &str = "context_";
 pub fn first_phase_names() -> Vec<String> {
     let features = FEATURES.iter().map(|(_, name)| format!("{FIRST_PHASE}{name}"));
     std::iter::once(FIRST_PHASE_SCORE.to_owned()).chain(features).collect()
+}
+
+/// The places of those [`first_phase_names`] that are like one of the patterns (of SQL's LIKE). Only patterns that begin as these names do are meant for
+/// them: what says `%` means declared features.
+pub fn first_phase_like(patterns: &[String]) -> Vec<usize> {
+    let begin = FIRST_PHASE.trim_end_matches('_');
+    let patterns: Vec<&String> = patterns.iter().filter(|pattern| pattern.starts_with(begin)).collect();
+    let names = first_phase_names();
+    (0..names.len()).filter(|place| patterns.iter().any(|pattern| is_like(&names[*place], pattern))).collect()
 }
 
 /// The numbers of [`first_phase_names`] for one candidate.

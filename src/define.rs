@@ -8,7 +8,7 @@ use crate::ddl;
 use crate::definition::{self, Definition, DefinitionError};
 use crate::features::{self, error::FeatureError};
 use crate::graph;
-use crate::models;
+use crate::models::{self, error::ModelsError};
 use crate::pg::error::SqlError;
 use crate::pg::function::{Call, CallError};
 use crate::pg::relation::{self, Relation};
@@ -113,7 +113,7 @@ fn create(call: &Call) -> Result<pg_sys::Datum, DefineError> {
         let edges = if with_graph { graph::of_recommender::follow(&definition, None)? } else { None };
         Ok::<_, DefineError>((id, edges))
     })??;
-    second_phase::check(&catalog::by_id(id)?)?;
+    second_phase::check(id)?;
     fill(id, backfill)?;
     if let Some(edges) = edges {
         graph::of_recommender::fill_edges(edges, backfill)?;
@@ -140,8 +140,11 @@ fn model(call: &Call, place: usize) -> Result<Option<String>, DefineError> {
     let Some(name) = call.text(place) else { return Ok(None) };
     if !name.is_empty() {
         let sql = "SELECT FROM recommend.models WHERE name = $1 FOR KEY SHARE";
-        catalog::as_owner(|| spi::write(sql, &[Arg::of(name.as_str())]))??;
-        models::catalog::by_name(&name).map_err(RankError::from)?;
+        // It may be gone since this statement's snapshot.
+        if catalog::as_owner(|| spi::write(sql, &[Arg::of(name.as_str())]))?? == 0 {
+            let existing = snapshot::with_latest(models::catalog::names).map_err(RankError::from)?;
+            return Err(RankError::from(ModelsError::Unknown { name, existing }).into());
+        }
     }
     Ok(Some(name))
 }
@@ -275,7 +278,7 @@ fn alter(call: &Call) -> Result<pg_sys::Datum, DefineError> {
         Ok::<_, DefineError>((!same_state(&before, &after), edges, other_inputs))
     })??;
     if other_inputs {
-        second_phase::check(&catalog::by_id(id)?)?;
+        second_phase::check(id)?;
     }
     if refill {
         fill(id, true)?;

@@ -143,7 +143,8 @@ fn relations() -> Result<(pg_sys::Oid, pg_sys::Oid)> {
     Ok((table, index))
 }
 
-fn names() -> Result<Vec<String>> {
+/// The names of models, of many the first.
+pub fn names() -> Result<Vec<String>> {
     let sql = "SELECT name FROM recommend.models ORDER BY name LIMIT 20";
     Ok(catalog::as_owner(|| spi::read(sql, &[], |row| row.value::<String>(1)))??)
 }

@@ -70,11 +70,7 @@ fn recommenders(name: &str) -> Result<Vec<String>> {
 pub fn warn_recommenders(name: &str) -> Result<()> {
     let recommenders = definitions::as_owner(|| recommenders(name))??;
     snapshot::count_command();
-    snapshot::with_latest(|| {
-        for recommender in &recommenders {
-            second_phase::warn(recommender);
-        }
-    });
+    recommenders.iter().for_each(|recommender| second_phase::warn(recommender));
     Ok(())
 }
 

@@ -25,6 +25,7 @@ use crate::models::error::ModelsError;
 use crate::models::predict::{self, ROWS_AT_ONCE};
 use crate::models::session::Rows;
 use crate::pg::error::{self, SqlError};
+use crate::pg::snapshot;
 
 /// How many ways of giving a model its features a session keeps.
 const KEPT: usize = 64;
@@ -99,21 +100,24 @@ fn feature_set(recommender: &Recommender) -> std::result::Result<Option<Rc<Featu
     }
 }
 
-/// Checks that each version of a recommender's model that may answer can be given its features.
-pub fn check(recommender: &Rc<Recommender>) -> std::result::Result<(), RankError> {
+/// Checks that each version of a recommender's model that may answer now can be given its features.
+pub fn check(recommender: i32) -> std::result::Result<(), RankError> {
+    let recommender = catalog::by_id(recommender).map_err(ModelsError::from)?;
     let Some(name) = &recommender.model else { return Ok(()) };
-    let model = models::by_name(name)?;
-    let set = feature_set(recommender)?;
-    for version in model.answering()? {
-        Ranker::of(recommender, set.as_ref(), &version)?;
-    }
-    Ok(())
+    snapshot::with_latest(|| {
+        let model = models::by_name(name)?;
+        let set = feature_set(&recommender)?;
+        for version in model.answering()? {
+            Ranker::of(&recommender, set.as_ref(), &version)?;
+        }
+        Ok(())
+    })
 }
 
 /// [`check`] of a recommender whose model or features have changed, as a WARNING.
 pub fn warn(recommender: &str) {
     let checked =
-        catalog::by_name(Some(recommender)).map_err(|error| RankError::Models(error.into())).and_then(|recommender| check(&recommender));
+        catalog::by_name(Some(recommender)).map_err(|error| RankError::Models(error.into())).and_then(|recommender| check(recommender.id));
     if let Err(error) = checked {
         error::warn(format!("{error}; it answers by its first phase"), &error);
     }

@@ -24,6 +24,7 @@ CREATE TABLE recommend.recommenders (
     eligible_column name,
     include_seen bool NOT NULL,
     vector_set int,
+    model text,
     fusion_weights jsonb,
     created_at timestamptz NOT NULL
 );
@@ -31,6 +32,7 @@ COMMENT ON TABLE recommend.recommenders IS
     'The recommenders. Changed by create_, alter_ and drop_recommender() only';
 COMMENT ON COLUMN recommend.recommenders.id IS 'The N in the names of the state tables; the lowest is the default recommender';
 COMMENT ON COLUMN recommend.recommenders.vector_set IS 'The set that holds the vectors of the items';
+COMMENT ON COLUMN recommend.recommenders.model IS 'The model that ranks the candidates';
 COMMENT ON COLUMN recommend.recommenders.fusion_weights IS 'Weights of the ranking features where they differ from the defaults';
 
 CREATE TABLE recommend.epochs (

@@ -19,13 +19,14 @@ CREATE FUNCTION create_recommender(
     backfill bool = true,
     include_seen bool = true,
     graph bool = true,
-    vector_set text = NULL
+    vector_set text = NULL,
+    model text = NULL
 ) RETURNS int
     LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'recommend_create';
 COMMENT ON FUNCTION create_recommender(text, regclass, name, name, name, name, jsonb, name, interval, name[], interval,
-    interval, int, regclass, name, bool, bool, bool, text) IS
+    interval, int, regclass, name, bool, bool, bool, text, text) IS
     'Track an event table and recommend from it. Weights: negative is a dislike, 0 or unlisted is ignored. '
-    'backfill => false leaves existing rows to the next compaction. graph => false makes no graph of the same name. vector_set names the vectors of the items';
+    'backfill => false leaves existing rows to the next compaction. graph => false makes no graph of the same name. vector_set names the vectors of the items, model what ranks the candidates';
 
 CREATE FUNCTION alter_recommender(
     name text,
@@ -44,12 +45,13 @@ CREATE FUNCTION alter_recommender(
     eligible_column name = NULL,
     include_seen bool = NULL,
     new_name text = NULL,
-    vector_set text = NULL
+    vector_set text = NULL,
+    model text = NULL
 ) RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'recommend_alter';
 COMMENT ON FUNCTION alter_recommender(text, name, name, name, name, jsonb, name, interval, name[], interval, interval, int,
-    regclass, name, bool, text, text) IS
-    'Change options; NULL keeps one. To remove one: event_column, session_column or vector_set '''', event_weights ''{}'', '
+    regclass, name, bool, text, text, text) IS
+    'Change options; NULL keeps one. To remove one: event_column, session_column, vector_set or model '''', event_weights ''{}'', '
     'time_window ''0'', eligible ''-''. Rebuilds where the state depends on it';
 
 CREATE FUNCTION rebuild_recommender(name text) RETURNS bigint

@@ -41,24 +41,26 @@ COMMENT ON FUNCTION features(anyelement, anycompatible, text, jsonb, timestamptz
     'The features of an item for a user, in the order of feature_names(). Before now() only events count that happened before as_of. NULL is an unknown user or item: counts are 0, times since the last event NaN';
 
 CREATE FUNCTION features_json(
-    user_id anyelement, item anycompatible, recommender text DEFAULT NULL, context jsonb DEFAULT NULL, as_of timestamptz DEFAULT now())
+    user_id anyelement, item anycompatible, recommender text DEFAULT NULL, context jsonb DEFAULT NULL, as_of timestamptz DEFAULT now(),
+    features text[] DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE c STABLE PARALLEL SAFE COST 100 AS 'MODULE_PATHNAME', 'features_json';
-COMMENT ON FUNCTION features_json(anyelement, anycompatible, text, jsonb, timestamptz) IS
-    'features() by name; null where there never was an event';
+COMMENT ON FUNCTION features_json(anyelement, anycompatible, text, jsonb, timestamptz, text[]) IS
+    'features() by name; null where there never was an event. features chooses some, as in training_set()';
 
 CREATE FUNCTION candidate_features(
-    user_id anyelement, items anycompatiblearray, recommender text DEFAULT NULL, context jsonb DEFAULT NULL, as_of timestamptz DEFAULT now())
+    user_id anyelement, items anycompatiblearray, recommender text DEFAULT NULL, context jsonb DEFAULT NULL, as_of timestamptz DEFAULT now(),
+    features text[] DEFAULT NULL)
 RETURNS TABLE (item_id anycompatible, features real[])
 LANGUAGE c STABLE PARALLEL SAFE COST 1000 ROWS 100 AS 'MODULE_PATHNAME', 'features_of_candidates';
-COMMENT ON FUNCTION candidate_features(anyelement, anycompatiblearray, text, jsonb, timestamptz) IS
-    'features() of many items for one user, in the order of the array; NULL elements are left out';
+COMMENT ON FUNCTION candidate_features(anyelement, anycompatiblearray, text, jsonb, timestamptz, text[]) IS
+    'features() of many items for one user, in the order of the array; NULL elements are left out. features chooses some, as in training_set()';
 
 CREATE FUNCTION training_set(recommender text, labels text, features text[] DEFAULT NULL)
 RETURNS TABLE (row_number bigint, user_id text, item_id text, at timestamptz, label real, features real[])
 LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000 AS 'MODULE_PATHNAME', 'features_training_set';
 COMMENT ON FUNCTION training_set(text, text, text[]) IS
-    'The features of each label as features(..., as_of) says them at its time, in order of time, from one pass over the log. labels is a table or a query with columns user or user_id, item or item_id, time or at, label, and optionally those of the context or a jsonb context; row_number counts its rows. features chooses some by patterns of LIKE';
+    'The features of each label as features(..., as_of) says them at its time, in order of time, from one pass over the log. labels is a table or a query with columns user or user_id, item or item_id, time or at, label, and optionally those of the context or a jsonb context; row_number counts its rows. features chooses some by patterns of LIKE, first_phase% also what recommend() orders by without a model (first_phase_score and the features of that)';
 
 CREATE FUNCTION recommend.feature_list_rows(OUT recommender text, OUT "position" int, OUT name text, OUT description text)
 RETURNS SETOF record

@@ -1,7 +1,7 @@
 INSERT INTO recommend.recommenders
        (id, name, events, user_column, item_column, time_column, event_column, event_weights, session_column,
         session_gap, context_columns, half_life, time_window, max_edges_per_node, eligible, eligible_column,
-        include_seen, vector_set, created_at)
+        include_seen, vector_set, model, created_at)
 SELECT coalesce((SELECT max(id) FROM recommend.feeds), 0) + 1,
        $1,
        $2::oid::regclass,
@@ -20,5 +20,6 @@ SELECT coalesce((SELECT max(id) FROM recommend.feeds), 0) + 1,
        CASE WHEN nullif($14, '-') IS NOT NULL THEN coalesce(nullif($15, ''), $4)::name END,
        coalesce($16, true),
        (SELECT s.id FROM recommend.vector_sets AS s WHERE s.name = $17),
+       nullif($18, ''),
        now()
 RETURNING id

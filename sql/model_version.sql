@@ -1,3 +1,3 @@
-SELECT graph_hash, weights_hash, inputs, output, features, defaults, single_row
+SELECT graph_hash, weights_hash, inputs, output, features, defaults, single_row, takes_missing
   FROM recommend.model_versions
  WHERE model = $1 AND version = $2

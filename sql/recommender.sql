@@ -15,6 +15,7 @@ SELECT id,
        eligible::oid,
        eligible_column::text,
        include_seen,
-       vector_set
+       vector_set,
+       model
   FROM recommend.recommenders
  WHERE id = $1

@@ -8,7 +8,7 @@ RETURNS TABLE (item_id anyelement, score real, rank int, sources text[], variant
 LANGUAGE c STABLE PARALLEL SAFE COST 1000 ROWS 10 SUPPORT recommend.rows_support
     AS 'MODULE_PATHNAME', 'recommend_same_type';
 COMMENT ON FUNCTION recommend(anyelement, int, text, jsonb, "any", bool, timestamptz, real) IS
-    'The n items to show to a user, best first, where users and items have keys of one type; an unknown user gets trending items. score is a log-odds, comparable within one answer';
+    'The n items to show to a user, best first, where users and items have keys of one type; an unknown user gets trending items. score is a log-odds, comparable within one answer, or where the recommender has a model what that says of the best candidates; variant is that model with its version, as ctr:3, or default';
 
 CREATE FUNCTION recommend(
     user_id anyelement, item_type anycompatible, n int DEFAULT 10, recommender text DEFAULT NULL, context jsonb DEFAULT NULL,
@@ -45,17 +45,17 @@ COMMENT ON FUNCTION recommend_batch(anyarray, anycompatible, int, text, jsonb, b
 
 CREATE FUNCTION rank_items(
     user_id anyelement, items anycompatiblearray, recommender text DEFAULT NULL, context jsonb DEFAULT NULL, as_of timestamptz DEFAULT now())
-RETURNS TABLE (item_id anycompatible, score real, rank int, sources text[])
+RETURNS TABLE (item_id anycompatible, score real, rank int, sources text[], first_phase_score real, variant text)
 LANGUAGE c STABLE PARALLEL SAFE COST 1000 ROWS 100 AS 'MODULE_PATHNAME', 'rank_given_items';
 COMMENT ON FUNCTION rank_items(anyelement, anycompatiblearray, text, jsonb, timestamptz) IS
-    'The given items in the order in which recommend() would show them, each once, none filtered; NULL elements are left out';
+    'The given items in the order in which recommend() would show them, each once, none filtered; NULL elements are left out. first_phase_score is the score without a model';
 
 CREATE FUNCTION explain_recommendation(
     user_id anyelement, item anycompatible, recommender text DEFAULT NULL, context jsonb DEFAULT NULL, as_of timestamptz DEFAULT now())
 RETURNS TABLE (source text, feature text, via anycompatible, value float8, weight float8, contribution float8)
-LANGUAGE c STABLE PARALLEL SAFE COST 1000 ROWS 19 AS 'MODULE_PATHNAME', 'explain_one_recommendation';
+LANGUAGE c STABLE PARALLEL SAFE COST 1000 ROWS 50 AS 'MODULE_PATHNAME', 'explain_one_recommendation';
 COMMENT ON FUNCTION explain_recommendation(anyelement, anycompatible, text, jsonb, timestamptz) IS
-    'Why an item has its score for a user: each feature with its source, the item of the user''s history that led to it (via), and what it adds; the contributions add up to the score';
+    'Why an item has its score for a user: each feature with its source, the item of the user''s history that led to it (via), and what it adds; the contributions add up to the score of the first phase. Of a recommender with a model also its score (probability), and its features as it sees them, NULL for texts';
 
 CREATE FUNCTION similar_items(item anyelement, n int DEFAULT 10, recommender text DEFAULT NULL, as_of timestamptz DEFAULT now())
 RETURNS TABLE (item_id anyelement, score real, rank int)

@@ -17,5 +17,6 @@ UPDATE recommend.recommenders
        include_seen = coalesce($15, include_seen),
        vector_set = CASE WHEN $17 = '' THEN NULL
                          ELSE coalesce((SELECT s.id FROM recommend.vector_sets AS s WHERE s.name = $17), vector_set) END,
+       model = nullif(coalesce($18, model), ''),
        name = coalesce($16, name)
  WHERE id = $1

@@ -173,6 +173,8 @@ pub struct Recommender {
     pub include_seen: bool,
     /// The set of the items' vectors.
     pub vector_set: Option<i32>,
+    /// The model that ranks its candidates.
+    pub model: Option<String>,
     /// Where its state is.
     pub tables: Tables,
 }
@@ -309,6 +311,7 @@ impl Recommender {
             eligible: definition.eligible,
             include_seen: definition.include_seen,
             vector_set: definition.vector_set,
+            model: definition.model,
             tables,
         })
     }

@@ -8,11 +8,14 @@ use crate::ddl;
 use crate::definition::{self, Definition, DefinitionError};
 use crate::features::{self, error::FeatureError};
 use crate::graph;
+use crate::models::{self, error::ModelsError};
 use crate::pg::error::SqlError;
 use crate::pg::function::{Call, CallError};
 use crate::pg::relation::{self, Relation};
 use crate::pg::spi::{self, Arg, SpiError};
 use crate::pg::{guc, privilege, snapshot};
+use crate::serve::rank_error::RankError;
+use crate::serve::second_phase;
 use crate::state::{self, Purpose};
 use crate::vectors::{self, error::VectorsError};
 use crate::{sql_function, totals, worker};
@@ -34,6 +37,8 @@ pub enum DefineError {
     #[error(transparent)]
     Features(#[from] FeatureError),
     #[error(transparent)]
+    Rank(#[from] RankError),
+    #[error(transparent)]
     Catalog(#[from] CatalogError),
     #[error(transparent)]
     Compact(#[from] CompactError),
@@ -50,6 +55,7 @@ impl DefineError {
             Self::Vectors(error) => error,
             Self::Graph(error) => error,
             Self::Features(error) => error,
+            Self::Rank(error) => error,
             Self::Catalog(error) => error,
             Self::Compact(error) => error,
             Self::Call(error) => error,
@@ -85,7 +91,7 @@ fn create(call: &Call) -> Result<pg_sys::Datum, DefineError> {
     required(2, "user_column")?;
     required(3, "item_column")?;
     required(4, "time_column")?;
-    let vector_set = vector_set(call, 18)?;
+    let (vector_set, model) = (vector_set(call, 18)?, model(call, 19)?);
     let (backfill, with_graph) = (call.arg(15).unwrap_or(true), call.arg(17).unwrap_or(true));
     {
         // The lock that CREATE TRIGGER takes: writers that have begun finish first, so that no row falls between the
@@ -98,6 +104,7 @@ fn create(call: &Call) -> Result<pg_sys::Datum, DefineError> {
         args.extend(options(call, 2, 13));
         args.push(Arg::of(call.arg::<bool>(16)));
         args.push(Arg::of(vector_set));
+        args.push(Arg::of(model));
         let id = insert(&name, &args)?;
         let definition = catalog::definition(id)?;
         definition.check()?;
@@ -106,6 +113,7 @@ fn create(call: &Call) -> Result<pg_sys::Datum, DefineError> {
         let edges = if with_graph { graph::of_recommender::follow(&definition, None)? } else { None };
         Ok::<_, DefineError>((id, edges))
     })??;
+    second_phase::check(id)?;
     fill(id, backfill)?;
     if let Some(edges) = edges {
         graph::of_recommender::fill_edges(edges, backfill)?;
@@ -122,6 +130,20 @@ fn vector_set(call: &Call, place: usize) -> Result<Option<String>, DefineError> 
             return Err(
                 VectorsError::Denied { table: relation::qualified_name(set.table()).unwrap_or_default(), name: set.name.clone() }.into()
             );
+        }
+    }
+    Ok(Some(name))
+}
+
+/// The name of a model, kept from being dropped until the transaction ends; empty to go without.
+fn model(call: &Call, place: usize) -> Result<Option<String>, DefineError> {
+    let Some(name) = call.text(place) else { return Ok(None) };
+    if !name.is_empty() {
+        let sql = "SELECT FROM recommend.models WHERE name = $1 FOR KEY SHARE";
+        // It may be gone since this statement's snapshot.
+        if catalog::as_owner(|| spi::write(sql, &[Arg::of(name.as_str())]))?? == 0 {
+            let existing = snapshot::with_latest(models::catalog::names).map_err(RankError::from)?;
+            return Err(RankError::from(ModelsError::Unknown { name, existing }).into());
         }
     }
     Ok(Some(name))
@@ -224,8 +246,8 @@ fn alter(call: &Call) -> Result<pg_sys::Datum, DefineError> {
     let redefines = (1..=6).chain([8]).any(|index| call.datum(index).is_some());
     let lock = if redefines { pg_sys::AccessExclusiveLock } else { pg_sys::ShareUpdateExclusiveLock };
     let recommender = owned(&name, lock)?;
-    let (id, vector_set) = (recommender.id, vector_set(call, 16)?);
-    let (refill, edges) = catalog::as_owner(|| {
+    let (id, vector_set, model) = (recommender.id, vector_set(call, 16)?, model(call, 17)?);
+    let (refill, edges, other_inputs) = catalog::as_owner(|| {
         let before = catalog::definition(id)?;
         if let Some(new_name) = call.text(15).filter(|new_name| *new_name != before.name) {
             spi::write("LOCK TABLE recommend.recommenders IN SHARE ROW EXCLUSIVE MODE", &[])?;
@@ -236,11 +258,14 @@ fn alter(call: &Call) -> Result<pg_sys::Datum, DefineError> {
         args.push(Arg::of(call.arg::<bool>(14)));
         args.push(Arg::of(call.text(15)));
         args.push(Arg::of(vector_set));
+        let is_given = model.is_some();
+        args.push(Arg::of(model));
         spi::write(include_str!("../sql/update_recommender.sql"), &args)?;
         let after = catalog::definition(id)?;
         after.check()?;
         features::define::check_change(&before, &after)?;
         catalog::announce_change()?;
+        let other_inputs = is_given || before.context_columns != after.context_columns;
         let edges = graph::of_recommender::follow(&after, Some(&before))?;
         if before.feed() != after.feed() {
             ddl::unwatched(|| {
@@ -248,10 +273,13 @@ fn alter(call: &Call) -> Result<pg_sys::Datum, DefineError> {
                 state::create(&after.feed(), Purpose::Recommender)
             })?;
             spi::write(include_str!("../sql/reset_state.sql"), &[Arg::of(id)])?;
-            return Ok((true, edges));
+            return Ok((true, edges, other_inputs));
         }
-        Ok::<_, DefineError>((!same_state(&before, &after), edges))
+        Ok::<_, DefineError>((!same_state(&before, &after), edges, other_inputs))
     })??;
+    if other_inputs {
+        second_phase::check(id)?;
+    }
     if refill {
         fill(id, true)?;
     }

@@ -140,6 +140,7 @@ pub struct Definition {
     pub eligible: Option<(pg_sys::Oid, String)>,
     pub include_seen: bool,
     pub vector_set: Option<i32>,
+    pub model: Option<String>,
 }
 
 impl Definition {
@@ -167,6 +168,7 @@ impl Definition {
             eligible: row.get::<pg_sys::Oid>(15)?.zip(row.get::<String>(16)?),
             include_seen: row.value(17)?,
             vector_set: row.get(18)?,
+            model: row.get(19)?,
         })
     }
 

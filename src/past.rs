@@ -25,6 +25,16 @@ pub struct Replay {
     item_keys: Vec<Key>,
 }
 
+/// The columns of an event, as [`keyed`] takes them.
+const COLUMNS: &str = "item_key, at, weight, session, context, user_key";
+
+/// An event with its user; `None` for a row that is none.
+fn keyed(recommender: &Recommender, row: &spi::Row) -> Result<Option<(Key, KeyedEvent)>> {
+    let event = KeyedEvent::read(recommender, std::array::from_fn(|column| row.datum(column + 1)))?;
+    let (Some(event), Some(user)) = (event, row.datum(6)) else { return Ok(None) };
+    Ok(Some((Key::read(user, recommender.user.key).map_err(store_error)?, event)))
+}
+
 fn number<K: std::hash::Hash + Eq>(numbers: &mut FxHashMap<K, u32>, key: K) -> u32 {
     let next = numbers.len() as u32;
     *numbers.entry(key).or_insert(next)
@@ -38,17 +48,12 @@ impl Replay {
         until: Micros,
         mut take: impl FnMut(Vec<(UserId, Event)>) -> Result<()>,
     ) -> Result<u64> {
-        let sql = format!(
-            "SELECT item_key, at, weight, session, context, user_key FROM recommend.events_{} WHERE at <= $1 ORDER BY at",
-            recommender.id
-        );
+        let sql = format!("SELECT {COLUMNS} FROM recommend.events_{} WHERE at <= $1 ORDER BY at", recommender.id);
         let args = [Arg::datum(Some(pg_sys::Datum::from(until)), pg_sys::TIMESTAMPTZOID)];
         let mut chunk: Vec<(Key, KeyedEvent)> = Vec::with_capacity(CHUNK);
         let mut count = 0;
         let mut each = |row: &spi::Row| -> Result<()> {
-            let Some(event) = KeyedEvent::read(recommender, std::array::from_fn(|column| row.datum(column + 1)))? else { return Ok(()) };
-            let Some(user) = row.datum(6) else { return Ok(()) };
-            let user = Key::read(user, recommender.user.key).map_err(store_error)?;
+            let Some((user, event)) = keyed(recommender, row)? else { return Ok(()) };
             if chunk.len() >= CHUNK && chunk.last().is_some_and(|(_, last)| last.at != event.at) {
                 take(self.numbered(&mut chunk))?;
             }
@@ -108,6 +113,45 @@ impl PastStore {
         let mut store = MemoryStore::new(rules);
         replay.run(recommender, as_of, |events| store.append(events))?;
         Ok(Self { replay, store })
+    }
+
+    /// Builds the rows step by step, and asks `each` at the times of a list in ascending order, by their places in it: with what the events before
+    /// that time have left.
+    pub fn walk(recommender: &Recommender, rules: Rules, times: &[Micros], mut each: impl FnMut(usize, &Self) -> Result<()>) -> Result<()> {
+        let Some(end) = times.last() else { return Ok(()) };
+        let mut past = Self { replay: Replay::default(), store: MemoryStore::new(rules) };
+        let mut chunk: Vec<(Key, KeyedEvent)> = Vec::new();
+        let mut next = 0;
+        let sql = format!("SELECT {COLUMNS} FROM recommend.events_{} WHERE at < $1 ORDER BY at", recommender.id);
+        let args = [Arg::datum(Some(pg_sys::Datum::from(*end)), pg_sys::TIMESTAMPTZOID)];
+        stream(recommender.owner, &sql, &args, &mut |row: &spi::Row| {
+            let Some((user, event)) = keyed(recommender, row)? else { return Ok(()) };
+            while times[next] <= event.at {
+                past.take(&mut chunk)?;
+                each(next, &past)?;
+                next += 1;
+            }
+            if chunk.len() >= CHUNK && chunk.last().is_some_and(|(_, last)| last.at != event.at) {
+                past.take(&mut chunk)?;
+            }
+            chunk.push((user, event));
+            Ok(())
+        })?;
+        past.take(&mut chunk)?;
+        (next..times.len()).try_for_each(|place| each(place, &past))
+    }
+
+    fn take(&mut self, chunk: &mut Vec<(Key, KeyedEvent)>) -> Result<()> {
+        if chunk.is_empty() {
+            return Ok(());
+        }
+        let events = self.replay.numbered(chunk);
+        self.store.append(events)
+    }
+
+    /// The rules of the rows.
+    pub fn rules(&self) -> &Rules {
+        self.store.rules()
     }
 
     /// The rows.

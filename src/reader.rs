@@ -23,6 +23,8 @@ pub struct Reader<'a> {
     rules: Rules,
     /// The time of the answer.
     pub now: Micros,
+    /// In the past, the time of the last events that count.
+    until: Micros,
     weighed_at: Micros,
     /// Events after it do not count.
     horizon: Micros,
@@ -43,6 +45,15 @@ impl<'a> Reader<'a> {
     /// At or after the transaction's time all that is visible counts, and the time is the later of `as_of` and the newest event. Before it, and
     /// before the newest visible event, the answer is computed from the events up to `as_of`.
     pub fn open(recommender: &'a Recommender, state: State, as_of: Micros) -> Result<Self> {
+        Self::open_until(recommender, state, as_of, as_of)
+    }
+
+    /// [`Reader::open`], but that before the transaction's time only events count that happened before `as_of`, as it is with features.
+    pub fn open_before(recommender: &'a Recommender, state: State, as_of: Micros) -> Result<Self> {
+        Self::open_until(recommender, state, as_of, as_of.saturating_sub(1))
+    }
+
+    fn open_until(recommender: &'a Recommender, state: State, as_of: Micros, until: Micros) -> Result<Self> {
         let rules = rules(recommender);
         let live = as_of >= clock::transaction_start();
         let horizon = as_of.max(clock::now()).saturating_add(guc::clock_skew_us());
@@ -50,14 +61,22 @@ impl<'a> Reader<'a> {
         let delta = Delta::visible(&rows, &rules, horizon)?;
         let totals = Overlay { base: &rows, unpacked: delta.unpacked(), rules: &rules }.totals()?;
         let newest = totals.newest;
-        if !live && as_of < newest {
+        if !live && until < newest {
             delta.keep(recommender.id);
-            let past = PastStore::build(recommender, rules, as_of)?;
+            let past = PastStore::build(recommender, rules, until)?;
             let weighed_at = past.store().totals()?.weighed_at(as_of);
-            return Ok(Self { recommender, rules, now: as_of, weighed_at, horizon, source: Source::Past(Box::new(past)) });
+            return Ok(Self { recommender, rules, now: as_of, until, weighed_at, horizon, source: Source::Past(Box::new(past)) });
         }
         let now = as_of.max(newest);
-        Ok(Self { recommender, rules, now, weighed_at: totals.weighed_at(now), horizon, source: Source::Live { rows, delta: Some(delta) } })
+        Ok(Self {
+            recommender,
+            rules,
+            now,
+            until,
+            weighed_at: totals.weighed_at(now),
+            horizon,
+            source: Source::Live { rows, delta: Some(delta) },
+        })
     }
 
     /// The recommender.
@@ -108,7 +127,7 @@ impl<'a> Reader<'a> {
                 Some((number, _)) => rows.interests(&[number])?.remove(&number),
                 None => None,
             },
-            Source::Past(_) => user_interest::of_events(self.recommender, user, self.now)?,
+            Source::Past(_) => user_interest::of_events(self.recommender, user, self.until)?,
         };
         interest.map(|interest| interest.at(self.now, &self.rules)).transpose()
     }

@@ -16,6 +16,7 @@ use crate::pg::function::{Call, CallError};
 use crate::pg::relation::{self, Relation, quote_ident};
 use crate::pg::spi::{self, Arg, SpiError};
 use crate::pg::{guc, interval, owner, snapshot};
+use crate::serve::second_phase;
 use crate::state::{self, Purpose};
 use crate::{ddl, sql_function, totals, worker};
 
@@ -164,6 +165,8 @@ fn drop(call: &Call) -> Result<pg_sys::Datum> {
     compact::lock(id, true)?;
     owned(&name, pg_sys::AccessExclusiveLock)?;
     forget(id)?;
+    // Its model may want them.
+    second_phase::warn(&name);
     Ok(call.void())
 }
 

@@ -94,6 +94,9 @@ pub enum FeatureError {
     /// Patterns that no name is like.
     #[error("no feature is {}", if .0.is_empty() { "left".into() } else { format!("like {}", .0.join(", ")) })]
     NoFeature(Vec<String>),
+    /// What is not kept of the past, for many labels.
+    #[error("what the first phase of recommender \"{0}\" has said cannot be told for many labels at once: it has vectors")]
+    PastOfVectors(String),
     /// Too many features.
     #[error("{0} features are more than 10000")]
     FeatureCount(usize),
@@ -196,6 +199,7 @@ impl SqlError for FeatureError {
             Self::LabelColumn { .. } => PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN,
             Self::LabelType { .. } | Self::ItemType { .. } => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
             Self::LabelTime(_) | Self::FutureLabel { .. } => PgSqlErrorCode::ERRCODE_DATETIME_FIELD_OVERFLOW,
+            Self::PastOfVectors(_) => PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
             Self::Engine { .. } => PgSqlErrorCode::ERRCODE_DATA_CORRUPTED,
             Self::Write(_) => PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
             other => other.cause().map_or(PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE, |cause| cause.sqlstate()),
@@ -222,6 +226,7 @@ impl SqlError for FeatureError {
             Self::Rates { .. } => "Give pairs of event types by name, such as '{\"ctr\": [\"click\", \"impression\"]}'.".into(),
             Self::Smoothing(_) => "20 is the default: a rate counts as if 20 more events of the average rate had been seen.".into(),
             Self::NoFeature(_) => "SELECT * FROM recommend.feature_list shows the names; patterns are those of LIKE.".into(),
+            Self::PastOfVectors(_) => "candidate_features(..., as_of => ..., features => ...) tells it for the items of one user.".into(),
             Self::FeatureCount(_) => "Choose some by features => '{user_%,item_click_%}', or declare fewer windows.".into(),
             Self::ItemType { expected, .. } => format!("Cast the item: ...::{expected}."),
             Self::LabelColumn { names, existing, .. } => {

@@ -120,6 +120,16 @@ impl Labels {
         (number(self.users[label]), number(self.items[label]))
     }
 
+    /// What tells the questions of labels apart but for their items: the time, the numbers of the user and of the context columns' values.
+    pub fn question(&self, label: usize) -> (Micros, u32, &[u32]) {
+        (self.times[label], self.users[label], &self.values[label * self.contexts..][..self.contexts])
+    }
+
+    /// By context column, the values by their numbers.
+    pub fn contexts_in_order(&self) -> Vec<Vec<&String>> {
+        self.value_keys.iter().map(Numbered::in_order).collect()
+    }
+
     /// The number of context columns.
     pub fn contexts(&self) -> usize {
         self.contexts

@@ -3,11 +3,13 @@
 use std::rc::Rc;
 
 use engine::features::Plan;
+use engine::recommend::{first_phase_like, first_phase_names};
 use pgrx::datum::IntoDatum;
 use pgrx::pg_sys::{self, Datum};
 
 use super::catalog::{self as features, FeatureSet};
 use super::error::{FeatureError, Result};
+use super::first_phase;
 use super::reader::{Ask, matrix};
 use crate::arguments;
 use crate::key::{Key, KeyType};
@@ -26,20 +28,63 @@ sql_function!(features_names, pg_finfo_features_names, names);
 pub fn open(call: &Call, place: usize) -> Result<(Arguments<'_>, Rc<FeatureSet>)> {
     let arguments = Arguments::open(call, place)?;
     let set = features::held(&arguments.recommender)?;
-    let columns: Vec<i16> = set.feed.recorded.iter().filter_map(|name| relation::column_number(set.feed.table, name)).collect();
-    if !columns.is_empty() && !privilege::may_select(set.feed.table, &columns) {
-        let table = relation::qualified_name(set.feed.table).unwrap_or_default();
-        return Err(ServeError::Denied { table, name: set.name.clone() }.into());
-    }
+    check_recorded(&set)?;
     Ok((arguments, set))
 }
 
-/// The chosen features of a set: those whose names are like one of the patterns.
-pub fn chosen(set: &FeatureSet, patterns: Option<Vec<Option<String>>>) -> Result<Plan> {
-    let Some(patterns) = patterns else { return Ok(set.plan.clone()) };
-    let patterns: Vec<String> = patterns.into_iter().flatten().collect();
-    let plan = set.plan.like(&patterns);
-    if plan.features().is_empty() { Err(FeatureError::NoFeature(patterns)) } else { Ok(plan) }
+/// Checks that the caller may read the column that features read beyond those of their recommender.
+pub fn check_recorded(set: &FeatureSet) -> std::result::Result<(), ServeError> {
+    let columns: Vec<i16> = set.feed.recorded.iter().filter_map(|name| relation::column_number(set.feed.table, name)).collect();
+    if !columns.is_empty() && !privilege::may_select(set.feed.table, &columns) {
+        let table = relation::qualified_name(set.feed.table).unwrap_or_default();
+        return Err(ServeError::Denied { table, name: set.name.clone() });
+    }
+    Ok(())
+}
+
+/// Some of the features that a recommender has.
+pub struct Chosen {
+    /// Declared ones.
+    pub plan: Plan,
+    /// Behind these, what the first phase says, by the places of [`engine::recommend::first_phase_names`].
+    pub first_phase: Vec<usize>,
+}
+
+impl Chosen {
+    /// Those whose names are like one of the patterns; without patterns all declared ones.
+    pub fn of(set: &FeatureSet, patterns: Option<Vec<Option<String>>>) -> Result<Self> {
+        let Some(patterns) = patterns else { return Ok(Self { plan: set.plan.clone(), first_phase: Vec::new() }) };
+        let patterns: Vec<String> = patterns.into_iter().flatten().collect();
+        let chosen = Self { plan: set.plan.like(&patterns), first_phase: first_phase_like(&patterns) };
+        if chosen.width() == 0 { Err(FeatureError::NoFeature(patterns)) } else { Ok(chosen) }
+    }
+
+    /// How many they are.
+    pub fn width(&self) -> usize {
+        self.plan.features().len() + self.first_phase.len()
+    }
+
+    /// Their names.
+    pub fn names(&self) -> Vec<String> {
+        let first_phase = first_phase_names();
+        let declared = self.plan.features().iter().map(|feature| feature.name.clone());
+        declared.chain(self.first_phase.iter().map(|place| first_phase[*place].clone())).collect()
+    }
+
+    /// Their values for each item, one row after the other.
+    fn values(&self, arguments: &Arguments<'_>, set: &FeatureSet, ask: &Ask<'_>) -> Result<Vec<f32>> {
+        let declared = matrix(set, &self.plan, ask)?;
+        if self.first_phase.is_empty() {
+            return Ok(declared);
+        }
+        let (width, of_items) = (self.plan.features().len(), first_phase::of_items(arguments, ask)?);
+        let mut values = Vec::with_capacity(self.width() * of_items.len());
+        for (row, first_phase) in of_items.iter().enumerate() {
+            values.extend_from_slice(&declared[row * width..][..width]);
+            values.extend(self.first_phase.iter().map(|place| first_phase[*place]));
+        }
+        Ok(values)
+    }
 }
 
 /// Checks that items can be given in this type.
@@ -51,16 +96,17 @@ fn check_item_type(set: &FeatureSet, given: pg_sys::Oid) -> Result<()> {
     }
 }
 
-/// (user, item, recommender, context, as_of): the features of one item.
-fn of_one(call: &Call) -> Result<(Rc<FeatureSet>, Vec<f32>)> {
+/// (user, item, recommender, context, as_of, features): the features of one item.
+fn of_one(call: &Call) -> Result<(Chosen, Vec<f32>)> {
     let (arguments, set) = open(call, 2)?;
+    let chosen = Chosen::of(&set, call.arg(5))?;
     check_item_type(&set, call.arg_type(1))?;
     let item = call.datum(1).map(|_| arguments.item(1)).transpose()?;
     let (user, context) = (arguments.user(0)?, arguments.context(3)?);
     let as_of = arguments::time(call, 4)?;
     let ask = Ask { user: user.as_ref(), items: &[item], context: &context, as_of };
-    let values = matrix(&set, &set.plan, &ask)?;
-    Ok((set, values))
+    let values = chosen.values(&arguments, &set, &ask)?;
+    Ok((chosen, values))
 }
 
 fn of_item(call: &Call) -> Result<Datum> {
@@ -77,14 +123,15 @@ fn number(value: f32) -> serde_json::Value {
 }
 
 fn json(call: &Call) -> Result<Datum> {
-    let (set, values) = of_one(call)?;
-    let object = set.plan.features().iter().zip(values).map(|(feature, value)| (feature.name.clone(), number(value))).collect();
+    let (chosen, values) = of_one(call)?;
+    let object = chosen.names().into_iter().zip(values).map(|(name, value)| (name, number(value))).collect();
     Ok(call.value(Some(pgrx::JsonB(serde_json::Value::Object(object)))))
 }
 
-/// candidate_features(user, items, recommender, context, as_of)
+/// candidate_features(user, items, recommender, context, as_of, features)
 fn of_candidates(call: &Call) -> Result<Datum> {
     let (arguments, set) = open(call, 2)?;
+    let chosen = Chosen::of(&set, call.arg(5))?;
     let mut rows = call.rows()?;
     let item_type = rows.column_type(0);
     check_item_type(&set, item_type)?;
@@ -92,8 +139,8 @@ fn of_candidates(call: &Call) -> Result<Datum> {
     let items: Vec<Option<Key>> = arguments.items(1)?.into_iter().map(Some).collect();
     let as_of = arguments::time(call, 4)?;
     let ask = Ask { user: user.as_ref(), items: &items, context: &context, as_of };
-    let values = matrix(&set, &set.plan, &ask)?;
-    for (item, values) in items.iter().flatten().zip(values.chunks_exact(set.plan.features().len())) {
+    let values = chosen.values(&arguments, &set, &ask)?;
+    for (item, values) in items.iter().flatten().zip(values.chunks_exact(chosen.width())) {
         rows.push(&[Some(item.to_datum(item_type)?), Some(array::of_reals(values))]);
     }
     Ok(rows.finish(call))
@@ -103,7 +150,7 @@ fn of_candidates(call: &Call) -> Result<Datum> {
 fn names(call: &Call) -> Result<Datum> {
     let recommender = crate::catalog::by_name(call.arg::<String>(0).as_deref())?;
     let set = features::held(&recommender)?;
-    let plan = chosen(&set, call.arg(1))?;
-    let mut names: Vec<Datum> = plan.features().iter().filter_map(|feature| feature.name.as_str().into_datum()).collect();
+    let chosen = Chosen::of(&set, call.arg(1))?;
+    let mut names: Vec<Datum> = chosen.names().into_iter().filter_map(IntoDatum::into_datum).collect();
     Ok(array::of(pg_sys::TEXTOID, &mut names))
 }

@@ -7,9 +7,10 @@ use pgrx::pg_sys::{self, Datum};
 use super::catalog::FeatureSet;
 use super::categories::ItemCategories;
 use super::error::{FeatureError, Result};
+use super::first_phase;
 use super::replay::{Label, Labels, replay};
 use super::rows::FeatureState;
-use super::serve::{chosen, open};
+use super::serve::{Chosen, open};
 use crate::key::{Key, KeyType};
 use crate::pg::function::Call;
 use crate::pg::label::Label as Text;
@@ -153,16 +154,26 @@ fn read(set: &FeatureSet, sql: &str) -> Result<(Labels, Vec<Kept>)> {
 
 /// training_set(recommender, labels, features)
 fn training_set(call: &Call) -> Result<Datum> {
-    let (_arguments, set) = open(call, 0)?;
+    let (arguments, set) = open(call, 0)?;
     let statement: String = call.required(1, "labels")?;
-    let plan = chosen(&set, call.arg(2))?;
+    let chosen = Chosen::of(&set, call.arg(2))?;
+    if !chosen.first_phase.is_empty() && arguments.recommender.vector_set.is_some() {
+        return Err(FeatureError::PastOfVectors(set.name.clone()));
+    }
     let mut rows = call.rows()?;
     let (labels, kept) = read(&set, &labels_sql(&statement))?;
     let state = FeatureState::read(set.id).ok_or(FeatureError::UnknownId(set.id))?;
     let categories = ItemCategories::open(&set, &state);
     let text = |key: Option<&Key>| key.map(|key| varlena::from_bytes(key.to_string().as_bytes()));
     let (users, items) = labels.keys();
-    replay(&set, &plan, &labels, &categories, |place, values| {
+    let first_phase =
+        first_phase::of_labels(&arguments.recommender, &labels, &chosen.first_phase).map_err(|source| arguments.failure(source))?;
+    let width = chosen.first_phase.len();
+    let mut row = Vec::with_capacity(chosen.width());
+    replay(&set, &chosen.plan, &labels, &categories, |place, values| {
+        row.clear();
+        row.extend_from_slice(values);
+        row.extend_from_slice(&first_phase[place * width..][..width]);
         let Kept { at, label } = kept[place];
         let (user, item) = labels.of(place);
         rows.push(&[
@@ -171,7 +182,7 @@ fn training_set(call: &Call) -> Result<Datum> {
             text(item.map(|number| items[number])),
             Some(Datum::from(at)),
             label.and_then(IntoDatum::into_datum),
-            Some(array::of_reals(values)),
+            Some(array::of_reals(&row)),
         ]);
         Ok(())
     })

@@ -51,6 +51,8 @@ pub struct Version {
     pub output: Score,
     /// What features are that are not given.
     pub defaults: Defaults,
+    /// Whether a row of NaN gives a score.
+    pub takes_missing: bool,
     /// The place of each feature.
     pub places: HashMap<String, usize>,
 }
@@ -141,7 +143,8 @@ fn relations() -> Result<(pg_sys::Oid, pg_sys::Oid)> {
     Ok((table, index))
 }
 
-fn names() -> Result<Vec<String>> {
+/// The names of models, of many the first.
+pub fn names() -> Result<Vec<String>> {
     let sql = "SELECT name FROM recommend.models ORDER BY name LIMIT 20";
     Ok(catalog::as_owner(|| spi::read(sql, &[], |row| row.value::<String>(1)))??)
 }
@@ -183,6 +186,18 @@ impl Model {
         Ok(false)
     }
 
+    /// The versions that may answer.
+    pub fn answering(&self) -> Result<Vec<Rc<Version>>> {
+        let split = self.traffic.iter().flat_map(Traffic::versions);
+        let mut numbers: Vec<i32> = split.chain(self.active).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        if numbers.is_empty() {
+            return Err(ModelsError::Inactive(self.name.clone()));
+        }
+        numbers.into_iter().map(|number| self.version(number)).collect()
+    }
+
     /// The version that is scored beside `version`, if it is another one.
     pub fn shadow_of(&self, version: &Version) -> Result<Option<Rc<Version>>> {
         self.shadow.filter(|shadow| *shadow != version.number).map(|shadow| self.version(shadow)).transpose()
@@ -219,6 +234,7 @@ impl Version {
             signature: Signature { inputs: inputs_of(&inputs).ok_or_else(damaged)?, features, single_row: row.value(7)? },
             output: Score::of(&output).ok_or_else(damaged)?,
             defaults: defaults_of(&defaults)?,
+            takes_missing: row.value(8)?,
             places,
         })
     }

@@ -9,8 +9,9 @@ use super::error::{ModelsError, Result};
 use super::weights::{self, Hash};
 use crate::catalog as definitions;
 use crate::pg::function::Call;
-use crate::pg::owner;
 use crate::pg::spi::{self, Arg};
+use crate::pg::{owner, snapshot};
+use crate::serve::second_phase;
 use crate::sql_function;
 
 sql_function!(model_activate, pg_finfo_model_activate, activate);
@@ -59,6 +60,20 @@ fn change<T>(name: &str, work: impl FnOnce(&Locked) -> Result<T>) -> Result<T> {
     })?
 }
 
+/// The recommenders that a model ranks for. Runs as the catalog's owner.
+fn recommenders(name: &str) -> Result<Vec<String>> {
+    let sql = "SELECT name FROM recommend.recommenders WHERE model = $1 ORDER BY id";
+    Ok(snapshot::with_latest(|| spi::read(sql, &[Arg::of(name)], |row| row.value::<String>(1)))?)
+}
+
+/// Warns of recommenders that cannot give the versions of a model that answer now their features: they answer by their first phase.
+pub fn warn_recommenders(name: &str) -> Result<()> {
+    let recommenders = definitions::as_owner(|| recommenders(name))??;
+    snapshot::count_command();
+    recommenders.iter().for_each(|recommender| second_phase::warn(recommender));
+    Ok(())
+}
+
 fn require_version(name: &str, version: i32) -> Result<()> {
     let sql = "SELECT FROM recommend.model_versions WHERE model = $1 AND version = $2";
     let found = spi::write(sql, &[Arg::of(name), Arg::of(version)])?;
@@ -78,6 +93,7 @@ fn activate(call: &Call) -> Result<pg_sys::Datum> {
         require_version(&name, version)?;
         switch(&name, Some(version), None)
     })?;
+    warn_recommenders(&name)?;
     Ok(call.void())
 }
 
@@ -89,6 +105,7 @@ fn rollback(call: &Call) -> Result<pg_sys::Datum> {
             spi::write_returning(include_str!("../../sql/rollback_model.sql"), &[Arg::of(name.as_str())], |row| row.value::<i32>(1))?;
         active.first().copied().ok_or_else(|| ModelsError::NoHistory(name.clone()))
     })?;
+    warn_recommenders(&name)?;
     Ok(call.value(Some(active)))
 }
 
@@ -103,6 +120,7 @@ fn traffic(call: &Call) -> Result<pg_sys::Datum> {
         }
         switch(&name, Some(locked.active.ok_or_else(|| ModelsError::Inactive(name.clone()))?), traffic)
     })?;
+    warn_recommenders(&name)?;
     Ok(call.void())
 }
 
@@ -145,6 +163,9 @@ fn drop(call: &Call) -> Result<pg_sys::Datum> {
             }
             spi::write(include_str!("../../sql/forget_model_version.sql"), &[model, Arg::of(version)])?;
         } else {
+            if let Some(recommender) = recommenders(&name)?.into_iter().next() {
+                return Err(ModelsError::Ranks { name: name.clone(), recommender });
+            }
             spi::write("DELETE FROM recommend.models WHERE name = $1", &[model])?;
         }
         let sql = "DELETE FROM recommend.model_versions WHERE model = $1 AND version = coalesce($2, version) RETURNING weights_hash";

@@ -100,6 +100,9 @@ fn deploy(call: &Call) -> Result<pg_sys::Datum> {
         }
         Ok::<_, ModelsError>(version)
     })??;
+    if activate {
+        define::warn_recommenders(&name)?;
+    }
     Ok(call.value(Some(version)))
 }
 

@@ -50,6 +50,14 @@ pub enum ModelsError {
         /// The version.
         version: i32,
     },
+    /// Recommenders rank by it.
+    #[error("model \"{name}\" ranks for recommender \"{recommender}\"")]
+    Ranks {
+        /// The model.
+        name: String,
+        /// One of them.
+        recommender: String,
+    },
     /// Nothing to go back to.
     #[error("model \"{0}\" has no switch to take back")]
     NoHistory(String),
@@ -216,6 +224,7 @@ impl SqlError for ModelsError {
             Self::Nameless | Self::UnknownDefault(_) | Self::Form { .. } | Self::Traffic(_) => S::ERRCODE_INVALID_PARAMETER_VALUE,
             Self::NotOwner { .. } => S::ERRCODE_INSUFFICIENT_PRIVILEGE,
             Self::InUse { .. } => S::ERRCODE_OBJECT_IN_USE,
+            Self::Ranks { .. } => S::ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
             Self::Refused { source, .. } => refusal_state(source),
             Self::Load { .. } => S::ERRCODE_INVALID_BINARY_REPRESENTATION,
             Self::Trial { .. } | Self::Run { .. } => S::ERRCODE_EXTERNAL_ROUTINE_EXCEPTION,
@@ -239,6 +248,7 @@ impl SqlError for ModelsError {
             Self::Nameless => "Give a name that is not empty.".into(),
             Self::NotOwner { owner, .. } => format!("Let a member of role {owner} do it, or choose another name."),
             Self::InUse { name, .. } => format!("Activate another version first, or drop the whole model: SELECT drop_model('{name}')."),
+            Self::Ranks { recommender, .. } => format!("SELECT alter_recommender('{recommender}', model => '') first."),
             Self::NoHistory(name) => format!("SELECT activate_model('{name}', version) switches to any version."),
             Self::Form { argument: "traffic", .. } => "Give each version's share in percent, such as {\"3\": 95, \"4\": 5}.".into(),
             Self::Form { .. } => "Give names and values, such as {\"age\": 30, \"country\": \"unknown\"}.".into(),

@@ -3,12 +3,12 @@
 pub mod catalog;
 mod define;
 mod deploy;
-mod error;
+pub mod error;
 mod named;
-mod predict;
+pub mod predict;
 mod rows;
 mod runtime;
-mod session;
+pub mod session;
 mod shadow;
 mod watch;
 mod weights;

@@ -48,3 +48,16 @@ pub fn or_raise<T, E: SqlError>(result: Result<T, E>) -> T {
         Err(error) => raise(&error),
     }
 }
+
+/// Give `message` as a WARNING with the SQLSTATE, DETAIL and HINT of `error`.
+#[track_caller]
+pub fn warn<E: SqlError + ?Sized>(message: String, error: &E) {
+    let mut report = ErrorReport::new(error.sqlstate(), message, "pg_recommend");
+    if let Some(detail) = error.detail() {
+        report = report.set_detail(detail);
+    }
+    if let Some(hint) = error.hint() {
+        report = report.set_hint(hint);
+    }
+    report.report(PgLogLevel::WARNING);
+}

@@ -24,6 +24,7 @@ static EXECUTION_PROVIDER: GucSetting<Option<CString>> = GucSetting::<Option<CSt
 static MODEL_MEMORY: GucSetting<i32> = GucSetting::<i32>::new(1024 * 1024);
 static MODEL_CACHE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(256 * 1024);
 static MODEL_CACHE_COUNT: GucSetting<i32> = GucSetting::<i32>::new(16);
+static RANK_CANDIDATES: GucSetting<i32> = GucSetting::<i32>::new(200);
 static MODEL_TRIAL_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(10_000);
 
 /// The most that the copies of vector sets take together, in bytes.
@@ -109,6 +110,11 @@ pub fn model_cache_count() -> usize {
 /// How long a trial run of a model may take.
 pub fn model_trial_timeout() -> std::time::Duration {
     std::time::Duration::from_millis(u64::from(MODEL_TRIAL_TIMEOUT.get().unsigned_abs()))
+}
+
+/// How many candidates a recommender's model ranks.
+pub fn rank_candidates() -> usize {
+    RANK_CANDIDATES.get().unsigned_abs() as usize
 }
 
 /// Register the settings. Once per process.
@@ -268,6 +274,16 @@ fn register_models() {
         &MODEL_CACHE_COUNT,
         1,
         10_000,
+        GucContext::Userset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_int_guc(
+        c"recommend.rank_candidates",
+        c"How many of the best candidates of its first phase a recommender with a model ranks by it.",
+        c"As many as are asked for are ranked in any case.",
+        &RANK_CANDIDATES,
+        1,
+        100_000,
         GucContext::Userset,
         GucFlags::default(),
     );

@@ -1,128 +1,35 @@
-//! Questions about a user or a session: recommend, recommend_session, recommend_batch, rank_items,
-//! explain_recommendation.
+//! Questions about a user or a session: recommend, recommend_session, recommend_batch, rank_items.
 
-use engine::recommend::{self, Filter, Nearest, Profile, Query, Recommendation, SESSION_WEIGHTS, USER_WEIGHTS, Weights};
-use engine::{ContextId, ItemId};
+use engine::ItemId;
+use engine::recommend::{Profile, SESSION_WEIGHTS, USER_WEIGHTS};
 use pgrx::datum::IntoDatum;
 use pgrx::pg_sys::{self, Datum};
 use rustc_hash::FxHashSet;
 
+use super::Result;
 use super::arguments::Arguments;
 use super::interest::Near;
-use super::{Result, eligible};
+use super::list::{Asker, Pending, Shown, Wish, answer};
+use super::second_phase::SecondPhase;
+use crate::arguments::time;
 use crate::key::Key;
 use crate::pg::function::{Call, RowSet};
 use crate::pg::interrupt;
-use crate::reader::Reader;
 use crate::sql_function;
 
-/// The only variant so far: the fixed weights.
-const VARIANT: &str = "default";
-
-/// The source of items that are eligible but never met an event.
-const ELIGIBLE: &str = "eligible";
-
-/// An item that the recommender has no number for. Several of them are numbered up to here in the order in which they are given.
-const UNKNOWN_ITEM: ItemId = ItemId::MAX;
-
-/// What the caller wants to see.
-struct Wish {
-    n: usize,
-    include_seen: bool,
-    exclude: Vec<Key>,
-    min_score: Option<f32>,
-}
-
-/// One row of an answer, in terms of keys.
-struct Shown {
-    item: Key,
-    score: f32,
-    sources: Vec<&'static str>,
-}
-
-/// Whom to answer, and where.
-struct Asker<'a> {
-    profile: &'a Profile,
-    contexts: &'a [ContextId],
-    near: Option<&'a Near<'a>>,
-    weights: &'a Weights,
-}
-
-impl<'a> Asker<'a> {
-    fn query(&self, reader: &Reader<'_>) -> Query<'a> {
-        Query {
-            now: reader.now,
-            since: reader.since(),
-            half_life: reader.rules().half_life,
-            profile: self.profile,
-            contexts: self.contexts,
-            interest: self.near.map(|near| near as &dyn Nearest),
-            weights: self.weights,
-        }
-    }
-
-    /// The keys of the items of an answer.
-    fn keys(&self, reader: &Reader<'_>, items: &[ItemId]) -> engine::Result<Vec<Option<Key>>> {
-        let mut keys = reader.keys(items)?;
-        if let Some(near) = self.near {
-            keys.iter_mut().zip(items).filter(|(key, _)| key.is_none()).for_each(|(key, item)| *key = near.unmet(*item));
-        }
-        Ok(keys)
-    }
-}
-
-fn sources(row: &Recommendation) -> Vec<&'static str> {
-    row.sources().map(recommend::Source::name).collect()
-}
-
-fn shown(arguments: &Arguments<'_>, reader: &Reader<'_>, asker: &Asker<'_>, wish: &Wish) -> Result<Vec<Shown>> {
-    let failed = |source| arguments.failure(source);
-    let query = asker.query(reader);
-    let exclude: FxHashSet<ItemId> = reader.items(&wish.exclude).map_err(failed)?.into_iter().flatten().collect();
-    let filter = Filter {
-        n: wish.n,
-        include_seen: wish.include_seen,
-        exclude: &exclude,
-        min_score: wish.min_score,
-        eligible: &|items| eligible::eligible(reader.recommender(), items, &|items| asker.keys(reader, items)),
-        interrupt: &interrupt::checker(),
-    };
-    let rows = reader.with_store(|store| recommend::recommend(store, &query, &filter)).map_err(failed)?;
-    let items: Vec<ItemId> = rows.iter().map(|row| row.item).collect();
-    let keys = asker.keys(reader, &items).map_err(failed)?;
-    let mut list: Vec<Shown> = keys
-        .into_iter()
-        .zip(&rows)
-        .filter_map(|(key, row)| key.map(|item| Shown { item, score: row.score, sources: sources(row) }))
-        .collect();
-    if list.len() < wish.n && wish.min_score.is_none() && reader.recommender().eligible.is_some() {
-        let hidden: Vec<ItemId> = asker.profile.items.iter().map(|known| known.item).collect();
-        let hidden = reader.keys(&hidden).map_err(failed)?.into_iter().flatten();
-        let known: Vec<Key> = list.iter().map(|row| row.item.clone()).chain(hidden).chain(wish.exclude.iter().cloned()).collect();
-        let others = eligible::others(reader.recommender(), &known, wish.n - list.len())?;
-        let blank = reader.with_store(|store| recommend::rank(store, &query, &[UNKNOWN_ITEM])).map_err(failed)?;
-        let score = blank.first().map_or(f32::MIN, |row| row.score);
-        list.extend(others.into_iter().map(|item| Shown { item, score, sources: vec![ELIGIBLE] }));
-        // What the user has seen may be worth less than what nobody has.
-        list.sort_by(|a, b| b.score.total_cmp(&a.score));
-    }
-    Ok(list)
-}
+/// So many rows of several users are ranked together.
+const ROWS_TOGETHER: usize = 2048;
 
 fn text_array(texts: &[&'static str]) -> Option<Datum> {
     texts.to_vec().into_datum()
 }
 
-fn push(rows: &mut RowSet, list: &[Shown]) -> Result<()> {
+fn push(rows: &mut RowSet, (list, variant): &(Vec<Shown>, String)) -> Result<()> {
     let item_type = rows.column_type(0);
+    let variant = variant.as_str().into_datum();
     for (place, row) in list.iter().enumerate() {
-        rows.push(&[
-            Some(row.item.to_datum(item_type)?),
-            row.score.into_datum(),
-            (place as i32 + 1).into_datum(),
-            text_array(&row.sources),
-            VARIANT.into_datum(),
-        ]);
+        let item = row.item.to_datum(item_type)?;
+        rows.push(&[Some(item), row.score().into_datum(), (place as i32 + 1).into_datum(), text_array(&row.sources), variant]);
     }
     Ok(())
 }
@@ -140,13 +47,15 @@ fn recommend_from(call: &Call, first: usize) -> Result<Datum> {
     };
     let user = arguments.user(0)?;
     let asked = arguments.context(first + 2)?;
+    let phase = SecondPhase::open(&arguments, &asked, time(call, first + 5)?)?;
     let reader = arguments.reader(first + 5)?;
     let failed = |source| arguments.failure(source);
     let contexts = reader.contexts(&asked).map_err(failed)?;
     let profile = reader.profile(user.as_ref()).map_err(failed)?;
     let near = Near::user(&reader, user.as_ref()).map_err(failed)?;
     let asker = Asker { profile: &profile, contexts: &contexts, near: near.as_ref(), weights: &USER_WEIGHTS };
-    push(&mut rows, &shown(&arguments, &reader, &asker, &wish)?)?;
+    let list = asker.first_phase(&arguments, &reader, &wish, phase.is_some())?;
+    push(&mut rows, &answer(user.as_ref(), list, phase, &wish)?)?;
     Ok(rows.finish(call))
 }
 
@@ -171,6 +80,7 @@ fn recommend_session(call: &Call) -> Result<Datum> {
     };
     let items = arguments.items(0)?;
     let asked = arguments.context(3)?;
+    let phase = SecondPhase::open(&arguments, &asked, time(call, 6)?)?;
     let reader = arguments.reader(6)?;
     let failed = |source| arguments.failure(source);
     let contexts = reader.contexts(&asked).map_err(failed)?;
@@ -178,8 +88,42 @@ fn recommend_session(call: &Call) -> Result<Datum> {
     let profile = Profile::of_session(&known);
     let near = Near::session(&reader, &items).map_err(failed)?;
     let asker = Asker { profile: &profile, contexts: &contexts, near: near.as_ref(), weights: &SESSION_WEIGHTS };
-    push(&mut rows, &shown(&arguments, &reader, &asker, &wish)?)?;
+    let list = asker.first_phase(&arguments, &reader, &wish, phase.is_some())?;
+    push(&mut rows, &answer(None, list, phase, &wish)?)?;
     Ok(rows.finish(call))
+}
+
+/// The users of a batch whose lists wait for the second phase.
+struct Waiting<'a> {
+    phase: Option<SecondPhase<'a>>,
+    lists: Vec<(Datum, Pending)>,
+    n: usize,
+    item_type: pg_sys::Oid,
+}
+
+impl Waiting<'_> {
+    fn add(&mut self, user: &Key, user_type: pg_sys::Oid, list: Vec<Shown>, rows: &mut RowSet) -> Result<()> {
+        let pending = Pending::new(Some(user), list, &mut self.phase)?;
+        self.lists.push((user.to_datum(user_type)?, pending));
+        let waiting: usize = self.lists.iter().map(|(_, pending)| pending.len()).sum();
+        if self.phase.is_none() || waiting >= ROWS_TOGETHER { self.answer(rows) } else { Ok(()) }
+    }
+
+    fn answer(&mut self, rows: &mut RowSet) -> Result<()> {
+        if let Some(phase) = &mut self.phase {
+            phase.run();
+        }
+        for (user, pending) in self.lists.drain(..) {
+            for (place, row) in pending.finish(&self.phase, self.n, None).0.iter().enumerate() {
+                let item = row.item.to_datum(self.item_type)?;
+                rows.push(&[Some(user), Some(item), row.score().into_datum(), (place as i32 + 1).into_datum()]);
+            }
+        }
+        if let Some(phase) = &mut self.phase {
+            phase.clear();
+        }
+        Ok(())
+    }
 }
 
 /// recommend_batch(users, [item_type,] n, recommender, context, include_seen, as_of); `first` is the place of n.
@@ -196,6 +140,9 @@ fn batch_from(call: &Call, first: usize) -> Result<Datum> {
     };
     let users = arguments.users(0)?;
     let asked = arguments.context(first + 2)?;
+    let phase = SecondPhase::open(&arguments, &asked, time(call, first + 4)?)?;
+    let for_model = phase.is_some();
+    let mut waiting = Waiting { phase, lists: Vec::new(), n: wish.n, item_type };
     let reader = arguments.reader(first + 4)?;
     let failed = |source| arguments.failure(source);
     let contexts = reader.contexts(&asked).map_err(failed)?;
@@ -204,12 +151,10 @@ fn batch_from(call: &Call, first: usize) -> Result<Datum> {
         let profile = reader.profile(Some(&user)).map_err(failed)?;
         let near = Near::user(&reader, Some(&user)).map_err(failed)?;
         let asker = Asker { profile: &profile, contexts: &contexts, near: near.as_ref(), weights: &USER_WEIGHTS };
-        let user = user.to_datum(user_type)?;
-        for (place, row) in shown(&arguments, &reader, &asker, &wish)?.iter().enumerate() {
-            let item = row.item.to_datum(item_type)?;
-            rows.push(&[Some(user), Some(item), row.score.into_datum(), (place as i32 + 1).into_datum()]);
-        }
+        let list = asker.first_phase(&arguments, &reader, &wish, for_model)?;
+        waiting.add(&user, user_type, list, &mut rows)?;
     }
+    waiting.answer(&mut rows)?;
     Ok(rows.finish(call))
 }
 
@@ -230,63 +175,21 @@ fn rank_items(call: &Call) -> Result<Datum> {
     let mut given = FxHashSet::default();
     items.retain(|item| given.insert(item.clone()));
     let asked = arguments.context(3)?;
+    let phase = SecondPhase::open(&arguments, &asked, time(call, 4)?)?;
     let reader = arguments.reader(4)?;
     let failed = |source| arguments.failure(source);
     let contexts = reader.contexts(&asked).map_err(failed)?;
     let profile = reader.profile(user.as_ref()).map_err(failed)?;
     let near = Near::user(&reader, user.as_ref()).map_err(failed)?;
-    let first_unknown = UNKNOWN_ITEM - items.len() as ItemId;
-    let numbers: Vec<ItemId> = reader
-        .items(&items)
-        .map_err(failed)?
-        .into_iter()
-        .enumerate()
-        .map(|(place, number)| {
-            number.unwrap_or_else(|| match &near {
-                Some(near) => near.number(&items[place]),
-                None => first_unknown + place as ItemId,
-            })
-        })
-        .collect();
-    let query = Asker { profile: &profile, contexts: &contexts, near: near.as_ref(), weights: &USER_WEIGHTS }.query(&reader);
-    let ranked = reader.with_store(|store| recommend::rank(store, &query, &numbers)).map_err(failed)?;
-    let keys: rustc_hash::FxHashMap<ItemId, &Key> = numbers.into_iter().zip(&items).collect();
-    for (place, row) in ranked.iter().enumerate() {
-        let item = keys[&row.item].to_datum(item_type)?;
-        rows.push(&[Some(item), row.score.into_datum(), (place as i32 + 1).into_datum(), text_array(&sources(row))]);
-    }
-    Ok(rows.finish(call))
-}
-
-/// explain_recommendation(user, item, recommender, context, as_of)
-fn explain(call: &Call) -> Result<Datum> {
-    let arguments = Arguments::open(call, 2)?;
-    let mut rows = call.rows()?;
-    let via_type: pg_sys::Oid = rows.column_type(2);
-    let (user, item) = (arguments.user(0)?, arguments.item(1)?);
-    let asked = arguments.context(3)?;
-    let reader = arguments.reader(4)?;
-    let failed = |source| arguments.failure(source);
-    let contexts = reader.contexts(&asked).map_err(failed)?;
-    let profile = reader.profile(user.as_ref()).map_err(failed)?;
-    let near = Near::user(&reader, user.as_ref()).map_err(failed)?;
-    let unmet = || near.as_ref().map_or(UNKNOWN_ITEM, |near| near.number(&item));
-    let number = reader.items(std::slice::from_ref(&item)).map_err(failed)?.pop().flatten().unwrap_or_else(unmet);
-    let query = Asker { profile: &profile, contexts: &contexts, near: near.as_ref(), weights: &USER_WEIGHTS }.query(&reader);
-    let explanation = reader.with_store(|store| recommend::explain(store, &query, number)).map_err(failed)?;
-    let recent = reader.keys(&profile.recent(engine::event::PAIR_WINDOW)).map_err(failed)?;
-    for part in explanation.parts(&USER_WEIGHTS) {
-        let via = part.place.and_then(|place| recent.get(place).cloned().flatten());
-        let via = via.map(|key| key.to_datum(via_type)).transpose()?;
-        rows.push(&[
-            part.source.name().into_datum(),
-            part.feature.into_datum(),
-            via,
-            part.value.into_datum(),
-            part.weight.into_datum(),
-            // A negative weight of nothing is nothing: no "-0".
-            (part.contribution() + 0.0).into_datum(),
-        ]);
+    let asker = Asker { profile: &profile, contexts: &contexts, near: near.as_ref(), weights: &USER_WEIGHTS };
+    let list = asker.rank(&reader, &items, phase.is_some()).map_err(failed)?;
+    let wish = Wish { n: list.len(), include_seen: true, exclude: Vec::new(), min_score: None };
+    let (list, variant) = answer(user.as_ref(), list, phase, &wish)?;
+    let variant = variant.into_datum();
+    for (place, row) in list.iter().enumerate() {
+        let item = row.item.to_datum(item_type)?;
+        let (score, rank) = (row.score().into_datum(), (place as i32 + 1).into_datum());
+        rows.push(&[Some(item), score, rank, text_array(&row.sources), row.first_phase.into_datum(), variant]);
     }
     Ok(rows.finish(call))
 }
@@ -297,4 +200,3 @@ sql_function!(recommend_session_items, pg_finfo_recommend_session_items, recomme
 sql_function!(recommend_batch_same_type, pg_finfo_recommend_batch_same_type, batch_same);
 sql_function!(recommend_batch_item_type, pg_finfo_recommend_batch_item_type, batch_typed);
 sql_function!(rank_given_items, pg_finfo_rank_given_items, rank_items);
-sql_function!(explain_one_recommendation, pg_finfo_explain_one_recommendation, explain);

@@ -50,6 +50,12 @@ impl<'a> Arguments<'a> {
         Reader::open(&self.recommender, state, as_of).map_err(|source| self.failure(source))
     }
 
+    /// Opens the recommender as of a time, with the events before it.
+    pub fn reader_before(&self, as_of: Micros) -> Result<Reader<'_>> {
+        let state = totals::read(self.recommender.id).ok_or(CatalogError::UnknownId(self.recommender.id))?;
+        Reader::open_before(&self.recommender, state, as_of).map_err(|source| self.failure(source))
+    }
+
     /// A number of rows; NULL is the default.
     pub fn count(&self, place: usize) -> Result<usize> {
         Ok(arguments::count(self.call, place, DEFAULT_ROWS)?)

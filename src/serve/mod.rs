@@ -3,8 +3,12 @@
 mod answers;
 pub mod arguments;
 mod eligible;
-mod interest;
+mod explain;
+pub mod interest;
+pub mod list;
 mod lists;
+pub mod rank_error;
+pub mod second_phase;
 
 use pgrx::PgSqlErrorCode;
 
@@ -15,6 +19,7 @@ use crate::pg::error::SqlError;
 use crate::pg::function::CallError;
 use crate::pg::spi::SpiError;
 use crate::vectors::error::VectorsError;
+use rank_error::RankError;
 
 /// What can go wrong in a serving function.
 #[derive(Debug, thiserror::Error)]
@@ -97,6 +102,9 @@ pub enum ServeError {
     /// The vectors.
     #[error(transparent)]
     Vectors(#[from] VectorsError),
+    /// The model that ranks.
+    #[error(transparent)]
+    Rank(Box<RankError>),
     /// A key.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -106,6 +114,12 @@ pub enum ServeError {
     /// A statement.
     #[error(transparent)]
     Spi(#[from] SpiError),
+}
+
+impl From<RankError> for ServeError {
+    fn from(error: RankError) -> Self {
+        Self::Rank(Box::new(error))
+    }
 }
 
 impl SqlError for ServeError {
@@ -119,6 +133,7 @@ impl SqlError for ServeError {
             Self::Argument(error) => error.sqlstate(),
             Self::Catalog(error) => error.sqlstate(),
             Self::Vectors(error) => error.sqlstate(),
+            Self::Rank(error) => error.sqlstate(),
             Self::Key(error) => error.sqlstate(),
             Self::Call(error) => error.sqlstate(),
             Self::Spi(error) => error.sqlstate(),
@@ -150,6 +165,7 @@ impl SqlError for ServeError {
             Self::Argument(error) => error.hint(),
             Self::Catalog(error) => error.hint(),
             Self::Vectors(error) => error.hint(),
+            Self::Rank(error) => error.hint(),
             Self::Key(error) => error.hint(),
             Self::Call(error) => error.hint(),
             Self::Spi(error) => error.hint(),
@@ -160,6 +176,7 @@ impl SqlError for ServeError {
         match self {
             Self::Catalog(error) => error.detail(),
             Self::Vectors(error) => error.detail(),
+            Self::Rank(error) => error.detail(),
             Self::Spi(error) => error.detail(),
             _ => None,
         }

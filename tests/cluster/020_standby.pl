@@ -49,6 +49,21 @@ foreach my $question (sort keys %questions)
 	isnt($answer, '', "$question: the primary answers");
 	is($standby->safe_psql('postgres', $questions{$question}), $answer, "$question: the standby answers the same");
 }
+# A model that ranks: x + 1, of what the first phase says.
+$primary->safe_psql('postgres', q{
+	SELECT deploy_model('m', decode('0808420210113a4e0a0e0a01780a0163120170220341646412016d2a0d080110014201634a040000803f'
+		|| '5a140a0178120f0a0d080112090a0312016e0a02080162140a0170120f0a0d080112090a0312016e0a020801', 'hex'), '{first_phase_score}');
+	SELECT alter_recommender('shop', model => 'm')});
+$primary->wait_for_catchup($standby);
+foreach my $question ('recommend', 'rank_items', 'recommend_batch', 'explain_recommendation')
+{
+	my $answer = $primary->safe_psql('postgres', $questions{$question});
+	like($answer, qr/m:1/, "$question: the model ranks") unless $question eq 'recommend_batch';
+	is($standby->safe_psql('postgres', $questions{$question}), $answer, "$question: the standby ranks the same");
+}
+$primary->safe_psql('postgres', q{SELECT alter_recommender('shop', model => '')});
+$primary->wait_for_catchup($standby);
+is($standby->safe_psql('postgres', $questions{recommend}), $primary->safe_psql('postgres', $questions{recommend}), 'and without it again');
 is($standby->safe_psql('postgres', q{SELECT recommender, backlog FROM recommend.status}),
 	$primary->safe_psql('postgres', q{SELECT recommender, backlog FROM recommend.status}), 'recommend.status on the standby');
 

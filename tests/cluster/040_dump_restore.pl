@@ -17,6 +17,11 @@ $node->safe_psql('postgres', q{
 	CREATE TABLE kinds_of_items AS SELECT n AS item_id, 'kind ' || n % 5 AS kind FROM generate_series(1, 60) n;
 	SELECT create_features('shop', rates => '{"bought": ["purchase", "view"]}', categories => 'kinds_of_items', category_item_column => 'item_id',
 		category_column => 'kind')});
+# A model that ranks: x + 1, of what the first phase says.
+$node->safe_psql('postgres', q{
+	SELECT deploy_model('m', decode('0808420210113a4e0a0e0a01780a0163120170220341646412016d2a0d080110014201634a040000803f'
+		|| '5a140a0178120f0a0d080112090a0312016e0a02080162140a0170120f0a0d080112090a0312016e0a020801', 'hex'), '{first_phase_score}');
+	SELECT alter_recommender('shop', model => 'm')});
 # Some of the state is packed, some still waits in the delta.
 add_events($node, 1501, 1700);
 
@@ -47,6 +52,7 @@ foreach my $restored ('plain', 'custom')
 	is($node->safe_psql($restored, 'SELECT recommender, events, backlog FROM recommend.status'),
 		$node->safe_psql('postgres', 'SELECT recommender, events, backlog FROM recommend.status'), "$restored: same status");
 
+	is($node->safe_psql($restored, "SELECT model, (SELECT min(variant) FROM recommend(7, 3)) FROM recommend.recommenders"), 'm|m:1', "$restored: the model ranks");
 	is(vectors($as_of, $restored), $vectors, "$restored: same features");
 	is($node->safe_psql($restored, 'SELECT recommender, events, backlog, entities FROM recommend.feature_status'),
 		$node->safe_psql('postgres', 'SELECT recommender, events, backlog, entities FROM recommend.feature_status'), "$restored: same status of features");

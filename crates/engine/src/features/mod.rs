@@ -16,7 +16,7 @@ mod tally;
 mod window;
 
 pub use entity::{Entity, NEVER, Occurrence};
-pub use names::{Declaration, EntityKind, Rate, span_name};
+pub use names::{Declaration, EntityKind, Rate, is_like, span_name};
 pub use plan::{Feature, Plan};
 pub use replay::{EntityId, Replay};
 pub use sketch::{MAX_SPARSE, Sketch};

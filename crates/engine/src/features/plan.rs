@@ -17,6 +17,18 @@ pub struct Feature {
     what: What,
 }
 
+impl Feature {
+    /// Whether it may be NaN: the time since an event that never was.
+    pub fn may_be_missing(&self) -> bool {
+        matches!(self.what, What::SecondsSince { .. })
+    }
+
+    /// Whether it is a whole number: a count.
+    pub fn is_whole(&self) -> bool {
+        matches!(self.what, What::Count { .. })
+    }
+}
+
 /// Numbers of types, windows, half-lives and rates.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum What {

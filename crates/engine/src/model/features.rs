@@ -62,6 +62,13 @@ pub enum Value {
     Text(String),
 }
 
+impl Value {
+    /// The value as a 32-bit number, if it is one: rounded, but not to infinity.
+    pub fn as_real(&self) -> Option<f32> {
+        single(self)
+    }
+}
+
 /// What features are where they are not given.
 pub type Defaults = HashMap<String, Value>;
 

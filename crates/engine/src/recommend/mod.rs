@@ -7,6 +7,7 @@ mod fusion;
 mod neighbors_of_sessions;
 mod profile;
 mod rank;
+mod second_phase;
 mod similar;
 
 pub use candidates::{Nearest, Source};
@@ -15,5 +16,10 @@ pub use features::{FEATURE_COUNT, FEATURES, Feature, Features};
 pub use fusion::{SESSION_WEIGHTS, USER_WEIGHTS, Weights};
 pub use neighbors_of_sessions::SessionNeighbors;
 pub use profile::{Profile, ProfileItem};
-pub use rank::{Explanation, Filter, Query, Recommendation, explain, features_of, rank, recommend};
+pub use rank::{
+    Explanation, Filter, Query, Recommendation, explain, features_of, rank, rank_with_features, recommend, recommend_with_features,
+};
+pub use second_phase::{
+    FIRST_PHASE, FIRST_PHASE_SCORE, Given, InputError, Inputs, Offer, first_phase_like, first_phase_names, first_phase_values,
+};
 pub use similar::{similar_items, trending_in_contexts};

@@ -81,6 +81,15 @@ const SHORTLIST: usize = 300;
 
 /// The `filter.n` best items, best first; fewer only where fewer may be shown.
 pub fn recommend(store: &dyn Store, query: &Query<'_>, filter: &Filter<'_>) -> Result<Vec<Recommendation>> {
+    ask(store, query, filter, |_, row| row.recommendation)
+}
+
+/// [`recommend`] with the features of each item, for a second phase to rank them by.
+pub fn recommend_with_features(store: &dyn Store, query: &Query<'_>, filter: &Filter<'_>) -> Result<Vec<(Recommendation, Features)>> {
+    ask(store, query, filter, |candidates, row| row.with_features(candidates, query))
+}
+
+fn ask<T>(store: &dyn Store, query: &Query<'_>, filter: &Filter<'_>, show: impl Fn(&Candidates, &Scored) -> T) -> Result<Vec<T>> {
     if filter.n == 0 {
         return Ok(Vec::new());
     }
@@ -91,7 +100,7 @@ pub fn recommend(store: &dyn Store, query: &Query<'_>, filter: &Filter<'_>) -> R
         let candidates = Candidates::collect(store, query, &reach)?;
         let shown = cut(&scored(&candidates, query), filter)?;
         if shown.len() >= filter.n || candidates.exhausted {
-            return Ok(shown);
+            return Ok(shown.iter().map(|row| show(&candidates, row)).collect());
         }
         reach.popular = reach.popular.saturating_mul(8);
         reach.shortlist = reach.shortlist.saturating_mul(8);
@@ -101,7 +110,13 @@ pub fn recommend(store: &dyn Store, query: &Query<'_>, filter: &Filter<'_>) -> R
 /// The caller's items, each once, best first.
 pub fn rank(store: &dyn Store, query: &Query<'_>, items: &[ItemId]) -> Result<Vec<Recommendation>> {
     let candidates = Candidates::given(store, query, items)?;
-    Ok(scored(&candidates, query))
+    Ok(scored(&candidates, query).iter().map(|row| row.recommendation).collect())
+}
+
+/// [`rank`] with the features of each item.
+pub fn rank_with_features(store: &dyn Store, query: &Query<'_>, items: &[ItemId]) -> Result<Vec<(Recommendation, Features)>> {
+    let candidates = Candidates::given(store, query, items)?;
+    Ok(scored(&candidates, query).iter().map(|row| row.with_features(&candidates, query)).collect())
 }
 
 /// The features of the caller's items, each once: what weights are fitted on.
@@ -122,10 +137,29 @@ fn recommendation(candidate: &Candidate, features: &Features, query: &Query<'_>)
     Recommendation { item: candidate.item, score: query.weights.score(features) as f32, sources: candidate.sources }
 }
 
-fn scored(candidates: &Candidates, query: &Query<'_>) -> Vec<Recommendation> {
-    let mut list: Vec<Recommendation> =
-        candidates.list.iter().map(|candidate| recommendation(candidate, &features(candidate, candidates, query), query)).collect();
-    list.sort_unstable_by(|a, b| b.score.total_cmp(&a.score).then(a.item.cmp(&b.item)));
+/// A candidate's row of the answer.
+#[derive(Clone, Copy)]
+struct Scored {
+    recommendation: Recommendation,
+    /// The candidate's place in the list.
+    place: usize,
+}
+
+impl Scored {
+    fn with_features(&self, candidates: &Candidates, query: &Query<'_>) -> (Recommendation, Features) {
+        (self.recommendation, features(&candidates.list[self.place], candidates, query))
+    }
+}
+
+fn scored(candidates: &Candidates, query: &Query<'_>) -> Vec<Scored> {
+    let score = |(place, candidate): (usize, &Candidate)| Scored {
+        recommendation: recommendation(candidate, &features(candidate, candidates, query), query),
+        place,
+    };
+    let mut list: Vec<Scored> = candidates.list.iter().enumerate().map(score).collect();
+    list.sort_unstable_by(|Scored { recommendation: a, .. }, Scored { recommendation: b, .. }| {
+        b.score.total_cmp(&a.score).then(a.item.cmp(&b.item))
+    });
     list
 }
 
@@ -134,21 +168,21 @@ fn hidden(profile: &Profile, filter: &Filter<'_>) -> FxHashSet<ItemId> {
     known.chain(filter.exclude.iter().copied()).collect()
 }
 
-fn cut(ranked: &[Recommendation], filter: &Filter<'_>) -> Result<Vec<Recommendation>> {
-    let mut left = ranked.iter().take_while(|row| filter.min_score.is_none_or(|least| row.score >= least));
+fn cut(ranked: &[Scored], filter: &Filter<'_>) -> Result<Vec<Scored>> {
+    let mut left = ranked.iter().take_while(|row| filter.min_score.is_none_or(|least| row.recommendation.score >= least));
     let mut shown = Vec::with_capacity(filter.n.min(ranked.len()));
     // Doubled, so that where few items are eligible the question is not asked once for every few.
     let mut asked = filter.n.saturating_add(16);
     while shown.len() < filter.n {
         (filter.interrupt)()?;
-        let batch: Vec<Recommendation> = left.by_ref().take(asked).copied().collect();
+        let batch: Vec<Scored> = left.by_ref().take(asked).copied().collect();
         asked = asked.saturating_mul(2);
         if batch.is_empty() {
             break;
         }
-        let items: Vec<ItemId> = batch.iter().map(|row| row.item).collect();
+        let items: Vec<ItemId> = batch.iter().map(|row| row.recommendation.item).collect();
         let eligible = (filter.eligible)(&items)?;
-        shown.extend(batch.into_iter().filter(|row| eligible.contains(&row.item)));
+        shown.extend(batch.into_iter().filter(|row| eligible.contains(&row.recommendation.item)));
     }
     shown.truncate(filter.n);
     Ok(shown)

@@ -6,6 +6,7 @@ mod deploy;
 mod error;
 mod named;
 mod predict;
+mod reader;
 mod rows;
 mod runtime;
 mod session;
@@ -13,4 +14,6 @@ mod shadow;
 mod watch;
 mod weights;
 
-pub use predict::ENDS;
+pub use error::ModelsError;
+pub use predict::{ENDS, ROWS_AT_ONCE, score};
+pub use reader::Reader;

@@ -152,6 +152,12 @@ impl Row {
         }
     }
 
+    /// The value of a column that has the type of `kind`, `None` for NULL.
+    pub fn scalar(&self, column: usize, kind: Kind) -> Option<Value> {
+        // SAFETY: the caller has made the kind for the column's type.
+        self.datum(column).map(|datum| unsafe { kind.read(datum) })
+    }
+
     /// The type of a column.
     pub fn type_oid(&self, column: usize) -> pg_sys::Oid {
         // SAFETY: as above.

@@ -1,0 +1,5 @@
+//! What labelled rows say of models, and models that are learnt from them.
+
+mod error;
+mod evaluate;
+mod label;

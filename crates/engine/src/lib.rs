@@ -19,6 +19,7 @@ pub mod ranking;
 pub mod recommend;
 pub mod store;
 pub mod topk;
+pub mod train;
 
 pub use error::{Error, Result};
 

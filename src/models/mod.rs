@@ -14,6 +14,7 @@ mod shadow;
 mod watch;
 mod weights;
 
+pub use deploy::{Deployment, check_may, model_name};
 pub use error::ModelsError;
-pub use predict::{ENDS, ROWS_AT_ONCE, score};
-pub use reader::Reader;
+pub use predict::{ENDS, ROWS_AT_ONCE, bytea, score};
+pub use reader::{Reader, UNIT, array_column};

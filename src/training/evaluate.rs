@@ -29,7 +29,7 @@ fn evaluate(call: &Call) -> Result<pg_sys::Datum> {
     if !(1..=MAX_BINS).contains(&bins) {
         return Err(TrainingError::Range { argument: "bins", allowed: "between 1 and 1000", given: bins.to_string() });
     }
-    let array_names = names(call, 6, "feature_names")?;
+    let array_names = call.names(6, "feature_names")?;
     let model = catalog::by_name(&name)?;
     let only = call.arg::<i32>(4).map(|version| model.version(version)).transpose()?;
 
@@ -61,12 +61,6 @@ fn evaluate(call: &Call) -> Result<pg_sys::Datum> {
     })?;
     rows.finish(bins.unsigned_abs() as usize, &mut out);
     Ok(out.finish(call))
-}
-
-/// An argument of type text[] without NULLs; `None` for NULL.
-pub fn names(call: &Call, place: usize, argument: &'static str) -> Result<Option<Vec<String>>> {
-    let names = call.arg::<Vec<Option<String>>>(place);
-    Ok(names.map(|names| names.into_iter().map(|name| name.ok_or(CallError::Null(argument))).collect()).transpose()?)
 }
 
 /// Scores and labels of all rows, and of each segment.

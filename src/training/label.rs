@@ -26,9 +26,9 @@ impl Label {
     pub fn of(row: &Row, name: &str) -> Result<Self> {
         let column = column(row, "label", name)?;
         let type_oid = row.type_oid(column);
-        match Kind::of(type_oid) {
-            Some(Kind::Text(_)) | None => Err(TrainingError::LabelType { column: name.to_owned(), found: relation::type_name(type_oid) }),
+        match Kind::of(type_oid).filter(|kind| !kind.is_text()) {
             Some(kind) => Ok(Self { column, kind }),
+            None => Err(TrainingError::LabelType { column: name.to_owned(), found: relation::type_name(type_oid) }),
         }
     }
 

@@ -3,3 +3,6 @@
 mod error;
 mod evaluate;
 mod label;
+mod options;
+mod rows;
+mod train;

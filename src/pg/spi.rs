@@ -336,6 +336,15 @@ pub fn read<T, E: From<SpiError>>(sql: &str, args: &[Arg], each: impl FnMut(&Row
     rows(each)
 }
 
+/// The names of the columns that a query gives; it is planned, and not run.
+pub fn columns_of(query: &str) -> Result<Vec<String>, SpiError> {
+    let _connection = Connection::open();
+    run(&format!("SELECT * FROM (\n{query}\n) AS rows LIMIT 0"), &[], true, false, 0)?;
+    // SAFETY: set by the statement just run; NULL when it gives no rows.
+    let Some(table) = (unsafe { pg_sys::SPI_tuptable.as_ref() }) else { return Ok(Vec::new()) };
+    Ok(Row { tuple: std::ptr::null_mut(), desc: table.tupdesc }.columns())
+}
+
 /// [`read`] with a kept plan.
 pub fn read_prepared<T, E: From<SpiError>>(sql: &str, args: &[Arg], each: impl FnMut(&Row) -> Result<T, E>) -> Result<Vec<T>, E> {
     let _connection = Connection::open();

@@ -235,7 +235,7 @@ fn train_hint(error: &TrainError) -> Option<String> {
         }
         TrainError::Cross(_) => "Write 'country * device', of two or three features, or '*' for all pairs.".into(),
         TrainError::Setting { name, allowed, .. } => format!("{name} may be {allowed}."),
-        TrainError::Infinite { column, .. } => format!("Make it NULL, which stands for what is missing: nullif({column}, 'Infinity')."),
+        TrainError::Infinite { .. } => "Make it NULL where it is so large: NULL stands for what is missing.".into(),
         TrainError::Rows { .. } | TrainError::OneClass { .. } => "Give rows of both labels: false and true, or 0 and 1.".into(),
         TrainError::TooLarge { .. } => {
             "Give fewer features or crosses, or smaller vocabulary, table_bits or factors: options => ....".into()

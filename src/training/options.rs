@@ -35,8 +35,11 @@ pub fn spec(call: &Call, places: &Places) -> Result<Spec> {
     let mut spec = Spec {
         method: Method::of_name(&method).ok_or(TrainingError::Method(method))?,
         crosses: call.names(places.crosses, "crosses")?.unwrap_or_default(),
-        // A negative number is as wrong as 0.
-        passes: usize::try_from(passes).unwrap_or(0),
+        passes: usize::try_from(passes).map_err(|_| TrainingError::Range {
+            argument: "passes",
+            allowed: "from 1 to 1000",
+            given: passes.to_string(),
+        })?,
         validation: call.required(places.validation, "validation")?,
         seed: call.required::<i64>(places.seed, "seed")?.cast_unsigned(),
         memory: memory::for_maintenance(),

@@ -43,8 +43,9 @@ fn train_ctr(call: &Call) -> Result<pg_sys::Datum> {
     let mut log = TempFile::create();
     let mut reader: Option<Reader> = None;
     let mut without_features = 0;
+    let query = ordered(query, choice.time.as_deref())?;
     settings::in_steady_order(|| {
-        spi::stream_chunks(&ordered(&query, choice.time.as_deref()), &[], CHUNK, |rows| {
+        spi::stream_chunks(&query, &[], CHUNK, |rows| {
             for row in rows {
                 if reader.is_none() {
                     reader = Reader::new(row, &choice, &spec)?;
@@ -103,9 +104,13 @@ fn train_ctr(call: &Call) -> Result<pg_sys::Datum> {
 }
 
 /// The query with its rows in the order of a column.
-fn ordered(query: &str, time: Option<&str>) -> String {
-    let Some(time) = time else { return query.to_owned() };
+fn ordered(query: String, time: Option<&str>) -> Result<String> {
+    let Some(time) = time else { return Ok(query) };
     let query = query.trim_end().trim_end_matches(';');
+    let existing = spi::columns_of(query)?;
+    if !existing.iter().any(|column| column == time) {
+        return Err(TrainingError::Column { argument: "time_column", name: time.to_owned(), existing });
+    }
     // On a line of its own: the query may end in a comment.
-    format!("SELECT * FROM (\n{query}\n) AS rows ORDER BY rows.{} NULLS FIRST", quote_ident(time))
+    Ok(format!("SELECT * FROM (\n{query}\n) AS rows ORDER BY rows.{} NULLS FIRST", quote_ident(time)))
 }

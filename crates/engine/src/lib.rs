@@ -12,6 +12,7 @@ pub mod features;
 pub mod fold;
 pub mod graph;
 pub mod interest;
+pub mod metrics;
 pub mod model;
 pub mod packed;
 pub mod ranking;

@@ -14,10 +14,16 @@ mod column;
 mod dictionary;
 mod encoder;
 mod error;
+mod fit;
 mod hash;
+mod layout;
+mod linear;
 mod log;
+mod machine;
 mod numbers;
+mod pairs;
 mod report;
+mod rows;
 mod spec;
 mod trained;
 

@@ -15,6 +15,7 @@ mod dictionary;
 mod encoder;
 mod error;
 mod fit;
+mod graph;
 mod hash;
 mod layout;
 mod linear;

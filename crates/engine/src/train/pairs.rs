@@ -98,6 +98,8 @@ pub struct Pairs {
     /// The weights of pairs: symmetric, with zeros for a column and itself.
     pub weights: Vec<f32>,
     squares: Vec<f32>,
+    /// The length of a vector.
+    pub factors: usize,
     /// Lanes of a vector, in units of [`LANES`].
     pub parts: usize,
 }
@@ -113,6 +115,7 @@ impl Pairs {
             tables: tables.collect(),
             weights: weights.collect(),
             squares: vec![0.0; columns * columns],
+            factors: spec.factors,
             parts: spec.factors.div_ceil(LANES),
         }
     }

@@ -20,6 +20,17 @@ pub enum Kind {
     Text,
 }
 
+impl Kind {
+    /// What a value of it is.
+    pub(super) fn noun(self) -> &'static str {
+        match self {
+            Self::Number => "a number",
+            Self::Integer => "an integer",
+            Self::Text => "a text",
+        }
+    }
+}
+
 /// A feature of a row, and the model's input of that name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {

@@ -99,7 +99,6 @@ impl Encoder {
         }
         self.word(label as u32);
         for (place, cell) in row.iter().enumerate() {
-            let wrong = |expected| TrainError::Kind { column: self.columns[place].name.clone(), row: number, expected };
             match (&mut self.states[place], *cell) {
                 (State::Number(_), Cell::Missing) => self.word(f32::NAN.to_bits()),
                 (State::Number(numbers), Cell::Number(_) | Cell::Integer(_)) => {
@@ -132,9 +131,10 @@ impl Encoder {
                     let given = if value.len() > MAX_TEXT { UNKNOWN } else { values.number(value, || Box::from(value)) };
                     self.word(given);
                 }
-                (State::Number(_), _) => return Err(wrong("a number")),
-                (State::Integer(_), _) => return Err(wrong("an integer")),
-                (State::Text(_), _) => return Err(wrong("a text")),
+                _ => {
+                    let column = &self.columns[place];
+                    return Err(TrainError::Kind { column: column.name.clone(), row: number, expected: column.kind.noun() });
+                }
             }
         }
         self.rows += 1;

@@ -14,10 +14,17 @@ mod column;
 mod dictionary;
 mod encoder;
 mod error;
+mod fit;
+mod graph;
 mod hash;
+mod layout;
+mod linear;
 mod log;
+mod machine;
 mod numbers;
+mod pairs;
 mod report;
+mod rows;
 mod spec;
 mod trained;
 

@@ -73,13 +73,14 @@ impl Numbers {
 }
 
 impl Scale {
-    /// The bin of a number, from 0.
-    pub fn bin(&self, value: f32) -> u32 {
-        self.bounds.partition_point(|bound| *bound <= value) as u32
+    /// The slot of a number: 0 for NaN, and from 1 by its bin.
+    pub fn slot(&self, value: f32) -> u32 {
+        if value.is_nan() { 0 } else { 1 + self.bounds.partition_point(|bound| *bound <= value) as u32 }
     }
 
-    /// The number less the mean, in standard deviations, at most [`CLIP`] of them.
+    /// The number less the mean, in standard deviations, at most [`CLIP`] of them; 0 for NaN.
     pub fn standard(&self, value: f32) -> f32 {
-        ((value - self.mean) * self.inverse).clamp(-CLIP, CLIP)
+        let standard = (value - self.mean) * self.inverse;
+        if standard.is_nan() { 0.0 } else { standard.clamp(-CLIP, CLIP) }
     }
 }

@@ -25,11 +25,12 @@ END $$;
 SELECT * FROM learnt($$train_ctr('m', 'SELECT country, device, price, hour, premium, shop, clicked FROM log ORDER BY at', 'clicked', categories => '{shop}')$$);
 SELECT name, version, active, features, defaults, inputs, output - 'name' AS output, takes_missing, owner = current_user AS mine FROM models;
 -- What the tail says of it is what evaluate_model() says of a model that has not seen it, and no better than the truth.
-SELECT count(*), bool_and(abs(a.auc - e.auc) < 1e-6) AS auc, bool_and(abs(a.log_loss - e.log_loss) < 1e-6) AS log_loss,
-       bool_and(abs(a.calibration - e.calibration) < 1e-6) AS calibration
-  FROM train_ctr('tail', 'SELECT country, device, price, hour, premium, shop, clicked FROM log ORDER BY at', 'clicked', categories => '{shop}',
-                 options => '{"refit": false}') a,
-       evaluate_model('tail', 'SELECT * FROM log ORDER BY at OFFSET 10800', 'clicked') e;
+CREATE TABLE report AS
+    SELECT * FROM train_ctr('tail', 'SELECT country, device, price, hour, premium, shop, clicked FROM log ORDER BY at', 'clicked', categories => '{shop}',
+                            options => '{"refit": false}');
+SELECT a.validation_rows = e.rows AS rows, abs(a.auc - e.auc) < 1e-6 AS auc, abs(a.log_loss - e.log_loss) < 1e-6 AS log_loss,
+       abs(a.normalized_entropy - e.normalized_entropy) < 1e-6 AS normalized_entropy, abs(a.calibration - e.calibration) < 1e-6 AS calibration
+  FROM report a, evaluate_model('tail', 'SELECT * FROM log ORDER BY at OFFSET 10800', 'clicked') e;
 SELECT e.log_loss / t.best < 1.06 AS near_truth
   FROM evaluate_model('tail', 'SELECT * FROM log ORDER BY at OFFSET 10800', 'clicked') e,
        (SELECT avg(-ln(CASE WHEN clicked THEN p ELSE 1 - p END)) AS best FROM (SELECT * FROM log ORDER BY at OFFSET 10800) l) t;
@@ -74,7 +75,7 @@ CREATE TABLE events AS SELECT id, (shop % 40) AS user_id, (hour % 12) AS item_id
 SELECT create_recommender('shop', 'events', 'user_id', 'item_id', 'at', event_column => 'kind', event_weights => '{"view": 1, "click": 3}', graph => false);
 SELECT create_features('shop', windows => '{1 day}', half_lives => '{}') > 0 AS features;
 CREATE VIEW labels AS SELECT user_id, item_id, at, kind = 'click' AS label FROM events;
-SELECT * FROM learnt($$train_ctr('ctr', 'SELECT * FROM training_set(''shop'', ''train_test.labels'')', 'label', feature_names => feature_names('shop'))$$);
+SELECT version, rows, skipped, held_out FROM learnt($$train_ctr('ctr', 'SELECT * FROM training_set(''shop'', ''train_test.labels'')', 'label', feature_names => feature_names('shop'))$$);
 SELECT features = feature_names('shop') AS named FROM models WHERE name = 'ctr';
 SELECT ctr_predict('ctr', features_json(3, 4, 'shop')) = ctr_predict('ctr', features(3, 4, 'shop')) AS same;
 SELECT rows, auc > 0.4 AS auc FROM evaluate_model('ctr', 'SELECT * FROM training_set(''shop'', ''train_test.labels'')');

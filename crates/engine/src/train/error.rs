@@ -68,7 +68,7 @@ pub enum TrainError {
         expected: &'static str,
     },
     /// A number that is infinite, or is so as 32-bit floating point.
-    #[error("feature \"{column}\" of row {row} is {value}, which is beyond what a model takes")]
+    #[error("feature \"{column}\" of row {row} is {value:?}, which is beyond what a model takes")]
     Infinite {
         /// The column.
         column: String,

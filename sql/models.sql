@@ -99,3 +99,30 @@ CREATE FUNCTION ctr_predict_rows(model text, query text, id_type anyelement) RET
     LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100000 AS 'MODULE_PATHNAME', 'ctr_predict_query';
 COMMENT ON FUNCTION ctr_predict_rows(text, text, anyelement) IS
     'ctr_predict_rows() where ids are of another type than bigint: id_type is a NULL of that type, such as NULL::uuid';
+
+CREATE FUNCTION evaluate_model(
+    name text, query text, label name = 'label', segment_by name = NULL, version int = NULL, bins int = 10, feature_names text[] = NULL
+) RETURNS TABLE (
+    segment text, rows bigint, positives bigint, auc float8, log_loss float8, normalized_entropy float8, calibration float8,
+    calibration_error float8, calibration_table jsonb
+)
+    LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10 AS 'MODULE_PATHNAME', 'model_evaluate';
+COMMENT ON FUNCTION evaluate_model(text, text, name, name, int, int, text[]) IS
+    'How good a model''s scores are on the rows of a query, which is run with the caller''s privileges: one row for all, then one for each value of the column '
+    'segment_by. label is a column of booleans or of 0 and 1, rows where it is NULL are left out; features are as ctr_predict_rows() takes them, or an array '
+    'whose elements feature_names names; version is one that need not be active, else the column unit chooses in a traffic split';
+
+CREATE FUNCTION train_ctr(
+    name text, query text, label name = 'label', features text[] = NULL, categories text[] = NULL, crosses text[] = NULL,
+    feature_names text[] = NULL, method text = 'fwfm', time_column name = NULL, validation float8 = 0.1, passes int = 50, seed bigint = 0,
+    activate bool = true, options jsonb = NULL
+) RETURNS TABLE (
+    version int, rows bigint, positives bigint, skipped bigint, validation_rows bigint, passes_made int, best_passes int, weights bigint,
+    auc float8, log_loss float8, normalized_entropy float8, calibration float8
+)
+    LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 1 AS 'MODULE_PATHNAME', 'model_train';
+COMMENT ON FUNCTION train_ctr(text, text, name, text[], text[], text[], text[], text, name, float8, int, bigint, bool, jsonb) IS
+    'Learn a model from the rows of a query, which is run once with the caller''s privileges, and deploy it as the next version. Numbers are numbers, texts and '
+    'booleans categories, and so are integers that categories names; NULL is missing; feature_names names the elements of a real[]. crosses are such as '
+    '''country * device''. The last rows, by time_column if it is given, are held out to find when to stop: the figures are of these';
+REVOKE ALL ON FUNCTION train_ctr(text, text, name, text[], text[], text[], text[], text, name, float8, int, bigint, bool, jsonb) FROM PUBLIC;

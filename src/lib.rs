@@ -35,6 +35,7 @@ mod state;
 mod status;
 mod totals;
 mod track;
+mod training;
 mod truncate;
 mod user_interest;
 mod vectors;

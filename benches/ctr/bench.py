@@ -1,4 +1,4 @@
-"""Scoring inside Postgres beside Python's onnxruntime, on the same files and rows, one thread each. Prints a Markdown table."""
+"""Scoring inside Postgres beside Python's onnxruntime, on the same files and rows, one thread each, and training beside scikit-learn. Prints a Markdown table."""
 import io
 import statistics
 import subprocess
@@ -9,6 +9,10 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pandas
+from sklearn.linear_model import SGDClassifier
+from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "graph"))
 from clients import Postgres  # noqa: E402
@@ -160,6 +164,44 @@ def first_call():
         "at least 10 times")
 
 
+def training(pg, width):
+    """A log whose truth is linear in some columns and bent in others; its last tenth is held out from both sides."""
+    held_out = ROWS // 10
+    columns = [f"f{n}" for n in range(width)]
+    pg.run(f"CREATE TABLE log ({', '.join(c + ' real' for c in columns)}, clicked bool)")
+    normal = "sqrt(-2 * ln(1 - random())) * cos(2 * pi() * random())"
+    truth = " + ".join(f"{0.8 / (n + 1):.3f} * f{n}" for n in range(width - 4)) + "".join(f" + 0.4 * abs(f{n})" for n in range(width - 4, width))
+    pg.run("SELECT setseed(0.5)")
+    pg.run(f"INSERT INTO log SELECT *, random() < 1 / (1 + exp(2 - ({truth}))) FROM (SELECT {', '.join(f'({normal})::real AS {c}' for c in columns)} "
+           f"FROM generate_series(1, {ROWS})) r")
+    pg.run("VACUUM ANALYZE log")
+
+    def inside(method):
+        begin = time.perf_counter()
+        auc, passes = pg.run(f"SELECT auc, best_passes FROM train_ctr('{method}', 'SELECT * FROM log', 'clicked', method => '{method}')")[0]
+        return time.perf_counter() - begin, float(auc), passes
+
+    def outside():
+        begin = time.perf_counter()
+        frame = pandas.read_csv(io.BytesIO(psql("COPY (SELECT *, clicked::int FROM log) TO STDOUT (FORMAT csv)")), header=None,
+                                usecols=[*range(width), width + 1], dtype=np.float32)
+        x, y = np.ascontiguousarray(frame.iloc[:, :width].to_numpy()), frame.iloc[:, width].to_numpy()
+        read = time.perf_counter()
+        model = make_pipeline(StandardScaler(), SGDClassifier(loss="log_loss", random_state=0)).fit(x[:-held_out], y[:-held_out])
+        fitted = time.perf_counter()
+        auc = roc_auc_score(y[-held_out:], model.decision_function(x[-held_out:]))
+        return time.perf_counter() - begin, auc, fitted - read
+    # One round outside for all methods inside.
+    theirs = [outside() for _ in range(ROUNDS)]
+    total, fit = (statistics.median(of(side) for side in theirs) for of in (lambda side: side[0], lambda side: side[2]))
+    for method in ("logistic", "fwfm"):
+        ours = [inside(method) for _ in range(ROUNDS)]
+        taken = statistics.median(side[0] for side in ours)
+        row(f"train_ctr, {ROWS:,} rows x {width}, {method}", f"{taken:.1f} s, AUC {ours[0][1]:.4f}, {ours[0][2]} passes",
+            f"{total:.1f} s by COPY and SGDClassifier, whose fit alone takes {fit:.1f} s, AUC {theirs[0][1]:.4f}",
+            f"{total / taken:.1f} times, AUC {ours[0][1] - theirs[0][1]:+.4f}", "no slower, AUC no worse")
+
+
 def main():
     pg = Postgres("postgres")
     deploy(pg)
@@ -169,6 +211,7 @@ def main():
     table(pg, "small", 30)
     table(pg, "lightgbm", 30)
     first_call()
+    training(pg, 30)
     pg.close()
 
 

@@ -42,9 +42,22 @@ pub fn locked(name: &str, user: pg_sys::Oid, is_superuser: bool) -> Result<Optio
         ))
     })?;
     let Some((owner, locked)) = rows.into_iter().next() else { return Ok(None) };
+    check_member(name, owner, user, is_superuser)?;
+    Ok(Some(locked))
+}
+
+/// Refuses a caller who is no member of the owner of that model, if there is one. It locks nothing, so what it allows may be refused later. Runs as the
+/// catalog's owner.
+pub fn owned(name: &str, user: pg_sys::Oid, is_superuser: bool) -> Result<()> {
+    let sql = "SELECT owner::text FROM recommend.models WHERE name = $1";
+    let owners = spi::read(sql, &[Arg::of(name)], |row| row.value::<String>(1))?;
+    owners.into_iter().try_for_each(|owner| check_member(name, owner, user, is_superuser))
+}
+
+fn check_member(name: &str, owner: String, user: pg_sys::Oid, is_superuser: bool) -> Result<()> {
     // A role that is gone leaves the model to superusers.
     let may = is_superuser || owner::role_named(&owner).is_some_and(|owner| owner::has_privileges_of(user, owner));
-    if may { Ok(Some(locked)) } else { Err(ModelsError::NotOwner { name: name.to_owned(), owner }) }
+    if may { Ok(()) } else { Err(ModelsError::NotOwner { name: name.to_owned(), owner }) }
 }
 
 /// Does `work` on the locked row of a model, as the catalog's owner.

@@ -22,88 +22,127 @@ sql_function!(model_deploy, pg_finfo_model_deploy, deploy);
 /// Runs of several rows that differ from runs of each by more than that mix the rows.
 const TOLERANCE: f32 = 1e-4;
 
+/// A file to deploy.
+pub struct Deployment<'a> {
+    /// The model's name.
+    pub name: &'a str,
+    /// The file, also as a parameter.
+    pub onnx: (Vec<u8>, Arg),
+    /// The columns of its inputs, where these are not named as features.
+    pub feature_names: Option<&'a [String]>,
+    /// Whether it answers from now on.
+    pub activate: bool,
+    /// What stands for features that are not given, an object.
+    pub defaults: serde_json::Value,
+    /// The output that is the score, where that is not clear.
+    pub output: Option<&'a str>,
+    /// Which class it is of.
+    pub class: Option<&'a str>,
+}
+
 /// deploy_model(name, onnx, feature_names, activate, defaults, output, output_class)
 fn deploy(call: &Call) -> Result<pg_sys::Datum> {
-    let name: String = call.required(0, "name")?;
-    if name.is_empty() {
-        return Err(ModelsError::Nameless);
-    }
+    let name = model_name(call)?;
     let onnx = call.bytes(1).ok_or(CallError::Null("onnx"))?;
-    let feature_names: Option<Vec<String>> = match call.arg::<Vec<Option<String>>>(2) {
-        Some(names) => {
-            Some(names.into_iter().map(|name| name.ok_or(CallError::Null("feature_names"))).collect::<std::result::Result<_, _>>()?)
-        }
-        None => None,
-    };
+    let feature_names = call.names(2, "feature_names")?;
     let activate: bool = call.required(3, "activate")?;
-    let defaults = call.arg::<JsonB>(4).map(|JsonB(json)| json);
+    let defaults = call.arg::<JsonB>(4).map_or_else(|| serde_json::json!({}), |JsonB(json)| json);
     let (output, class): (Option<String>, Option<String>) = (call.arg(5), call.arg(6));
-    let (user, is_superuser) = (owner::current_user(), owner::is_superuser());
     // Before any work: who may not deploy a version of this model.
+    let (user, is_superuser) = (owner::current_user(), owner::is_superuser());
     definitions::as_owner(|| define::locked(&name, user, is_superuser))??;
-
-    let limits = Limits { tensor_bytes: guc::model_memory(), ..Limits::default() };
-    let refused = |source| ModelsError::Refused { name: name.clone(), source };
-    let sha256 = sha256(call)?;
-    let onnx_bytes = onnx.len() as i64;
-    let mut model = prepare(onnx.to_vec(), limits, feature_names.as_deref(), OutputChoice { name: output.as_deref() }).map_err(refused)?;
-    let defaults_json = defaults.unwrap_or_else(|| serde_json::json!({}));
-    let defaults = catalog::defaults_of(&defaults_json)?;
-    if let Some(unknown) = defaults.keys().find(|name| !model.signature.features.contains(name)) {
-        return Err(ModelsError::UnknownDefault(unknown.clone()));
-    }
-    let (weights_hash, weights, stored) = match std::mem::take(&mut model.weights) {
-        none if none.is_empty() => (None, None, None),
-        bytes => {
-            let (hash, stored) = (weights::hash(&bytes), bytea(&bytes));
-            (Some(hash), Some(weights::keep(&hash, bytes)), Some(stored))
-        }
+    let deployment = Deployment {
+        name: &name,
+        onnx: (onnx.to_vec(), Arg::datum(call.datum(1), pg_sys::BYTEAOID)),
+        feature_names: feature_names.as_deref(),
+        activate,
+        defaults,
+        output: output.as_deref(),
+        class: class.as_deref(),
     };
-    let tried = Trial { name: &name, defaults: &defaults, class: class.as_deref() }.run(&mut model, weights);
-    let (score, takes_missing) = tried.inspect_err(|_| {
-        if let Some(hash) = &weights_hash {
-            weights::forget(hash);
+    Ok(call.value(Some(deployment.store()?)))
+}
+
+/// The first argument.
+pub fn model_name(call: &Call) -> Result<String> {
+    let name: String = call.required(0, "name")?;
+    if name.is_empty() { Err(ModelsError::Nameless) } else { Ok(name) }
+}
+
+/// Refuses who may not deploy a version of that model, without a lock: long work may follow.
+pub fn check_may(name: &str) -> Result<()> {
+    let (user, is_superuser) = (owner::current_user(), owner::is_superuser());
+    definitions::as_owner(|| define::owned(name, user, is_superuser))?
+}
+
+impl Deployment<'_> {
+    /// Checks the file, tries it out, and stores it as the next version, whose number is given.
+    pub fn store(self) -> Result<i32> {
+        let name = self.name;
+        let (user, is_superuser) = (owner::current_user(), owner::is_superuser());
+        let limits = Limits { tensor_bytes: guc::model_memory(), ..Limits::default() };
+        let refused = |source| ModelsError::Refused { name: name.to_owned(), source };
+        let (onnx, file) = self.onnx;
+        let sha256 = sha256(file)?;
+        let onnx_bytes = onnx.len() as i64;
+        let mut model = prepare(onnx, limits, self.feature_names, OutputChoice { name: self.output }).map_err(refused)?;
+        let defaults = catalog::defaults_of(&self.defaults)?;
+        if let Some(unknown) = defaults.keys().find(|name| !model.signature.features.contains(name)) {
+            return Err(ModelsError::UnknownDefault(unknown.clone()));
         }
-    })?;
-    if model.signature.single_row {
-        pgrx::notice!("model \"{name}\" takes one row at a time: batches are run row by row");
-    }
-    let version = definitions::as_owner(|| {
-        let sql = "INSERT INTO recommend.models (name, owner) VALUES ($1, pg_get_userbyid($2)) ON CONFLICT DO NOTHING";
-        spi::write(sql, &[Arg::of(name.as_str()), Arg::of(user)])?;
-        let version = define::locked(&name, user, is_superuser)?.map_or(1, |locked| locked.next_version);
-        let hash = |hash: Option<Hash>| hash.map_or_else(|| Arg::datum(None, pg_sys::BYTEAOID), |hash| bytea(&hash));
-        let args = [
-            Arg::of(name.as_str()),
-            Arg::of(version),
-            bytea(&sha256),
-            Arg::of(onnx_bytes),
-            bytea(&model.graph),
-            hash(Some(weights::hash(&model.graph))),
-            stored.unwrap_or_else(|| Arg::datum(None, pg_sys::BYTEAOID)),
-            hash(weights_hash),
-            Arg::of(JsonB(catalog::inputs_json(&model.signature))),
-            Arg::of(JsonB(score.json())),
-            Arg::of(model.signature.features),
-            Arg::of(JsonB(defaults_json)),
-            Arg::of(model.operators),
-            Arg::of(i32::try_from(model.opset).unwrap_or_default()),
-            Arg::of(model.signature.single_row),
-            Arg::of(takes_missing),
-            Arg::of(owner::role_name(user)),
-        ];
-        spi::write(include_str!("../../sql/insert_model_version.sql"), &args)?;
-        let sql = "UPDATE recommend.models SET next_version = $2 + 1, generation = DEFAULT WHERE name = $1";
-        spi::write(sql, &[Arg::of(name.as_str()), Arg::of(version)])?;
-        if activate {
-            define::switch(&name, Some(version), None)?;
+        let (weights_hash, weights, stored) = match std::mem::take(&mut model.weights) {
+            none if none.is_empty() => (None, None, None),
+            bytes => {
+                let (hash, stored) = (weights::hash(&bytes), bytea(&bytes));
+                (Some(hash), Some(weights::keep(&hash, bytes)), Some(stored))
+            }
+        };
+        let tried = Trial { name, defaults: &defaults, class: self.class }.run(&mut model, weights);
+        let (score, takes_missing) = tried.inspect_err(|_| {
+            if let Some(hash) = &weights_hash {
+                weights::forget(hash);
+            }
+        })?;
+        if model.signature.single_row {
+            pgrx::notice!("model \"{name}\" takes one row at a time: batches are run row by row");
         }
-        Ok::<_, ModelsError>(version)
-    })??;
-    if activate {
-        define::warn_recommenders(&name)?;
+        let version = definitions::as_owner(|| {
+            let sql = "INSERT INTO recommend.models (name, owner) VALUES ($1, pg_get_userbyid($2)) ON CONFLICT DO NOTHING";
+            spi::write(sql, &[Arg::of(name), Arg::of(user)])?;
+            let version = define::locked(name, user, is_superuser)?.map_or(1, |locked| locked.next_version);
+            let hash = |hash: Option<Hash>| hash.map_or_else(|| Arg::datum(None, pg_sys::BYTEAOID), |hash| bytea(&hash));
+            let args = [
+                Arg::of(name),
+                Arg::of(version),
+                bytea(&sha256),
+                Arg::of(onnx_bytes),
+                bytea(&model.graph),
+                hash(Some(weights::hash(&model.graph))),
+                stored.unwrap_or_else(|| Arg::datum(None, pg_sys::BYTEAOID)),
+                hash(weights_hash),
+                Arg::of(JsonB(catalog::inputs_json(&model.signature))),
+                Arg::of(JsonB(score.json())),
+                Arg::of(model.signature.features),
+                Arg::of(JsonB(self.defaults)),
+                Arg::of(model.operators),
+                Arg::of(i32::try_from(model.opset).unwrap_or_default()),
+                Arg::of(model.signature.single_row),
+                Arg::of(takes_missing),
+                Arg::of(owner::role_name(user)),
+            ];
+            spi::write(include_str!("../../sql/insert_model_version.sql"), &args)?;
+            let sql = "UPDATE recommend.models SET next_version = $2 + 1, generation = DEFAULT WHERE name = $1";
+            spi::write(sql, &[Arg::of(name), Arg::of(version)])?;
+            if self.activate {
+                define::switch(name, Some(version), None)?;
+            }
+            Ok::<_, ModelsError>(version)
+        })??;
+        if self.activate {
+            define::warn_recommenders(name)?;
+        }
+        Ok(version)
     }
-    Ok(call.value(Some(version)))
 }
 
 /// The trial of a model before it is stored.
@@ -179,7 +218,6 @@ impl Trial<'_> {
 }
 
 /// The hash of the file, as programs print it.
-fn sha256(call: &Call) -> Result<Vec<u8>> {
-    let file = Arg::datum(call.datum(1), pg_sys::BYTEAOID);
+fn sha256(file: Arg) -> Result<Vec<u8>> {
     Ok(spi::read("SELECT sha256($1)", &[file], |row| row.value::<Vec<u8>>(1))?.pop().unwrap_or_default())
 }

@@ -167,8 +167,11 @@ pub enum ModelsError {
         error: FeatureError,
     },
     /// A query that gives no rows of features.
-    #[error("the query must give an id and the features, not {0} column(s)")]
+    #[error("the query gives no features, but {0} column(s)")]
     QueryColumns(usize),
+    /// Names for the elements of an array that is not there.
+    #[error("feature_names are given, but not one column of type real[]")]
+    NoArray,
     /// A column of a type that is no feature.
     #[error("column \"{column}\" has type {found}, which is no feature")]
     ColumnType {
@@ -234,7 +237,7 @@ impl SqlError for ModelsError {
             Self::Provider { .. } => S::ERRCODE_FEATURE_NOT_SUPPORTED,
             Self::Damaged { .. } => S::ERRCODE_DATA_CORRUPTED,
             Self::Feature { error, .. } => feature_state(error),
-            Self::QueryColumns(_) | Self::ColumnType { .. } | Self::IdType { .. } => S::ERRCODE_DATATYPE_MISMATCH,
+            Self::QueryColumns(_) | Self::NoArray | Self::ColumnType { .. } | Self::IdType { .. } => S::ERRCODE_DATATYPE_MISMATCH,
             other => other.cause().map_or(S::ERRCODE_INTERNAL_ERROR, SqlError::sqlstate),
         }
     }
@@ -273,7 +276,8 @@ impl SqlError for ModelsError {
             ),
             Self::Damaged { name, .. } => format!("Deploy it again: SELECT deploy_model('{name}', ...)."),
             Self::Feature { error, name } => return feature_hint(error, name),
-            Self::QueryColumns(_) => "Write SELECT id, features FROM ..., with features a real[], or SELECT id, feature, ... FROM ...".into(),
+            Self::QueryColumns(_) => "Beside the id or the label, give features: a real[], or columns named as features.".into(),
+            Self::NoArray => "Give one column of type real[], or leave feature_names out where columns are named as features.".into(),
             Self::ColumnType { .. } => "Features may be of integer and floating point types, numeric, boolean and text: cast it.".into(),
             Self::IdType { found, .. } => format!("Name the type of the ids: pass NULL::{found} as the third argument."),
             Self::Traffic(_) => "Give each version's share in percent, such as {\"3\": 95, \"4\": 5}.".into(),

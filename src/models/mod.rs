@@ -6,6 +6,7 @@ mod deploy;
 pub mod error;
 mod named;
 pub mod predict;
+mod reader;
 mod rows;
 mod runtime;
 pub mod session;
@@ -13,4 +14,7 @@ mod shadow;
 mod watch;
 mod weights;
 
-pub use predict::ENDS;
+pub use deploy::{Deployment, check_may, model_name};
+pub use error::ModelsError;
+pub use predict::{ENDS, ROWS_AT_ONCE, bytea, score};
+pub use reader::{Reader, UNIT, array_column};

@@ -127,6 +127,12 @@ impl Call {
         self.arg(index).ok_or(CallError::Null(name))
     }
 
+    /// An argument of type text[] without NULLs; `None` for NULL.
+    pub fn names(&self, index: usize, name: &'static str) -> Result<Option<Vec<String>>, CallError> {
+        let names = self.arg::<Vec<Option<String>>>(index);
+        names.map(|names| names.into_iter().map(|element| element.ok_or(CallError::Null(name))).collect()).transpose()
+    }
+
     /// The bytes of an argument whose type is a varlena.
     pub fn bytes(&self, index: usize) -> Option<Bytes> {
         // SAFETY: the declaration gives a varlena type; arguments live as long as the call.

@@ -39,6 +39,13 @@ impl Drop for Scratch {
     }
 }
 
+/// What a maintenance operation may take, `maintenance_work_mem`, in bytes.
+pub fn for_maintenance() -> usize {
+    // SAFETY: reads a setting.
+    let kilobytes = unsafe { pg_sys::maintenance_work_mem };
+    kilobytes.unsigned_abs() as usize * 1024
+}
+
 /// So many words, all zero, which take up memory where they are used. `None` when there is not so much, and for 0.
 pub fn zeroed_words(count: usize) -> Option<Box<[AtomicU64]>> {
     let layout = Layout::array::<AtomicU64>(count).ok().filter(|layout| layout.size() > 0)?;

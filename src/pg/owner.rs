@@ -42,8 +42,18 @@ pub fn as_user<T>(user: pg_sys::Oid, work: impl FnOnce() -> T) -> T {
     work()
 }
 
-fn set_local(name: &CStr, value: &CStr) {
-    // SAFETY: a plain SET LOCAL below the nest level opened above; both strings are NUL-terminated.
+/// Within [`as_user`] or another nest level of settings: sort with as much memory as maintenance may take.
+pub fn use_maintenance_memory() {
+    // SAFETY: reads a setting.
+    let kilobytes = unsafe { pg_sys::maintenance_work_mem };
+    if let Ok(value) = std::ffi::CString::new(kilobytes.to_string()) {
+        set_local(c"work_mem", &value);
+    }
+}
+
+/// Sets what every user may set, until the nest level of settings ends.
+pub fn set_local(name: &CStr, value: &CStr) {
+    // SAFETY: a plain SET LOCAL below the nest level that the caller has opened; both strings are NUL-terminated.
     unsafe {
         pg_sys::set_config_option(
             name.as_ptr(),

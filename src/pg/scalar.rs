@@ -7,6 +7,7 @@ use engine::model::Value;
 use pgrx::pg_sys;
 
 use super::relation;
+use super::varlena::Bytes;
 
 /// How values of one type are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +26,9 @@ pub enum Kind {
     Float8,
     /// numeric
     Numeric,
-    /// text, varchar, char, name, uuid and enumerations, by their output function.
+    /// text, varchar and char.
+    Plain,
+    /// name, uuid and enumerations, by their output function.
     Text(pg_sys::Oid),
 }
 
@@ -41,11 +44,22 @@ impl Kind {
             pg_sys::FLOAT4OID => Self::Float4,
             pg_sys::FLOAT8OID => Self::Float8,
             pg_sys::NUMERICOID => Self::Numeric,
-            pg_sys::TEXTOID | pg_sys::VARCHAROID | pg_sys::BPCHAROID | pg_sys::NAMEOID | pg_sys::UUIDOID | pg_sys::UNKNOWNOID => text(base),
+            pg_sys::TEXTOID | pg_sys::VARCHAROID | pg_sys::BPCHAROID => Self::Plain,
+            pg_sys::NAMEOID | pg_sys::UUIDOID | pg_sys::UNKNOWNOID => text(base),
             // SAFETY: a catalog lookup.
             other if unsafe { pg_sys::type_is_enum(other) } => text(other),
             _ => return None,
         })
+    }
+
+    /// Whether it is text, and no number.
+    pub fn is_text(self) -> bool {
+        matches!(self, Self::Plain | Self::Text(_))
+    }
+
+    /// Whether it is an integer type.
+    pub fn is_integer(self) -> bool {
+        matches!(self, Self::Int2 | Self::Int4 | Self::Int8)
     }
 
     /// The value of a datum.
@@ -64,6 +78,11 @@ impl Kind {
                 // SAFETY: by the contract above; the function gives infinity where others raise an error.
                 let double = unsafe { pgrx::direct_function_call_as_datum(pg_sys::numeric_float8_no_overflow, &[Some(datum)]) };
                 Value::Number(double.map_or(f64::NAN, |double| f64::from_bits(double.value() as u64)))
+            }
+            Self::Plain => {
+                // SAFETY: by the contract above, a varlena with the text's bytes.
+                let bytes = unsafe { Bytes::of(datum) };
+                Value::Text(String::from_utf8_lossy(&bytes).into_owned())
             }
             Self::Text(output) => {
                 // SAFETY: the output function of its type gives a NUL-terminated string.

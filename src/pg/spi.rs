@@ -165,6 +165,12 @@ impl Row {
         }
     }
 
+    /// The value of a column that has the type of `kind`, `None` for NULL.
+    pub fn scalar(&self, column: usize, kind: Kind) -> Option<Value> {
+        // SAFETY: the caller has made the kind for the column's type.
+        self.datum(column).map(|datum| unsafe { kind.read(datum) })
+    }
+
     /// The type of a column.
     pub fn type_oid(&self, column: usize) -> pg_sys::Oid {
         // SAFETY: as above.
@@ -341,6 +347,15 @@ pub fn read<T, E: From<SpiError>>(sql: &str, args: &[Arg], each: impl FnMut(&Row
     let _connection = Connection::open();
     run(sql, args, true, false, 0)?;
     rows(each)
+}
+
+/// The names of the columns that a query gives; it is planned, and not run.
+pub fn columns_of(query: &str) -> Result<Vec<String>, SpiError> {
+    let _connection = Connection::open();
+    run(&format!("SELECT * FROM (\n{query}\n) AS rows LIMIT 0"), &[], true, false, 0)?;
+    // SAFETY: set by the statement just run; NULL when it gives no rows.
+    let Some(table) = (unsafe { pg_sys::SPI_tuptable.as_ref() }) else { return Ok(Vec::new()) };
+    Ok(Row { tuple: std::ptr::null_mut(), desc: table.tupdesc }.columns())
 }
 
 /// [`read`] with a kept plan.

@@ -1,7 +1,7 @@
 //! What happens when a transaction or a savepoint ends.
 #![allow(unsafe_code)]
 
-use std::ffi::c_void;
+use std::ffi::{CStr, c_void};
 
 use pgrx::pg_sys;
 
@@ -44,5 +44,14 @@ pub fn register(ends: &'static Ends) {
     unsafe {
         pg_sys::RegisterXactCallback(Some(transaction_event), arg);
         pg_sys::RegisterSubXactCallback(Some(savepoint_event), arg);
+    }
+}
+
+/// Raises an ERROR where `command` may not write: in a read-only transaction, on a standby.
+pub fn require_writable(command: &CStr) {
+    // SAFETY: reads the transaction's state; the text ends with a NUL.
+    unsafe {
+        pg_sys::PreventCommandIfReadOnly(command.as_ptr());
+        pg_sys::PreventCommandDuringRecovery(command.as_ptr());
     }
 }

@@ -12,12 +12,14 @@ pub mod features;
 pub mod fold;
 pub mod graph;
 pub mod interest;
+pub mod metrics;
 pub mod model;
 pub mod packed;
 pub mod ranking;
 pub mod recommend;
 pub mod store;
 pub mod topk;
+pub mod train;
 
 pub use error::{Error, Result};
 

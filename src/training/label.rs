@@ -38,8 +38,8 @@ impl Label {
             None => return Ok(None),
             Some(Value::Integer(0)) => return Ok(Some(false)),
             Some(Value::Integer(1)) => return Ok(Some(true)),
-            Some(Value::Number(number)) if number == 0.0 => return Ok(Some(false)),
-            Some(Value::Number(number)) if number == 1.0 => return Ok(Some(true)),
+            Some(Value::Number(0.0)) => return Ok(Some(false)),
+            Some(Value::Number(1.0)) => return Ok(Some(true)),
             Some(_) => row.text(self.column).unwrap_or_default(),
         };
         Err(TrainingError::Label { column: row.name(self.column), row: number, value })

@@ -17,7 +17,7 @@ ENGINE := -p pg_recommend_engine
 .NOTPARALLEL:
 .PHONY: help setup build install installcheck package test test-unit test-install test-regress test-isolation \
 	test-kernels test-cluster test-majors test-models gpu-check demo bench bench-recommend bench-write bench-interest bench-features bench-graph \
-	bench-topk bench-topk-sql bench-ctr bench-engine accuracy fmt lint clean
+	bench-topk bench-topk-sql bench-ctr bench-rank bench-engine accuracy fmt lint clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
@@ -97,6 +97,9 @@ bench-topk-sql: ## Bench exact top-k in SQL beside pgvector's exact order and HN
 
 gpu-check: setup ## Where a GPU is: answers against scoring every row, sanitizer, bench table (docs/gpu.md)
 	@scripts/gpu-check
+
+bench-rank: test-install ## Bench recommend() with a model that ranks (EVENTS=1000000; 1 GB from PyPI)
+	@scripts/bench-rank
 
 bench-ctr: ## Bench models beside Python's onnxruntime (ROWS=1000000; 1 GB from PyPI)
 	@scripts/bench-ctr

@@ -6,7 +6,9 @@ use pg_recommend_engine::NO_CONTEXT;
 use pg_recommend_engine::event::Event;
 use pg_recommend_engine::fold::fold;
 use pg_recommend_engine::packed::{History, Landmark};
-use pg_recommend_engine::recommend::{Filter, Profile, Query, Recommendation, USER_WEIGHTS, rank, recommend, similar_items};
+use pg_recommend_engine::recommend::{
+    Filter, Profile, Query, Recommendation, USER_WEIGHTS, rank, rank_with_features, recommend, recommend_with_features, similar_items,
+};
 use pg_recommend_engine::store::Store;
 use pg_recommend_engine::store::overlay::{Overlay, Unpacked};
 use proptest::prelude::*;
@@ -122,6 +124,26 @@ proptest! {
                 let least = Filter { min_score: Some(middle.score), ..Filter { eligible: &eligible, ..filter } };
                 let above = answer(&store, history, &least);
                 prop_assert!(!above.is_empty() && above.iter().all(|row| row.score >= middle.score));
+            }
+        }
+    }
+
+    /// What a model is trained on (one item, or a few given ones) is what it ranks by (candidates among many).
+    #[test]
+    fn features_of_an_item_do_not_depend_on_what_else_is_asked(log in log::log(80), n in 1usize..15) {
+        let store = packed(&log, rules(false));
+        let exclude = FxHashSet::default();
+        for user in 0..USERS {
+            let profile = store.history(user).map_or_else(Profile::default, |history| Profile::of_history(history, END, END, i64::MIN));
+            let query = query(&profile);
+            let found = recommend_with_features(&store, &query, &filter(n, true, &exclude)).expect("memory");
+            let plain = recommend(&store, &query, &filter(n, true, &exclude)).expect("memory");
+            prop_assert_eq!(found.iter().map(|(row, _)| *row).collect::<Vec<_>>(), plain);
+            for (row, features) in &found {
+                let alone = rank_with_features(&store, &query, &[row.item]).expect("memory");
+                prop_assert_eq!(&alone[0].1, features);
+                prop_assert_eq!(alone[0].0.score, row.score);
+                prop_assert_eq!(USER_WEIGHTS.score(features) as f32, row.score);
             }
         }
     }

@@ -136,6 +136,19 @@ SELECT alter_recommender('ranked', eligible => 'stock', model => 'mlp');
 SELECT count(*), count(*) FILTER (WHERE item_id > 60) AS unmet, count(*) FILTER (WHERE sources = '{eligible}') AS eligible,
        max(abs(score - (seen(7, item_id) ->> 'probability')::float8)) < 1e-6 AS explained
   FROM recommend(7::bigint, 90, 'ranked');
+-- By their vectors too, where there are some: of 300 items, more than the interest brings.
+CREATE TABLE vectors AS SELECT n::bigint AS product, ARRAY[cos(n), sin(n), 0.5]::real[] AS vector FROM generate_series(1, 300) n;
+CREATE UNIQUE INDEX ON vectors (product);
+SELECT create_vector_set('rank vectors', 'vectors', 'product', 'vector') IS NOT NULL AS created;
+SELECT deploy_model('interests', (SELECT onnx FROM files WHERE name = 'three_classes'), '{first_phase_interest,first_phase_trending,first_phase_popularity}', output_class => 'buy');
+INSERT INTO stock SELECT n FROM generate_series(91, 300) n;
+SELECT alter_recommender('ranked', vector_set => 'rank vectors', model => 'interests');
+SELECT count(*), count(*) FILTER (WHERE item_id > 60) AS unmet, max(abs(score - (seen(7, item_id) ->> 'probability')::float8)) < 1e-6 AS explained
+  FROM recommend(7::bigint, 300, 'ranked');
+SELECT alter_recommender('ranked', vector_set => '', model => 'mlp');
+SELECT drop_vector_set('rank vectors'), drop_model('interests');
+DROP TABLE vectors;
+DELETE FROM stock WHERE product > 90;
 DELETE FROM stock WHERE product % 3 > 0;
 SELECT count(*), bool_and(item_id % 3 = 0) AS eligible FROM recommend(7::bigint, 90, 'ranked');
 SELECT alter_recommender('ranked', eligible => '-');

@@ -165,13 +165,20 @@ impl<'a> Asker<'a> {
         let mut list: Vec<Shown> =
             keys.into_iter().zip(&rows).filter_map(|(key, (row, features))| key.map(|item| Shown::new(item, row, *features))).collect();
         if list.len() < n && min_score.is_none() && reader.recommender().eligible.is_some() {
-            self.fill(arguments, reader, wish, n, &mut list)?;
+            self.fill(arguments, reader, wish, (n, for_model), &mut list)?;
         }
         Ok(list)
     }
 
     /// Fills a list up to `n` rows with eligible items that no event has met.
-    fn fill(&self, arguments: &Arguments<'_>, reader: &Reader<'_>, wish: &Wish, n: usize, list: &mut Vec<Shown>) -> Result<()> {
+    fn fill(
+        &self,
+        arguments: &Arguments<'_>,
+        reader: &Reader<'_>,
+        wish: &Wish,
+        (n, for_model): (usize, bool),
+        list: &mut Vec<Shown>,
+    ) -> Result<()> {
         let failed = |source| arguments.failure(source);
         let hidden: Vec<ItemId> = self.profile.items.iter().map(|known| known.item).collect();
         let hidden = reader.keys(&hidden).map_err(failed)?.into_iter().flatten();
@@ -179,7 +186,11 @@ impl<'a> Asker<'a> {
         let others = eligible::others(reader.recommender(), &known, n - list.len())?;
         let query = self.query(reader);
         let blank = reader.with_store(|store| recommend::rank_with_features(store, &query, &[UNKNOWN_ITEM])).map_err(failed)?;
-        if let Some((row, features)) = blank.first() {
+        if for_model && self.near.is_some() {
+            // They differ by their vectors, which a model may make more of than the first phase does.
+            let ranked = self.rank(reader, &others, true).map_err(failed)?;
+            list.extend(ranked.into_iter().map(|row| Shown { sources: vec![ELIGIBLE], ..row }));
+        } else if let Some((row, features)) = blank.first() {
             list.extend(others.into_iter().map(|item| Shown { sources: vec![ELIGIBLE], ..Shown::new(item, row, *features) }));
         }
         // What the user has seen may be worth less than what nobody has.

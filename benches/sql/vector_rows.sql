@@ -14,7 +14,7 @@ INSERT INTO :queries SELECT id - :clusters - :rows / 10, v FROM noise WHERE id >
 SELECT format('INSERT INTO %1$I SELECT id - %2$s + %3$s, v[%4$s + 1:] || v[:%4$s] FROM noise WHERE id BETWEEN %2$s + 1 AND %2$s + %5$s ORDER BY id',
               :'name', :clusters, part * (:rows / 10), part * :dimensions / 10, :rows / 10)
   FROM generate_series(0, 9) AS part \gexec
-SELECT format('UPDATE %1$I SET %2$I = (SELECT array_agg(a + b) FROM unnest(%1$I.%2$I, c.v) AS s (a, b)) FROM noise AS c WHERE c.id = 1 + %3$I * 7919::bigint %% %4$s',
+SELECT format('UPDATE %1$I SET %2$I = (SELECT array_agg(a + b) FROM unnest(%1$I.%2$I, c.v) AS s (a, b)) FROM noise AS c WHERE c.id = 1 + %1$I.%3$I * 7919::bigint %% %4$s',
               target, vector, key, :clusters)
   FROM (VALUES (:'name', 'v', 'id'), (:'queries', 'q', 'n')) AS t (target, vector, key) WHERE :clusters > 0 \gexec
 DROP TABLE noise;

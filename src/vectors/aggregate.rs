@@ -64,8 +64,13 @@ fn pass_by(call: &Call, place: &mut Place) -> Option<pg_sys::Datum> {
     if ranking.k() != k || ranking.tag() != ready.tag || call.datum(1).is_none() {
         return None;
     }
-    let least = ranking.least();
-    vector_type.in_place(vector, |vector| ready.kernel.is_below(&ready.query, vector, least, ahead))?.then_some(datum)
+    let (query, kernel, least) = (&ready.query, ready.kernel, ranking.least());
+    let is_below = match vector_type.in_place(vector, |vector| kernel.is_below(query, vector, least, ahead)) {
+        Some(is_below) => is_below,
+        None if least > -1.0 => vector_type.with(vector, |vector| kernel.is_below(query, vector, least, [0; 2])).ok()?,
+        None => false,
+    };
+    is_below.then_some(datum)
 }
 
 fn add_row(call: &Call, place: &mut Place) -> Result<pg_sys::Datum> {

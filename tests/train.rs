@@ -49,8 +49,8 @@ fn world(count: usize) -> Vec<(Row, bool)> {
         let n = n.wrapping_mul(2_654_435_761) >> 7;
         let (number, integer) = ((n % 101) as f64 / 10.0, (n / 101 % 13) as i64);
         let text = ["red", "green", "blue"][n / 1313 % 3];
-        let label = ((integer % 2 == 0) == (text == "red")) != (n / 4000 % 10 == 0);
-        ((Some(number).filter(|_| n % 17 > 0), Some(integer).filter(|_| n % 19 > 0), Some(text.to_owned())), label)
+        let label = ((integer % 2 == 0) == (text == "red")) != (n / 4000).is_multiple_of(10);
+        ((Some(number).filter(|_| !n.is_multiple_of(17)), Some(integer).filter(|_| !n.is_multiple_of(19)), Some(text.to_owned())), label)
     };
     (0..count).map(row).collect()
 }
@@ -259,7 +259,7 @@ fn names_may_be_any() {
     assert_eq!((prepared.signature.features.len(), prepared.output.name.as_str()), (3, "probability_"));
 }
 
-/// FTRL-proximal with one row a minibatch is the algorithm as McMahan et al. print it. A minibatch of 32 takes the sum of its gradients.
+/// FTRL-proximal as McMahan et al. print it, with the sum of a minibatch's gradients.
 #[test]
 fn logistic_regression_is_ftrl() {
     let labels: Vec<bool> = (0..64).map(|n| n * n % 7 < 3).collect();
@@ -269,7 +269,8 @@ fn logistic_regression_is_ftrl() {
     let rate = labels.iter().filter(|label| **label).count() as f64 / 64.0;
     // The bias, the missing number, the missing text, and the integers 0 and 1.
     let mut weights = [(rate / (1.0 - rate)).ln(), 0.0, 0.0, 0.0, 0.0];
-    let mut sums = [(-weights[0] * spec.beta / spec.alpha, 0.0); 5];
+    let mut sums = [(0.0, 0.0); 5];
+    sums[0].0 = -weights[0] * spec.beta / spec.alpha;
     for _ in 0..spec.passes {
         for batch in rows.chunks(32).enumerate() {
             let mut gradients = [0.0; 5];

@@ -15,11 +15,12 @@ const MAX_HELD_OUT: u64 = 1 << 20;
 /// Passes without a better prediction after which training ends.
 const PATIENCE: usize = 2;
 /// A pass is better where the log loss is less by that share.
-const BETTER: f64 = 1e-5;
+const BETTER: f64 = 1e-4;
 /// Additions and multiplications between two looks at interrupts, some tens of milliseconds of them.
 const GROUP_WORK: usize = 20_000_000;
 
-/// How the rows are cut: minibatches that grow with the rows, from 32 to 256.
+/// How the rows are cut: minibatches that grow with the rows, from 32 to 1024, or 256 where vectors are learnt: those that many rows meet
+/// would learn too little from each.
 fn cut(encoded: &Encoded, layout: &Layout) -> Cut {
     let spec = &encoded.spec;
     let held_out = ((encoded.rows as f64 * spec.validation) as u64).min(MAX_HELD_OUT).min(encoded.rows - 1);
@@ -27,7 +28,8 @@ fn cut(encoded: &Encoded, layout: &Layout) -> Cut {
     let columns = layout.places.len();
     let row = 8 * layout.fields() + if spec.method == Method::Fwfm { 3 * columns * columns * spec.factors.next_multiple_of(8) } else { 0 };
     let affordable = (GROUP_WORK / row).max(32);
-    let batch = (train / 256).clamp(32, 256).next_power_of_two().min(affordable as u64) as usize;
+    let most = if spec.method == Method::Fwfm { 256 } else { 1024 };
+    let batch = (train / 256).clamp(32, most).next_power_of_two().min(affordable as u64) as usize;
     Cut { rows: encoded.rows, train, batch, group: (affordable / batch).clamp(1, 64) }
 }
 

@@ -2,12 +2,16 @@
 // The engine takes the time as an argument; a bench measures it.
 #![allow(clippy::disallowed_methods)]
 
+mod coupon;
 mod data;
+mod generated;
 mod interests;
 mod serenade;
 mod unseen;
 mod wiki;
 
+use pg_recommend_engine::metrics::Metrics;
+use pg_recommend_engine::train::{Method, Spec};
 use std::error::Error;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -15,7 +19,9 @@ use std::time::Instant;
 fn main() -> Result<(), Box<dyn Error>> {
     wiki_table()?;
     serenade_table()?;
-    unseen_table()
+    unseen_table()?;
+    coupon_table()?;
+    generated_table()
 }
 
 fn wiki_table() -> Result<(), Box<dyn Error>> {
@@ -82,6 +88,58 @@ fn unseen_table() -> Result<(), Box<dyn Error>> {
         let ([popular, ours, with_vectors], questions) = unseen::mrr(&log)?;
         let with_vectors = if log.vectors.is_empty() { String::new() } else { format!("**{with_vectors:.4}**") };
         println!("| {name} | {questions} | {popular:.4} | **{ours:.4}** | {with_vectors} |");
+    }
+    println!();
+    Ok(())
+}
+
+/// The trainer's methods, with and without crosses of all pairs of columns.
+fn methods() -> [(&'static str, Spec); 4] {
+    let spec =
+        |method, crosses: &[&str]| Spec { method, crosses: crosses.iter().map(|cross| (*cross).to_owned()).collect(), ..Spec::default() };
+    [
+        ("logistic", spec(Method::Logistic, &[])),
+        ("logistic, all pairs crossed", spec(Method::Logistic, &["*"])),
+        ("fwfm", spec(Method::Fwfm, &[])),
+        ("fwfm, all pairs crossed", spec(Method::Fwfm, &["*"])),
+    ]
+}
+
+fn coupon_table() -> Result<(), Box<dyn Error>> {
+    let Some(offers) = coupon::Offers::load()? else { return Ok(()) };
+    println!("## Click-through: coupon, {} offers, {} folds of shuffled rows\n", offers.len(), coupon::FOLDS);
+    println!("| method | AUC | log loss | calibration | s a fold |\n|---|---|---|---|---|");
+    println!("| scikit-learn's logistic regression | 0.739 | | | |\n| LightGBM | 0.835 | | | |");
+    for (name, spec) in methods() {
+        let started = Instant::now();
+        let folds = offers.folds(&spec)?;
+        let seconds = started.elapsed().as_secs_f64() / folds.len() as f64;
+        let mean = |figure: &dyn Fn(&Metrics) -> Option<f64>| {
+            folds.iter().map(|metrics| figure(metrics).unwrap_or(f64::NAN)).sum::<f64>() / folds.len() as f64
+        };
+        let (auc, loss, calibration) =
+            (mean(&|metrics| metrics.auc), mean(&|metrics| metrics.log_loss), mean(&|metrics| metrics.calibration));
+        println!("| **pg_recommend**, {name} | **{auc:.4}** | {loss:.4} | {calibration:.3} | {seconds:.2} |");
+    }
+    println!();
+    Ok(())
+}
+
+fn generated_table() -> Result<(), Box<dyn Error>> {
+    let (rows, test) = (1_000_000, 200_000);
+    println!("## Click-through: a generated log of {rows} rows, {test} further ones predicted\n");
+    println!("| method | log loss | over the truth's | AUC | calibration |\n|---|---|---|---|---|");
+    for (place, (name, spec)) in methods().into_iter().enumerate() {
+        let (truth, model) = generated::compare(&spec, rows, test)?;
+        let row = |name: &str, metrics: &Metrics| {
+            let [loss, best, auc, calibration] =
+                [metrics.log_loss, truth.log_loss, metrics.auc, metrics.calibration].map(|figure| figure.unwrap_or(f64::NAN));
+            println!("| {name} | {loss:.5} | {:.2} % | {auc:.4} | {calibration:.3} |", 100.0 * (loss / best - 1.0));
+        };
+        if place == 0 {
+            row("the true probabilities", &truth);
+        }
+        row(&format!("**pg_recommend**, {name}"), &model);
     }
     println!();
     Ok(())

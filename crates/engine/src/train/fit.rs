@@ -1,7 +1,7 @@
 //! Passes over the rows until the held-out ones are predicted no better.
 
 use super::encoder::Encoded;
-use super::error::{Result, TrainError};
+use super::error::Result;
 use super::layout::Layout;
 use super::log::RowLog;
 use super::machine::{Machine, Scratch};
@@ -15,11 +15,12 @@ const MAX_HELD_OUT: u64 = 1 << 20;
 /// Passes without a better prediction after which training ends.
 const PATIENCE: usize = 2;
 /// A pass is better where the log loss is less by that share.
-const BETTER: f64 = 1e-5;
+const BETTER: f64 = 1e-4;
 /// Additions and multiplications between two looks at interrupts, some tens of milliseconds of them.
 const GROUP_WORK: usize = 20_000_000;
 
-/// How the rows are cut: minibatches that grow with the rows, from 32 to 1024.
+/// How the rows are cut: minibatches that grow with the rows, from 32 to 1024, or 256 where vectors are learnt: those that many rows meet
+/// would learn too little from each.
 fn cut(encoded: &Encoded, layout: &Layout) -> Cut {
     let spec = &encoded.spec;
     let held_out = ((encoded.rows as f64 * spec.validation) as u64).min(MAX_HELD_OUT).min(encoded.rows - 1);
@@ -27,7 +28,8 @@ fn cut(encoded: &Encoded, layout: &Layout) -> Cut {
     let columns = layout.places.len();
     let row = 8 * layout.fields() + if spec.method == Method::Fwfm { 3 * columns * columns * spec.factors.next_multiple_of(8) } else { 0 };
     let affordable = (GROUP_WORK / row).max(32);
-    let batch = (train / 256).clamp(32, 1024).next_power_of_two().min(affordable as u64) as usize;
+    let most = if spec.method == Method::Fwfm { 256 } else { 1024 };
+    let batch = (train / 256).clamp(32, most).next_power_of_two().min(affordable as u64) as usize;
     Cut { rows: encoded.rows, train, batch, group: (affordable / batch).clamp(1, 64) }
 }
 
@@ -54,11 +56,11 @@ pub fn fit(
     };
     let mut best = None;
     if report.validation_rows > 0 {
-        best = Some(trainer.until_best(encoded, &mut report)?);
+        best = Some(trainer.until_best(&mut report)?);
     }
     let mut machine = match best {
         Some(machine) if !spec.refit => machine,
-        _ => trainer.all(encoded, report.best_passes)?,
+        _ => trainer.all(report.best_passes)?,
     };
     machine.finish();
     report.weights = machine.weights();
@@ -75,33 +77,19 @@ struct Trainer<'a> {
 
 impl Trainer<'_> {
     /// A machine that has made the passes after which it predicts the held-out rows best, having seen none of them.
-    fn until_best(&mut self, encoded: &Encoded, report: &mut Report) -> Result<Machine> {
-        let mut machine = None;
+    fn until_best(&mut self, report: &mut Report) -> Result<Machine> {
+        let mut machine = self.machine(false)?;
         let mut best: Option<(f64, Option<Machine>)> = None;
         let mut scratch = Scratch::default();
-        let (mut positives, mut counted) = (0u64, 0u64);
         for pass in 1..=self.spec.passes {
             let (mut evaluation, mut probabilities, mut failed) = (Evaluation::new(), Vec::new(), false);
-            // Held-out labels say nothing about the base rate.
-            if machine.is_none() {
-                self.rows.pass(self.pool, self.interrupt, &mut |batches, is_held_out| {
-                    if !is_held_out {
-                        positives += batches.iter().flat_map(|batch| &batch.labels).filter(|label| **label > 0.0).count() as u64;
-                        counted += batches.iter().map(|batch| batch.rows() as u64).sum::<u64>();
-                    }
-                })?;
-                if positives == 0 || positives == counted {
-                    return Err(TrainError::OneClass { rows: counted, label: u8::from(positives > 0) });
-                }
-            }
-            let learning = machine.get_or_insert_with(|| Machine::new(self.layout, self.spec, positives as f64 / counted as f64));
             self.rows.pass(self.pool, self.interrupt, &mut |batches: &[Batch], is_held_out| {
                 if !is_held_out {
-                    self.pool.install(|| batches.iter().for_each(|batch| learning.learn(batch, &mut scratch)));
+                    self.pool.install(|| batches.iter().for_each(|batch| machine.learn(batch, &mut scratch)));
                     return;
                 }
                 probabilities.clear();
-                self.pool.install(|| batches.iter().for_each(|batch| learning.predict(batch, &mut probabilities)));
+                self.pool.install(|| batches.iter().for_each(|batch| machine.predict(batch, &mut probabilities)));
                 let labels = batches.iter().flat_map(|batch| &batch.labels);
                 failed |= probabilities.iter().zip(labels).any(|(score, label)| evaluation.push(*score, *label > 0.0).is_err());
             })?;
@@ -109,26 +97,36 @@ impl Trainer<'_> {
             report.passes = pass;
             let loss = if failed { f64::INFINITY } else { figures.log_loss };
             if best.as_ref().is_none_or(|(least, _)| loss < least * (1.0 - BETTER)) {
-                best = Some((loss, (!self.spec.refit).then(|| learning.clone())));
+                best = Some((loss, (!self.spec.refit).then(|| machine.clone())));
                 (report.best_passes, report.validation) = (pass, Some(figures));
             } else if pass >= report.best_passes + PATIENCE {
                 break;
             }
         }
-        let best = best.and_then(|(_, machine)| machine).or(machine);
-        let rate = encoded.positives as f64 / encoded.rows as f64;
-        Ok(best.unwrap_or_else(|| Machine::new(self.layout, self.spec, rate)))
+        Ok(best.and_then(|(_, machine)| machine).unwrap_or(machine))
     }
 
     /// A machine that has made passes over all rows.
-    fn all(&mut self, encoded: &Encoded, passes: usize) -> Result<Machine> {
-        let mut machine = Machine::new(self.layout, self.spec, encoded.positives as f64 / encoded.rows as f64);
+    fn all(&mut self, passes: usize) -> Result<Machine> {
+        let mut machine = self.machine(true)?;
         let mut scratch = Scratch::default();
         for _ in 0..passes {
             self.rows.pass(self.pool, self.interrupt, &mut |batches, _| {
                 self.pool.install(|| batches.iter().for_each(|batch| machine.learn(batch, &mut scratch)));
             })?;
         }
+        Ok(machine)
+    }
+
+    /// A machine that has counted the rows it will learn from, and learnt nothing.
+    fn machine(&mut self, with_held_out: bool) -> Result<Machine> {
+        let mut machine = Machine::new(self.layout, self.spec);
+        self.rows.pass(self.pool, self.interrupt, &mut |batches, is_held_out| {
+            if with_held_out || !is_held_out {
+                self.pool.install(|| batches.iter().for_each(|batch| machine.count(batch)));
+            }
+        })?;
+        machine.begin()?;
         Ok(machine)
     }
 }

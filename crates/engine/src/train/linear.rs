@@ -2,6 +2,9 @@
 
 use super::spec::Spec;
 
+/// Fields that take steps of full size.
+const FULL_STEP: usize = 30;
+
 /// The settings of FTRL.
 #[derive(Clone, Copy, Debug)]
 pub struct Ftrl {
@@ -12,9 +15,10 @@ pub struct Ftrl {
 }
 
 impl Ftrl {
-    /// Those of a spec.
-    pub fn new(spec: &Spec) -> Self {
-        Self { alpha: spec.alpha as f32, beta: spec.beta as f32, l1: spec.l1 as f32, l2: spec.l2 as f32 }
+    /// Those of a spec, for a model of so many fields.
+    pub fn new(spec: &Spec, fields: usize) -> Self {
+        let alpha = spec.alpha * (FULL_STEP as f64 / fields as f64).min(1.0);
+        Self { alpha: alpha as f32, beta: spec.beta as f32, l1: spec.l1 as f32, l2: spec.l2 as f32 }
     }
 
     /// The same without regularisation.
@@ -34,8 +38,8 @@ pub struct Coordinate {
 
 impl Coordinate {
     /// That of an unregularised weight which has learnt nothing yet and is not 0.
-    pub fn at(weight: f32, spec: &Spec) -> Self {
-        Self { z: -weight * (spec.beta / spec.alpha) as f32, ..Self::default() }
+    pub fn at(weight: f32, ftrl: &Ftrl) -> Self {
+        Self { z: -weight * ftrl.beta / ftrl.alpha, ..Self::default() }
     }
 
     /// Takes the gradient of a minibatch and gives the new weight.

@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::error::{Result, TrainError};
 use super::layout::Layout;
 use super::linear::{Coordinate, Ftrl, Table};
 use super::pairs::{Lanes, Pairs};
@@ -20,6 +21,8 @@ pub struct Machine {
     /// What is added to each row's score.
     pub bias: f32,
     bias_state: Coordinate,
+    rows: u64,
+    positives: u64,
     /// The weights of standardised numbers.
     pub numbers: Vec<f32>,
     number_states: Vec<Coordinate>,
@@ -56,17 +59,38 @@ pub fn sigmoid(score: f32) -> f32 {
 }
 
 impl Machine {
-    /// One that gives each row the probability `rate`.
-    pub fn new(layout: &Layout, spec: &Spec, rate: f64) -> Self {
+    /// One that knows nothing yet.
+    pub fn new(layout: &Layout, spec: &Spec) -> Self {
         Self {
-            bias: (rate / (1.0 - rate)).ln() as f32,
-            bias_state: Coordinate::at((rate / (1.0 - rate)).ln() as f32, spec),
+            bias: 0.0,
+            bias_state: Coordinate::default(),
+            rows: 0,
+            positives: 0,
             numbers: vec![0.0; layout.numbers()],
             number_states: vec![Coordinate::default(); layout.numbers()],
             tables: layout.sizes.iter().map(|size| Table::new(*size)).collect(),
             pairs: (spec.method == Method::Fwfm && layout.places.len() > 1).then(|| Pairs::new(layout, spec)),
-            ftrl: Ftrl::new(spec),
+            ftrl: Ftrl::new(spec, layout.fields()),
         }
+    }
+
+    /// Counts rows that will be learnt from, all of them before any is.
+    pub fn count(&mut self, batch: &Batch) {
+        self.rows += batch.rows() as u64;
+        self.positives += batch.labels.iter().filter(|label| **label > 0.0).count() as u64;
+        if let Some(pairs) = &mut self.pairs {
+            pairs.tables.par_iter_mut().enumerate().with_min_len(FIELDS).for_each(|(column, table)| table.count(batch.field(column)));
+        }
+    }
+
+    /// Begins with the base rate of the rows that were counted; they have both labels.
+    pub fn begin(&mut self) -> Result<()> {
+        if self.positives == 0 || self.positives == self.rows {
+            return Err(TrainError::OneClass { rows: self.rows, label: u8::from(self.positives > 0) });
+        }
+        self.bias = (self.positives as f32 / (self.rows - self.positives) as f32).ln();
+        self.bias_state = Coordinate::at(self.bias, &self.ftrl);
+        Ok(())
     }
 
     /// The scores of rows `first..` of a minibatch, without the factorization machine.

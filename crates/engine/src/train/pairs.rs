@@ -13,14 +13,24 @@ pub const LANES: usize = 8;
 /// A part of a vector.
 pub type Lanes = [f32; LANES];
 
-/// Step size of the vectors and of the pairs' weights.
-const STEP: f32 = 0.05;
 /// Vectors begin even in plus and minus that.
 const SPREAD: f32 = 0.05;
 /// What the sums of squared gradients begin with, so that first steps are not the longest.
 const SMOOTH: f32 = 1.0;
-/// L2 regularisation of vectors, for each row that meets them.
-const DECAY: f32 = 0.003;
+/// The settings of AdaGrad.
+#[derive(Clone, Copy, Debug)]
+struct AdaGrad {
+    step: f32,
+    l2: f32,
+}
+
+impl AdaGrad {
+    /// Takes a gradient to a number with that sum of squared gradients.
+    fn update(self, number: &mut f32, squares: &mut f32, gradient: f32) {
+        *squares += gradient * gradient;
+        *number -= self.step * gradient / (SMOOTH + *squares).sqrt();
+    }
+}
 
 /// The vectors of a column's slots.
 #[derive(Clone, Debug)]
@@ -30,12 +40,14 @@ pub struct Vectors {
     squares: Vec<Lanes>,
     gradients: Vec<Lanes>,
     counts: Vec<u32>,
+    rows: Vec<u32>,
     touched: Vec<u32>,
     parts: usize,
+    settings: AdaGrad,
 }
 
 impl Vectors {
-    fn new(slots: u32, factors: usize, seed: u64) -> Self {
+    fn new(slots: u32, factors: usize, seed: u64, settings: AdaGrad) -> Self {
         let (slots, parts) = (slots as usize, factors.div_ceil(LANES));
         let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
         let mut even = || ((random.next_u64() >> 40) as f32 / (1u64 << 23) as f32 - 1.0) * SPREAD;
@@ -46,13 +58,21 @@ impl Vectors {
             squares: zeros.clone(),
             gradients: zeros,
             counts: vec![0; slots],
+            rows: vec![0; slots],
             touched: Vec::new(),
             parts,
+            settings,
         }
+    }
+
+    /// Counts rows that will be learnt from.
+    pub fn count(&mut self, slots: &[u32]) {
+        slots.iter().for_each(|slot| self.rows[*slot as usize] += 1);
     }
 
     /// Learns from a minibatch: the slot and the gradient of each row, and the sums over other columns that the gradient is a multiple of.
     pub fn learn<'a>(&mut self, slots: &[u32], gradients: &[f32], sums: impl Iterator<Item = &'a [Lanes]>) {
+        let settings = self.settings;
         self.touched.clear();
         for ((slot, gradient), sums) in slots.iter().zip(gradients).zip(sums) {
             let count = &mut self.counts[*slot as usize];
@@ -66,14 +86,14 @@ impl Vectors {
             }
         }
         for slot in &self.touched {
-            let decay = DECAY * std::mem::take(&mut self.counts[*slot as usize]) as f32;
+            let rows = self.rows[*slot as usize].max(1) as f32;
+            let decay = settings.l2 * std::mem::take(&mut self.counts[*slot as usize]) as f32 / rows;
             let places = *slot as usize * self.parts..(*slot as usize + 1) * self.parts;
             let state = self.vectors[places.clone()].iter_mut().zip(&mut self.squares[places.clone()]).zip(&mut self.gradients[places]);
             for ((vector, squares), total) in state {
                 for lane in 0..LANES {
                     let gradient = total[lane] + decay * vector[lane];
-                    squares[lane] += gradient * gradient;
-                    vector[lane] -= STEP * gradient / (SMOOTH + squares[lane]).sqrt();
+                    settings.update(&mut vector[lane], &mut squares[lane], gradient);
                     total[lane] = 0.0;
                 }
             }
@@ -98,6 +118,7 @@ pub struct Pairs {
     /// The weights of pairs: symmetric, with zeros for a column and itself.
     pub weights: Vec<f32>,
     squares: Vec<f32>,
+    settings: AdaGrad,
     /// The length of a vector.
     pub factors: usize,
     /// Lanes of a vector, in units of [`LANES`].
@@ -108,13 +129,16 @@ impl Pairs {
     /// One that has learnt nothing.
     pub fn new(layout: &Layout, spec: &Spec) -> Self {
         let columns = layout.places.len();
+        let settings = AdaGrad { step: spec.vector_step as f32, l2: spec.vector_l2 as f32 };
         let seed = |column: usize| spec.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(column as u64);
-        let tables = layout.sizes[..columns].iter().enumerate().map(|(column, size)| Vectors::new(*size, spec.factors, seed(column)));
+        let tables =
+            layout.sizes[..columns].iter().enumerate().map(|(column, size)| Vectors::new(*size, spec.factors, seed(column), settings));
         let weights = (0..columns * columns).map(|pair| if pair / columns == pair % columns { 0.0 } else { 1.0 });
         Self {
             tables: tables.collect(),
             weights: weights.collect(),
             squares: vec![0.0; columns * columns],
+            settings,
             factors: spec.factors,
             parts: spec.factors.div_ceil(LANES),
         }
@@ -167,8 +191,7 @@ impl Pairs {
         for (left, right) in (0..columns).flat_map(|left| (0..left).map(move |right| (left, right))) {
             let place = left * columns + right;
             let gradient = gradients[place];
-            self.squares[place] += gradient * gradient;
-            self.weights[place] -= STEP * gradient / (SMOOTH + self.squares[place]).sqrt();
+            self.settings.update(&mut self.weights[place], &mut self.squares[place], gradient);
             self.weights[right * columns + left] = self.weights[place];
         }
     }

@@ -44,7 +44,8 @@ pub struct Spec {
     pub bins: usize,
     /// The length of a value's vector in the factorization machine, 1 to 64.
     pub factors: usize,
-    /// Step size of FTRL, above 0.
+    /// Step size of FTRL, above 0. A model of more than 30 fields (columns and crosses) takes it times 30 over their number, for a score is a sum over
+    /// fields.
     pub alpha: f64,
     /// Smoothing of its first steps, at least 0.
     pub beta: f64,
@@ -52,6 +53,10 @@ pub struct Spec {
     pub l1: f64,
     /// L2 regularisation of the weights, at least 0.
     pub l2: f64,
+    /// Step size of AdaGrad, by which vectors and the weights of pairs are learnt, above 0.
+    pub vector_step: f64,
+    /// L2 regularisation of a value's vector, in each pass, at least 0: as much for a rare value as for a frequent one.
+    pub vector_l2: f64,
     /// Most passes over the rows, 1 to 1000.
     pub passes: usize,
     /// The share of the rows, the last ones, that are held out to find when to stop, 0 to 0.5. Without any, all passes are made.
@@ -78,6 +83,8 @@ impl Default for Spec {
             beta: 1.0,
             l1: 0.0,
             l2: 1.0,
+            vector_step: 0.1,
+            vector_l2: 80.0,
             passes: 50,
             validation: 0.1,
             refit: true,
@@ -92,7 +99,7 @@ impl Spec {
     pub fn check(&self) -> Result<()> {
         let positive = |number: f64| number.is_finite() && number > 0.0;
         let not_negative = |number: f64| number.is_finite() && number >= 0.0;
-        let checks: [(&'static str, String, bool, &'static str); 12] = [
+        let checks: [(&'static str, String, bool, &'static str); 14] = [
             ("vocabulary", self.vocabulary.to_string(), (1..=1 << 20).contains(&self.vocabulary), "from 1 to 1048576"),
             ("min_count", self.min_count.to_string(), self.min_count >= 1, "at least 1"),
             ("table_bits", self.table_bits.to_string(), (8..=24).contains(&self.table_bits), "from 8 to 24"),
@@ -102,6 +109,8 @@ impl Spec {
             ("beta", self.beta.to_string(), not_negative(self.beta), "at least 0"),
             ("l1", self.l1.to_string(), not_negative(self.l1), "at least 0"),
             ("l2", self.l2.to_string(), not_negative(self.l2), "at least 0"),
+            ("vector_step", self.vector_step.to_string(), positive(self.vector_step), "above 0"),
+            ("vector_l2", self.vector_l2.to_string(), not_negative(self.vector_l2), "at least 0"),
             ("passes", self.passes.to_string(), (1..=1000).contains(&self.passes), "from 1 to 1000"),
             ("validation", self.validation.to_string(), (0.0..=0.5).contains(&self.validation), "from 0 to 0.5"),
             ("memory", self.memory.to_string(), self.memory <= 1 << 40, "at most 1 TB"),

@@ -10,7 +10,8 @@ use crate::pg::function::Call;
 use crate::pg::memory;
 
 /// What `options` may hold.
-pub const OPTIONS: [&str; 10] = ["vocabulary", "min_count", "table_bits", "bins", "factors", "alpha", "beta", "l1", "l2", "refit"];
+pub const OPTIONS: [&str; 12] =
+    ["vocabulary", "min_count", "table_bits", "bins", "factors", "alpha", "beta", "l1", "l2", "vector_step", "vector_l2", "refit"];
 
 /// Where the arguments stand, counted from 0.
 pub struct Places {
@@ -63,6 +64,8 @@ pub fn spec(call: &Call, places: &Places) -> Result<Spec> {
             "beta" => spec.beta = number()?,
             "l1" => spec.l1 = number()?,
             "l2" => spec.l2 = number()?,
+            "vector_step" => spec.vector_step = number()?,
+            "vector_l2" => spec.vector_l2 = number()?,
             _ => spec.refit = value.as_bool().ok_or_else(|| wrong("true or false"))?,
         }
     }

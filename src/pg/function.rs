@@ -151,6 +151,14 @@ impl Call {
         self.datum(index).map(|datum| unsafe { super::varlena::stored(datum) })
     }
 
+    /// An argument whose type is a varlena: its value, or where it lies out of line and `toasted` has it, a plain copy until the next call.
+    #[inline]
+    pub fn fetched(&self, index: usize, toasted: &mut super::toast::Toasted) -> Option<pg_sys::Datum> {
+        let datum = self.datum(index)?;
+        // SAFETY: the declaration gives a varlena type. What a function keeps from call to call is of one place, and lives as long as that.
+        Some(unsafe { toasted.plain(self.0, datum) }.unwrap_or(datum))
+    }
+
     /// A plain copy of an argument whose type is a varlena.
     pub fn copy(&self, index: usize) -> Option<Writable> {
         // SAFETY: the declaration gives a varlena type; the copy is this call's alone.

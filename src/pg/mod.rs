@@ -39,6 +39,7 @@ pub mod socket;
 pub mod spi;
 pub mod temp_file;
 pub mod threads;
+pub mod toast;
 pub mod transaction;
 pub mod varlena;
 pub mod vector;

@@ -43,25 +43,28 @@ fn score(vector: Option<pg_sys::Datum>, vector_type: VectorType, ready: &Ready, 
 
 /// The transition of `(id, vector, query, k)`.
 fn add(call: &Call) -> Result<pg_sys::Datum> {
-    call.kept(|place: &mut Place| match pass_by(call, place) {
-        Some(state) => Ok(state),
-        None => add_row(call, place),
+    call.kept(|place: &mut Place| {
+        let vector = place.vector(call, 1, 2);
+        match pass_by(call, place, vector) {
+            Some(state) => Ok(state),
+            None => add_row(call, place, vector),
+        }
     })
 }
 
 /// The state where the row is seen at once not to change it, as most rows of a table are; `None` for others. What it does is what [`add_row`] does,
 /// without a value that could not be held in registers.
 #[inline]
-fn pass_by(call: &Call, place: &mut Place) -> Option<pg_sys::Datum> {
+fn pass_by(call: &Call, place: &mut Place, vector: Option<pg_sys::Datum>) -> Option<pg_sys::Datum> {
     let mut state = call.state().ok()??;
-    let vector = call.datum(2)?;
+    let vector = vector?;
     let ahead = place.ahead(vector);
     let ready = place.same(call, 3)?;
     let k = usize::try_from(call.arg::<i32>(4)?).ok()?;
     let datum = state.datum();
     let ranking = Ranking::parse(&mut state).ok()?;
     let vector_type = VectorType::numbered(ranking.kind() % VECTOR_TYPES);
-    if ranking.k() != k || ranking.tag() != ready.tag || call.datum(1).is_none() {
+    if ranking.k() != k || ranking.tag() != ready.tag {
         return None;
     }
     let (query, kernel, least) = (&ready.query, ready.kernel, ranking.least());
@@ -73,7 +76,7 @@ fn pass_by(call: &Call, place: &mut Place) -> Option<pg_sys::Datum> {
     is_below.then_some(datum)
 }
 
-fn add_row(call: &Call, place: &mut Place) -> Result<pg_sys::Datum> {
+fn add_row(call: &Call, place: &mut Place, vector: Option<pg_sys::Datum>) -> Result<pg_sys::Datum> {
     let mut state = match call.state()? {
         Some(state) => state,
         None => begin(call, place)?,
@@ -86,7 +89,7 @@ fn add_row(call: &Call, place: &mut Place) -> Result<pg_sys::Datum> {
     }
     let (image, vector_type) = types(ranking.kind());
     if let Some(id) = call.datum(1)
-        && let Some(score) = score(call.datum(2), vector_type, ready, ranking.least())?
+        && let Some(score) = score(vector, vector_type, ready, ranking.least())?
         && ranking.admits(score)
     {
         let grown = image.with(id, |id| push(&mut ranking, score, id))?;

@@ -6,6 +6,7 @@ use pgrx::pg_sys;
 
 use super::error::{Result, VectorsError};
 use crate::pg::function::{Call, CallError};
+use crate::pg::toast::Toasted;
 use crate::pg::vector::VectorType;
 use crate::pg::{clock, relation, varlena};
 
@@ -19,6 +20,7 @@ pub struct Place {
     /// Where the vector of the last row was, and how far from the one before it.
     address: usize,
     step: isize,
+    toasted: Toasted,
 }
 
 struct Last {
@@ -55,6 +57,13 @@ impl Place {
             self.step = step;
         }
         [2 * self.step, pg_sys::BLCKSZ as isize]
+    }
+
+    /// The vector of a row that has an id, fetched where it lies out of line.
+    #[inline]
+    pub fn vector(&mut self, call: &Call, id: usize, argument: usize) -> Option<pg_sys::Datum> {
+        call.datum(id)?;
+        call.fetched(argument, &mut self.toasted)
     }
 
     /// The query of the row before, where argument `argument` is the same; `None` where that is not seen at once.

@@ -18,6 +18,8 @@ use pgrx::{PgList, pg_sys};
 
 /// How many TOAST tables are kept open: of partitions, those read last.
 const MOST_OPEN: usize = 8;
+/// The longest value that is fetched here, in bytes: beyond it, opening a table costs next to nothing, and the server reports where memory ends.
+const LONGEST: usize = 1 << 20;
 /// What stands before a pointer: the header and the tag.
 const POINTER_HEADER: usize = 2;
 /// The length of each chunk but the last, `TOAST_MAX_CHUNK_SIZE` of heaptoast.h: four tuples fill a page.
@@ -61,7 +63,7 @@ impl Toasted {
         unsafe {
             let pointer = pointer(datum.cast_mut_ptr())?;
             let length = usize::try_from(pointer.va_rawsize).ok()?.checked_sub(pg_sys::VARHDRSZ)?;
-            if (pointer.va_extinfo & pg_sys::VARLENA_EXTSIZE_MASK) as usize != length {
+            if (pointer.va_extinfo & pg_sys::VARLENA_EXTSIZE_MASK) as usize != length || length > LONGEST {
                 return None;
             }
             let context = (*fcinfo).context;

@@ -65,7 +65,7 @@ test-cluster: test-install ## Run tests/cluster/: replication, standby, crash, d
 test-majors: ## Run the tests on the Postgres of Debian 13 and unstable, in chroots (root, about 2 GB each)
 	@scripts/test-majors
 
-test-models: test-install ## Export models by the Python libraries, run docs/models.md, and compare all scores (1 GB from PyPI)
+test-models: test-install ## Export models by the Python libraries, run docs/models.md, and compare all scores (4 GB from PyPI; TORCH=no: 1)
 	@scripts/test-models
 
 bench: bench-engine bench-recommend bench-write bench-features accuracy ## Run all benches that need no root and print their tables

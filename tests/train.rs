@@ -108,7 +108,7 @@ fn rows_that_are_refused() {
         assert_eq!(push(&good, label), format!("the label of row 1 is {label}, which is neither 0 nor 1"));
     }
     for number in [f64::INFINITY, f64::NEG_INFINITY, 1e300] {
-        let message = format!("feature \"number\" of row 1 is {number}, which is beyond what a model takes");
+        let message = format!("feature \"number\" of row 1 is {number:?}, which is beyond what a model takes");
         assert_eq!(push(&[Cell::Number(number), good[1], good[2]], 1.0), message);
     }
     assert_eq!(push(&[good[2], good[1], good[2]], 1.0), "feature \"number\" of row 1 is not a number");

@@ -16,7 +16,7 @@ use crate::pg::array::{self, VectorError};
 use crate::pg::function::Call;
 use crate::pg::spi::{self, Arg, SpiError};
 use crate::pg::transaction::Ends;
-use crate::pg::{hash, interrupt, threads, varlena};
+use crate::pg::{hash, interrupt, varlena};
 use crate::sql_function;
 
 sql_function!(ctr_predict_reals, pg_finfo_ctr_predict_reals, predict_reals);
@@ -96,13 +96,6 @@ fn open(version: &Version) -> Result<Open> {
     let graph = definitions::as_owner(|| spi::read(sql, &args, |row| row.value::<Vec<u8>>(1)))??.pop();
     let graph = graph.filter(|graph| weights::hash(graph) == version.graph).ok_or_else(damaged)?;
     let Some(hash) = &version.weights else { return load(version, &graph, None) };
-    if weights::is_there(hash) {
-        // Reading the file takes about as long as opening the model: both at once. Nothing runs before the file was found to be what it is called.
-        let (found, opened) = threads::beside(|| weights::find(hash).is_some(), || load(version, &graph, Some(weights::unchecked(hash))));
-        if found == Some(true) && opened.is_ok() {
-            return opened;
-        }
-    }
     for _ in 0..ATTEMPTS {
         let opened = load(version, &graph, Some(shared_weights(version, hash)?));
         // The file may go at any time, also between having been found and being mapped.

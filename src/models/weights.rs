@@ -12,12 +12,15 @@ use std::time::Duration;
 
 use engine::model::WEIGHTS_FILE;
 
-use crate::pg::library;
+use crate::pg::{library, threads};
 
 /// The directory.
 const DIRECTORY: &str = "pgsql_tmp_recommend_models";
 /// What is left of a session that was killed while it wrote a file is removed after that time.
 const LEFTOVER: Duration = Duration::from_secs(3600);
+
+/// How many threads hash a file: nothing else of a first call takes as long.
+const HASHERS: usize = 2;
 
 /// How often a session looks whether another one is done.
 const WAIT: Duration = Duration::from_millis(5);
@@ -68,22 +71,17 @@ fn file_in(directory: &Path) -> PathBuf {
     directory.join(WEIGHTS_FILE.to_string_lossy().as_ref())
 }
 
-/// The file of that hash, if it is there and is what it is called. It is read for that, not mapped: less is to be set up for each page.
+/// The file of that hash, if it is there and is what it is called. It is mapped for that, and hashed by two threads.
 pub fn find(hash: &Hash) -> Option<Weights> {
     let directory = directory_of(hash);
-    let mut hasher = blake3::Hasher::new();
-    hasher.update_reader(File::open(file_in(&directory)).ok()?).ok()?;
-    (hasher.finalize().as_bytes() == hash).then_some(Weights::Shared(directory))
+    let file = file_in(&directory);
+    let found = threads::pool(HASHERS).ok()?.install(|| blake3::Hasher::new().update_mmap_rayon(file).map(|hasher| hasher.finalize()));
+    (found.ok()?.as_bytes() == hash).then_some(Weights::Shared(directory))
 }
 
 /// Whether there is a file of that hash, whatever is in it.
 pub fn is_there(hash: &Hash) -> bool {
     file_in(&directory_of(hash)).exists()
-}
-
-/// The file of that name, whatever is in it: what is opened of it is good for nothing until [`find`] has found it too.
-pub fn unchecked(hash: &Hash) -> Weights {
-    Weights::Shared(directory_of(hash))
 }
 
 /// Writes a file, whole or not at all; gives the bytes back where that fails.

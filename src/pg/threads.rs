@@ -35,12 +35,3 @@ pub fn without_signals<T>(work: impl FnOnce() -> T) -> T {
 pub fn pool(threads: usize) -> Result<ThreadPool, ThreadPoolBuildError> {
     without_signals(|| ThreadPoolBuilder::new().num_threads(threads).build())
 }
-
-/// Does `here` while another thread, which takes no signals, does `there`; that must know nothing of Postgres. `None` where no thread could be started.
-pub fn beside<A: Send, B>(there: impl FnOnce() -> A + Send, here: impl FnOnce() -> B) -> (Option<A>, B) {
-    std::thread::scope(|scope| {
-        let other = without_signals(|| std::thread::Builder::new().name("pg_recommend".into()).spawn_scoped(scope, there));
-        let here = here();
-        (other.ok().and_then(|other| other.join().ok()), here)
-    })
-}

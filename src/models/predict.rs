@@ -97,10 +97,10 @@ fn open(version: &Version) -> Result<Open> {
     let graph = graph.filter(|graph| weights::hash(graph) == version.graph).ok_or_else(damaged)?;
     let Some(hash) = &version.weights else { return load(version, &graph, None) };
     for _ in 0..ATTEMPTS {
-        let opened = load(version, &graph, Some(shared_weights(version, hash)?));
-        // The file may go at any time, also between having been found and being mapped.
-        if opened.is_ok() || weights::is_there(hash) {
-            return opened;
+        match load(version, &graph, Some(shared_weights(version, hash)?)) {
+            // The file may go at any time, also between having been found and being mapped; another session may have made it anew by now.
+            Err(ModelsError::Load { .. }) => {}
+            opened => return opened,
         }
     }
     load(version, &graph, Some(Weights::Own(stored_weights(version, hash)?)))

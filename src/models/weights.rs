@@ -79,11 +79,6 @@ pub fn find(hash: &Hash) -> Option<Weights> {
     (found.ok()?.as_bytes() == hash).then_some(Weights::Shared(directory))
 }
 
-/// Whether there is a file of that hash, whatever is in it.
-pub fn is_there(hash: &Hash) -> bool {
-    file_in(&directory_of(hash)).exists()
-}
-
 /// Writes a file, whole or not at all; gives the bytes back where that fails.
 pub fn keep(hash: &Hash, bytes: Vec<u8>) -> Weights {
     let directory = directory_of(hash);

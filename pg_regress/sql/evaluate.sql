@@ -75,15 +75,8 @@ SELECT abs(a.auc - b.auc) < 0.001 AS auc, a.log_loss = b.log_loss AS log_loss, a
 SET maintenance_work_mem = '1MB';
 
 -- Errors: the code, the message, what to do.
-CREATE FUNCTION refused(sql text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE code text; message text; hint text;
-BEGIN
-    EXECUTE sql;
-    RETURN 'not refused';
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
-    RETURN format(E'%s: %s\nHINT: %s', code, message, hint);
-END $$;
+\set tests `echo "$PG_RECOMMEND_TESTS"`
+\i :tests/sql/refused.sql
 \pset format unaligned
 \pset tuples_only on
 SELECT regexp_replace(refused($$SELECT evaluate_model('m', 'SELECT * FROM many', 'clicked', 'n')$$), '\d{4,}', 'N', 'g');

@@ -4,15 +4,8 @@ SET search_path = hostile, public;
 CREATE TABLE files (name text PRIMARY KEY, onnx bytea, expected jsonb);
 \copy files FROM PROGRAM '"$PG_RECOMMEND_TESTS"/models/rows "$PG_RECOMMEND_TESTS/models/hostile"'
 CREATE FUNCTION file(which text) RETURNS bytea LANGUAGE sql AS 'SELECT onnx FROM files WHERE name = $1';
-CREATE FUNCTION refused(sql text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE code text; message text; hint text;
-BEGIN
-    EXECUTE sql;
-    RETURN 'not refused';
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
-    RETURN format(E'%s: %s\nHINT: %s', code, message, hint);
-END $$;
+\set tests `echo "$PG_RECOMMEND_TESTS"`
+\i :tests/sql/refused.sql
 SET recommend.model_trial_timeout = '300ms';
 SET recommend.model_memory = '256MB';
 SELECT deploy_model('good', file('good'));

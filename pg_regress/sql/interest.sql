@@ -2,15 +2,8 @@
 CREATE SCHEMA interest_test;
 SET search_path = interest_test, public;
 SET timezone = 'UTC';
-CREATE FUNCTION try(statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE message text; detail text; hint text;
-BEGIN
-    EXECUTE statement;
-    RETURN 'done';
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    RETURN concat_ws(E'\n', SQLSTATE || ': ' || message, 'DETAIL: ' || nullif(detail, ''), 'HINT: ' || nullif(hint, ''));
-END $$;
+\set tests `echo "$PG_RECOMMEND_TESTS"`
+\i :tests/sql/try.sql
 CREATE TABLE views (u int, v real[], price float8, at timestamptz, weight float8);
 INSERT INTO views VALUES
     (1, '{1,0,0}', 10, '2020-01-01', 1), (1, '{1,0,0}', 20, '2020-01-02', 2), (1, '{0,1,0}', 40, '2020-01-03', 1),

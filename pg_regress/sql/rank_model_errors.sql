@@ -11,15 +11,8 @@ CREATE TABLE log (visitor int, product int, at timestamptz, kind text, device te
 INSERT INTO log SELECT n % 7, n % 11, '2026-03-01'::timestamptz + n * interval '1 hour', CASE n % 3 WHEN 0 THEN 'buy' ELSE 'view' END, 'phone',
                        '2026-03-01'::timestamptz + n * interval '1 hour' FROM generate_series(1, 300) n;
 SELECT create_recommender('shop', 'log', 'visitor', 'product', 'at', 'kind', '{"view": 1, "buy": 4}', context_columns => '{device}', graph => false) IS NOT NULL AS created;
-CREATE FUNCTION refused(sql text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE code text; message text; hint text;
-BEGIN
-    EXECUTE sql;
-    RETURN 'not refused';
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
-    RETURN format(E'%s: %s\nHINT: %s', code, message, hint);
-END $$;
+\set tests `echo "$PG_RECOMMEND_TESTS"`
+\i :tests/sql/refused.sql
 \pset format unaligned
 \pset tuples_only on
 -- Features that the recommender cannot give, or that the model cannot take.

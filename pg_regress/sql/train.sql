@@ -82,15 +82,8 @@ SELECT rows, auc > 0.4 AS auc FROM evaluate_model('ctr', 'SELECT * FROM training
 SELECT drop_recommender('shop');
 
 -- Errors: the code, the message, what to do.
-CREATE FUNCTION refused(sql text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE code text; message text; hint text;
-BEGIN
-    EXECUTE sql;
-    RETURN 'not refused';
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
-    RETURN format(E'%s: %s\nHINT: %s', code, message, hint);
-END $$;
+\set tests `echo "$PG_RECOMMEND_TESTS"`
+\i :tests/sql/refused.sql
 \pset format unaligned
 \pset tuples_only on
 SELECT refused($$SELECT train_ctr(NULL, 'SELECT * FROM log')$$);

@@ -15,7 +15,9 @@ use proptest::prelude::*;
 fn packed(vectors: &[Vec<f32>]) -> Buffer {
     let mut buffer = Buffer::zeroed(bytes_needed(vectors.len(), vectors[0].len()).expect("few dimensions"));
     let mut builder = SegmentBuilder::new(buffer.bytes_mut(), vectors[0].len(), vectors.len()).expect("fits");
-    vectors.iter().for_each(|vector| drop(builder.push(vector).expect("finite")));
+    for vector in vectors {
+        builder.push(vector).expect("finite");
+    }
     builder.finish().expect("finishes");
     buffer
 }

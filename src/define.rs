@@ -8,7 +8,7 @@ use crate::ddl;
 use crate::definition::{self, Definition, DefinitionError};
 use crate::features::{self, error::FeatureError};
 use crate::graph;
-use crate::models::{self, error::ModelsError};
+use crate::models::{self, ModelsError};
 use crate::pg::error::SqlError;
 use crate::pg::function::{Call, CallError};
 use crate::pg::relation::{self, Relation};

@@ -35,6 +35,11 @@ pub fn rules(recommender: &Recommender) -> Rules {
 /// The values of the context columns.
 pub type ContextValues = Vec<Option<String>>;
 
+/// Whether the values at all of these places are those that are asked for.
+pub fn context_matches(values: &ContextValues, asked: &[(usize, impl AsRef<str>)]) -> bool {
+    asked.iter().all(|(place, value)| values.get(*place).is_some_and(|found| found.as_deref() == Some(value.as_ref())))
+}
+
 /// An event in terms of keys.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KeyedEvent {

@@ -10,7 +10,7 @@ use engine::{ContextId, ItemId, Micros, Result};
 use crate::catalog::Recommender;
 use crate::delta::Delta;
 use crate::key::Key;
-use crate::numbers::{ContextValues, matching_contexts, rules};
+use crate::numbers::{ContextValues, context_matches, matching_contexts, rules};
 use crate::past::PastStore;
 use crate::pg::{clock, guc};
 use crate::rows::PackedRows;
@@ -172,9 +172,7 @@ impl<'a> Reader<'a> {
         if asked.is_empty() {
             return Ok(Vec::new());
         }
-        let matches = |values: &ContextValues| {
-            asked.iter().all(|(place, value)| values.get(*place).is_some_and(|found| found.as_ref() == Some(value)))
-        };
+        let matches = |values: &ContextValues| context_matches(values, asked);
         match &self.source {
             Source::Live { rows, delta } => {
                 let mut contexts = if rows.state().is_void() {

@@ -9,7 +9,7 @@ use super::reader::Ask;
 use super::replay::Labels;
 use crate::catalog::Recommender;
 use crate::key::Key;
-use crate::numbers::{ContextValues, rules};
+use crate::numbers::{context_matches, rules};
 use crate::past::PastStore;
 use crate::pg::interrupt;
 use crate::serve::arguments::Arguments;
@@ -71,10 +71,7 @@ fn ask(
     items: &[ItemId],
 ) -> engine::Result<FxHashMap<ItemId, Values>> {
     let asked: Vec<(usize, &str)> = context.iter().enumerate().filter_map(|(place, value)| Some((place, (*value)?))).collect();
-    let matches = |values: &ContextValues| {
-        asked.iter().all(|(place, value)| values.get(*place).is_some_and(|found| found.as_deref() == Some(*value)))
-    };
-    let contexts: Vec<ContextId> = if asked.is_empty() { Vec::new() } else { past.contexts_that(matches) };
+    let contexts: Vec<ContextId> = if asked.is_empty() { Vec::new() } else { past.contexts_that(|values| context_matches(values, &asked)) };
     let store = past.store();
     let since = recommender.time_window_us.map_or(i64::MIN, |window| now.saturating_sub(window));
     let weighed_at = store.totals()?.weighed_at(now);

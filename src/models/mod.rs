@@ -3,18 +3,19 @@
 pub mod catalog;
 mod define;
 mod deploy;
-pub mod error;
+mod error;
 mod named;
-pub mod predict;
+mod predict;
 mod reader;
 mod rows;
 mod runtime;
-pub mod session;
+mod session;
 mod shadow;
 mod watch;
 mod weights;
 
 pub use deploy::{Deployment, check_may, model_name};
 pub use error::ModelsError;
-pub use predict::{ENDS, ROWS_AT_ONCE, bytea, score};
+pub use predict::{ENDS, ROWS_AT_ONCE, answer, bytea, score, unit_hash};
 pub use reader::{Reader, UNIT, array_column};
+pub use session::Rows;

@@ -5,6 +5,8 @@ use std::ffi::{CStr, c_int};
 
 use pgrx::pg_sys;
 
+use super::memory;
+
 /// Puts the role, the security context and the settings back, also when an error unwinds through it.
 struct Restore {
     user: pg_sys::Oid,
@@ -44,9 +46,7 @@ pub fn as_user<T>(user: pg_sys::Oid, work: impl FnOnce() -> T) -> T {
 
 /// Within [`as_user`] or another nest level of settings: sort with as much memory as maintenance may take.
 pub fn use_maintenance_memory() {
-    // SAFETY: reads a setting.
-    let kilobytes = unsafe { pg_sys::maintenance_work_mem };
-    if let Ok(value) = std::ffi::CString::new(kilobytes.to_string()) {
+    if let Ok(value) = std::ffi::CString::new((memory::for_maintenance() / 1024).to_string()) {
         set_local(c"work_mem", &value);
     }
 }

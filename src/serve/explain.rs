@@ -7,7 +7,7 @@ use pgrx::pg_sys::{self, Datum};
 use super::Result;
 use super::arguments::Arguments;
 use super::interest::Near;
-use super::list::{Asker, Shown, UNKNOWN_ITEM};
+use super::list::{Asker, Shown};
 use super::second_phase::SecondPhase;
 use crate::arguments::time;
 use crate::pg::function::Call;
@@ -28,9 +28,9 @@ fn explain(call: &Call) -> Result<Datum> {
     let contexts = reader.contexts(&asked).map_err(failed)?;
     let profile = reader.profile(user.as_ref()).map_err(failed)?;
     let near = Near::user(&reader, user.as_ref()).map_err(failed)?;
-    let unmet = || near.as_ref().map_or(UNKNOWN_ITEM, |near| near.number(&item));
-    let number = reader.items(std::slice::from_ref(&item)).map_err(failed)?.pop().flatten().unwrap_or_else(unmet);
-    let query = Asker { profile: &profile, contexts: &contexts, near: near.as_ref(), weights: &USER_WEIGHTS }.query(&reader);
+    let asker = Asker { profile: &profile, contexts: &contexts, near: near.as_ref(), weights: &USER_WEIGHTS };
+    let number = asker.numbers(&reader, std::slice::from_ref(&item)).map_err(failed)?[0];
+    let query = asker.query(&reader);
     let explanation = reader.with_store(|store| recommend::explain(store, &query, number)).map_err(failed)?;
     let shown = Shown::new(item, &explanation.recommendation, explanation.features);
     if let Some(phase) = &mut phase

@@ -105,7 +105,7 @@ impl<'a> Asker<'a> {
     }
 
     /// The numbers of items, those that are not known too.
-    fn numbers(&self, reader: &Reader<'_>, items: &[Key]) -> engine::Result<Vec<ItemId>> {
+    pub fn numbers(&self, reader: &Reader<'_>, items: &[Key]) -> engine::Result<Vec<ItemId>> {
         let first_unknown = UNKNOWN_ITEM - items.len() as ItemId;
         let number = |(place, number): (usize, Option<ItemId>)| {
             number.unwrap_or_else(|| match self.near {
@@ -184,14 +184,16 @@ impl<'a> Asker<'a> {
         let hidden = reader.keys(&hidden).map_err(failed)?.into_iter().flatten();
         let known: Vec<Key> = list.iter().map(|row| row.item.clone()).chain(hidden).chain(wish.exclude.iter().cloned()).collect();
         let others = eligible::others(reader.recommender(), &known, n - list.len())?;
-        let query = self.query(reader);
-        let blank = reader.with_store(|store| recommend::rank_with_features(store, &query, &[UNKNOWN_ITEM])).map_err(failed)?;
         if for_model && self.near.is_some() {
             // They differ by their vectors, which a model may make more of than the first phase does.
             let ranked = self.rank(reader, &others, true).map_err(failed)?;
             list.extend(ranked.into_iter().map(|row| Shown { sources: vec![ELIGIBLE], ..row }));
-        } else if let Some((row, features)) = blank.first() {
-            list.extend(others.into_iter().map(|item| Shown { sources: vec![ELIGIBLE], ..Shown::new(item, row, *features) }));
+        } else {
+            let query = self.query(reader);
+            let blank = reader.with_store(|store| recommend::rank_with_features(store, &query, &[UNKNOWN_ITEM])).map_err(failed)?;
+            if let Some((row, features)) = blank.first() {
+                list.extend(others.into_iter().map(|item| Shown { sources: vec![ELIGIBLE], ..Shown::new(item, row, *features) }));
+            }
         }
         // What the user has seen may be worth less than what nobody has.
         list.sort_by(|a, b| b.first_phase.total_cmp(&a.first_phase));

@@ -4,7 +4,7 @@ use engine::recommend::InputError;
 use pgrx::PgSqlErrorCode;
 
 use crate::features::error::FeatureError;
-use crate::models::error::ModelsError;
+use crate::models::ModelsError;
 use crate::pg::column;
 use crate::pg::error::SqlError;
 

@@ -20,10 +20,8 @@ use crate::features::error::FeatureError;
 use crate::features::reader::{self, Ask};
 use crate::features::serve::check_recorded;
 use crate::key::Key;
-use crate::models::catalog::{self as models, Model, Version};
-use crate::models::error::ModelsError;
-use crate::models::predict::{self, ROWS_AT_ONCE};
-use crate::models::session::Rows;
+use crate::models::catalog::{Model, Version};
+use crate::models::{self, ModelsError, ROWS_AT_ONCE, Rows};
 use crate::pg::error::{self, SqlError};
 use crate::pg::snapshot;
 
@@ -105,7 +103,7 @@ pub fn check(recommender: i32) -> std::result::Result<(), RankError> {
     let recommender = catalog::by_id(recommender).map_err(ModelsError::from)?;
     let Some(name) = &recommender.model else { return Ok(()) };
     snapshot::with_latest(|| {
-        let model = models::by_name(name)?;
+        let model = models::catalog::by_name(name)?;
         let set = feature_set(&recommender)?;
         for version in model.answering()? {
             Ranker::of(&recommender, set.as_ref(), &version)?;
@@ -135,7 +133,7 @@ impl Part {
     fn run(&mut self, model: &Model) -> std::result::Result<(), ModelsError> {
         if !self.failed && self.batch.rows() > 0 {
             self.failed = true;
-            predict::answer(model, &self.ranker.version, Rows::Batch(&self.batch), &mut self.scores)?;
+            models::answer(model, &self.ranker.version, Rows::Batch(&self.batch), &mut self.scores)?;
             self.failed = false;
         }
         self.batch.clear();
@@ -176,7 +174,7 @@ impl<'a> SecondPhase<'a> {
     pub fn open(arguments: &'a Arguments<'a>, asked: &'a [(usize, String)], as_of: Micros) -> Result<Option<Self>> {
         let recommender = &arguments.recommender;
         let Some(name) = &recommender.model else { return Ok(None) };
-        let open = || Ok::<_, RankError>((models::by_name(name)?, feature_set(recommender)?));
+        let open = || Ok::<_, RankError>((models::catalog::by_name(name)?, feature_set(recommender)?));
         let (model, set) = match open() {
             Ok(found) => found,
             Err(error) => {
@@ -205,7 +203,7 @@ impl<'a> SecondPhase<'a> {
     }
 
     fn try_add<C: Candidate>(&mut self, user: Option<&Key>, list: &[C]) -> std::result::Result<Place, RankError> {
-        let unit = user.map(|user| predict::unit_hash(&self.model.name, &user.to_string()));
+        let unit = user.map(|user| models::unit_hash(&self.model.name, &user.to_string()));
         let version = self.model.version_for(unit)?;
         let ranker = Ranker::of(&self.arguments.recommender, self.set.as_ref(), &version)?;
         let declared = self.declared(&ranker, user, list)?;

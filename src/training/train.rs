@@ -1,6 +1,7 @@
 //! `train_ctr`: a model learnt from the rows of a query, and deployed.
 
-use engine::train::{Figures, TrainError, train};
+use engine::metrics::Metrics;
+use engine::train::{OUTPUT, TrainError, train};
 use pgrx::datum::IntoDatum;
 use pgrx::pg_sys;
 
@@ -18,8 +19,6 @@ sql_function!(model_train, pg_finfo_model_train, train_ctr);
 
 /// Rows that are read at a time.
 const CHUNK: usize = 1000;
-/// The output of a model that is trained here.
-const OUTPUT: &str = "probability";
 
 /// train_ctr(name, query, label, features, categories, crosses, feature_names, method, time_column, validation, passes, seed, activate, options)
 fn train_ctr(call: &Call) -> Result<pg_sys::Datum> {
@@ -80,10 +79,7 @@ fn train_ctr(call: &Call) -> Result<pg_sys::Datum> {
     };
     let version = deployment.store()?;
     let report = trained.report();
-    let figure = |of: fn(&Figures) -> f64| {
-        let figure = report.validation.as_ref().map(of).filter(|figure| figure.is_finite());
-        figure.and_then(IntoDatum::into_datum)
-    };
+    let figure = |of: fn(&Metrics) -> Option<f64>| report.validation.as_ref().and_then(of).and_then(IntoDatum::into_datum);
     let count = |number: u64| number.cast_signed().into_datum();
     let passes = |number: usize| i32::try_from(number).unwrap_or(i32::MAX).into_datum();
     out.push(&[
@@ -95,10 +91,10 @@ fn train_ctr(call: &Call) -> Result<pg_sys::Datum> {
         passes(report.passes),
         passes(report.best_passes),
         count(report.weights),
-        figure(|figures| figures.auc),
-        figure(|figures| figures.log_loss),
-        figure(|figures| figures.normalized_entropy),
-        figure(|figures| figures.calibration),
+        figure(|metrics| metrics.auc),
+        figure(|metrics| metrics.log_loss),
+        figure(|metrics| metrics.normalized_entropy),
+        figure(|metrics| metrics.calibration),
     ]);
     Ok(out.finish(call))
 }

@@ -5,10 +5,10 @@ use super::error::Result;
 use super::layout::Layout;
 use super::log::RowLog;
 use super::machine::{Machine, Scratch};
-use super::report::{Figures, Report};
+use super::report::Report;
 use super::rows::{Batch, Cut, Rows};
 use super::spec::{Method, Spec};
-use crate::metrics::{Evaluation, Metrics};
+use crate::metrics::Evaluation;
 
 /// Held-out rows at most.
 const MAX_HELD_OUT: u64 = 1 << 20;
@@ -93,12 +93,12 @@ impl Trainer<'_> {
                 let labels = batches.iter().flat_map(|batch| &batch.labels);
                 failed |= probabilities.iter().zip(labels).any(|(score, label)| evaluation.push(*score, *label > 0.0).is_err());
             })?;
-            let figures = Figures::of(&evaluation.finish(1));
+            let metrics = evaluation.finish(1);
             report.passes = pass;
-            let loss = if failed { f64::INFINITY } else { figures.log_loss };
+            let loss = metrics.log_loss.filter(|_| !failed).unwrap_or(f64::INFINITY);
             if best.as_ref().is_none_or(|(least, _)| loss < least * (1.0 - BETTER)) {
                 best = Some((loss, (!self.spec.refit).then(|| machine.clone())));
-                (report.best_passes, report.validation) = (pass, Some(figures));
+                (report.best_passes, report.validation) = (pass, Some(metrics));
             } else if pass >= report.best_passes + PATIENCE {
                 break;
             }
@@ -128,16 +128,5 @@ impl Trainer<'_> {
         })?;
         machine.begin()?;
         Ok(machine)
-    }
-}
-
-impl Figures {
-    fn of(metrics: &Metrics) -> Self {
-        Self {
-            auc: metrics.auc.unwrap_or(f64::NAN),
-            log_loss: metrics.log_loss.unwrap_or(f64::INFINITY),
-            normalized_entropy: metrics.normalized_entropy.unwrap_or(f64::NAN),
-            calibration: metrics.calibration.unwrap_or(f64::INFINITY),
-        }
     }
 }

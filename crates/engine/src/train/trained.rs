@@ -1,5 +1,7 @@
 //! A model that was trained.
 
+use std::sync::OnceLock;
+
 use super::column::{Cell, Column, Kind};
 use super::encoder::{Encoded, MISSING_INTEGER, MISSING_TEXT};
 use super::error::{Result, TrainError};
@@ -16,7 +18,8 @@ pub struct Trained {
     pub(super) columns: Vec<Column>,
     pub(super) layout: Layout,
     pub(super) machine: Machine,
-    lookups: Vec<Lookup>,
+    /// Made at the first prediction: the file needs none.
+    lookups: OnceLock<Vec<Lookup>>,
     report: Report,
 }
 
@@ -36,8 +39,7 @@ pub fn train(
     }
     let layout = Layout::new(&mut encoded)?;
     let (machine, report) = fit(log, &encoded, &layout, pool, interrupt)?;
-    let lookups = layout.places.iter().map(Lookup::new).collect();
-    Ok(Trained { columns: encoded.columns, layout, machine, lookups, report })
+    Ok(Trained { columns: encoded.columns, layout, machine, lookups: OnceLock::new(), report })
 }
 
 impl Trained {
@@ -51,11 +53,12 @@ impl Trained {
         if row.len() != self.columns.len() {
             return Err(TrainError::Width { row: 1, given: row.len(), expected: self.columns.len() });
         }
+        let lookups = self.lookups.get_or_init(|| self.layout.places.iter().map(Lookup::new).collect());
         let mut slots = vec![0; self.layout.fields()];
         let mut numbers = self.machine.numbers.iter();
         let mut score = self.machine.bias;
         for (place, cell) in row.iter().enumerate() {
-            let found = self.lookups[place].slot(&self.layout.places[place], self.layout.bits, *cell);
+            let found = lookups[place].slot(&self.layout.places[place], self.layout.bits, *cell);
             let (slot, number) = found.ok_or_else(|| {
                 let expected = self.columns[place].kind.noun();
                 TrainError::Kind { column: self.columns[place].name.clone(), row: 1, expected }

@@ -1,9 +1,10 @@
 //! The rows of the greatest cosine with a query: exact, and faster than reading the vectors.
 //!
-//! A [`Segment`] keeps each vector twice: scaled to length 1 in f32, and as int8 codes with a scale and the length of what the codes
-//! leave out. A search reads the codes alone, a quarter of the bytes. They give a cosine with a proven bound of its error
-//! ([`Query`] has the derivation), and a row is a candidate as long as its upper bound reaches the k-th best lower bound. What is left is
-//! scored in f32, so the answer is that of scoring every row.
+//! A [`Segment`] keeps each vector twice: scaled to length 1 in f32, and as codes of 8 bits in two planes of 4 bits, each with a scale and a measure of
+//! what it leaves out. A search for one query reads the upper plane, an eighth of the bytes. It gives a cosine with a proven bound of its error ([`Query`]
+//! has the derivation). Rows whose upper bound reaches the k-th best score so far are looked at by the lower plane too, where a block has many of them, or
+//! are scored in f32 in the end, as far as they still reach it; so the answer is that of scoring every row. Searches for many queries, which computing
+//! holds up and not reading, put the planes together and take whole codes.
 //!
 //! The score is one function, and no kernel or thread changes a bit of it: both vectors are scaled to length 1 in f64 and rounded to
 //! f32, their products are exact in f64, and are summed there in 16 lanes in a fixed order; the sum is rounded to f32 and kept within -1 and 1.
@@ -15,6 +16,7 @@ mod error;
 mod kernel;
 mod quantize;
 mod query;
+mod scan;
 mod search;
 mod segment;
 

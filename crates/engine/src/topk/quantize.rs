@@ -1,8 +1,14 @@
-//! A vector as int8 codes.
+//! A vector as codes of 8 bits, and their upper half alone.
 
-use super::kernel::Kernel;
+use super::kernel::{Kernel, Upper};
 
-/// What the codes of a vector leave unsaid.
+/// The greatest code of a query.
+pub(super) const QUERY: f32 = 127.0;
+
+/// The greatest code of a row: the greatest whose nearest multiple of 16 is `16 * 7`.
+pub(super) const ROW: f32 = 119.0;
+
+/// What codes leave unsaid.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Quantized {
     /// The vector that codes `c` stand for is `scale * c`.
@@ -11,12 +17,57 @@ pub(super) struct Quantized {
     pub residual: f32,
 }
 
-/// Writes the codes of a vector of length 1, from -127 to 127, the nearest ones by `scale = max |x| / 127`. Codes beyond the elements stay.
-pub(super) fn quantize(unit: &[f32], codes: &mut [i8]) -> Quantized {
+/// Writes the codes of a vector of length 1, from `-greatest` to `greatest`, the nearest ones by `scale = max |x| / greatest`. Codes beyond the
+/// elements stay.
+pub(super) fn quantize(unit: &[f32], greatest: f32, codes: &mut [i8]) -> Quantized {
     // The order of numbers that are not negative is that of their bits, and a loop over integers vectorises.
-    let greatest = unit.iter().fold(0, |greatest: u32, x| greatest.max(x.abs().to_bits()));
-    let scale = f32::from_bits(greatest) / 127.0;
+    let most = unit.iter().fold(0, |most: u32, x| most.max(x.abs().to_bits()));
+    let scale = f32::from_bits(most) / greatest;
     let squares = Kernel::best().quantize(unit, scale, &mut codes[..unit.len()]);
     // The rounding of doubles is far below 1e-12, that of the result to f32 below one part in ten million.
     Quantized { scale, residual: ((squares.sqrt() + 1e-12) * (1.0 + 1e-6)) as f32 }
+}
+
+/// Of the upper plane `u` of a row's codes: the scale `1 / x.u`, and as its residual at least the tangent of the angle between `x` and `u`.
+pub(super) fn upper(unit: &[f32], codes: &[i8]) -> Quantized {
+    let Upper { dot, squares, length } = Kernel::best().upper(unit, &codes[..unit.len()]);
+    // What doubles lose of a number of about 1 is below 1e-14, of its root below 1e-7.
+    let across = (length - dot * dot / squares).max(0.0).sqrt() + 1e-7;
+    Quantized { scale: (1.0 / dot) as f32, residual: (across * squares.sqrt() / dot * (1.0 + 1e-6)) as f32 }
+}
+
+/// The number of an element in the upper plane: its code is 16 times that, and -8 to 7 more.
+#[inline(always)]
+pub(super) fn upper_half(code: i8) -> i8 {
+    ((i16::from(code) + 8) >> 4) as i8
+}
+
+/// Eight codes as the bytes of a group of the upper and of the lower plane.
+#[inline(always)]
+pub(super) fn planes(codes: &[i8; 8]) -> [[u8; 4]; 2] {
+    // 16 (u + 8) + (l + 8).
+    let both = codes.map(|code| (code as u8).wrapping_add(136));
+    let mut planes = [[0; 4]; 2];
+    for i in 0..4 {
+        planes[0][i] = both[i] >> 4 | both[i + 4] & 0xf0;
+        planes[1][i] = both[i] & 0x0f | both[i + 4] << 4;
+    }
+    planes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halves_make_up_the_code() {
+        for code in -119..=119i8 {
+            let [upper, lower] = planes(&[0, code, 0, 0, -code, 0, 0, 0]);
+            let numbers = |byte: u8| [byte & 15, byte >> 4].map(|number| i32::from(number) - 8);
+            let (u, l) = (numbers(upper[1])[0], numbers(lower[1])[0]);
+            assert_eq!((16 * u + l, u), (i32::from(code), i32::from(upper_half(code))));
+            assert_eq!(16 * numbers(upper[0])[1] + numbers(lower[0])[1], -i32::from(code));
+            assert!((-7..=7).contains(&u) && (-8..=7).contains(&l));
+        }
+    }
 }

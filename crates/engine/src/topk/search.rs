@@ -1,29 +1,23 @@
-//! The search itself: one pass over the codes, then the scores of what is left.
+//! The search itself: one pass over the upper plane of the codes, the lower one where many rows of a block are left, then the scores of what is left.
 
 use super::candidates::{Candidate, Candidates};
-use super::kernel::{Kernel, Look, QUERIES, Search, is_less};
-use super::segment::{BLOCK, Block, Segment};
-use super::{Bitmap, Query, Result, TopkError, check_same_dimensions};
+use super::kernel::{Kernel, is_less};
+use super::scan::{Scan, Worker};
+use super::segment::{BLOCK, Segment};
+use super::{Bitmap, Query, Result, TopkError};
 use crate::graph::interruptible;
 use rayon::ThreadPool;
 use rayon::prelude::*;
 use std::cmp::Ordering;
-use std::ops::Range;
 
 /// How many products of numbers a thread computes between two checks for interrupts, about.
-const WORK: usize = 1 << 26;
+pub(super) const WORK: usize = 1 << 26;
 
 /// The most blocks that a thread reads between two checks for interrupts.
 const BLOCKS: usize = 4096;
 
 /// How many questions are finished between two checks for interrupts.
 const GROUP: usize = 64;
-
-/// Where a filter leaves no more rows of a block than this, they are scored without a look at the codes.
-const FEW: u32 = 2;
-
-/// Where an `EXACT`-th part of the rows is wanted, or more, all are scored without a look at the codes.
-const EXACT: usize = 8;
 
 /// Vectors of one number of dimensions.
 #[derive(Debug, Clone, Copy)]
@@ -97,22 +91,25 @@ pub fn search_batch(parts: &[Part<'_>], questions: &[Question<'_>], settings: &S
     let scan = Scan::new(parts, questions, settings.kernel, dimensions)?;
     let threads = settings.pool.map_or(1, ThreadPool::current_num_threads);
     let mut workers: Vec<Worker> = (0..threads).map(|_| scan.worker()).collect();
+    let mut on_each = |work: &(dyn Fn(usize, &mut Worker) + Sync)| {
+        (settings.interrupt)()?;
+        match settings.pool {
+            None => workers.iter_mut().enumerate().for_each(|(thread, worker)| work(thread, worker)),
+            Some(pool) => pool.install(|| workers.par_iter_mut().enumerate().for_each(|(thread, worker)| work(thread, worker))),
+        }
+        Ok::<_, TopkError>(())
+    };
     let step = (WORK / (BLOCK * dimensions * questions.len())).clamp(1, BLOCKS);
-    for (number, part) in scan.parts.iter().enumerate() {
-        let blocks = part.len.div_ceil(BLOCK);
+    for (number, rows) in scan.lengths().enumerate() {
+        let blocks = rows.div_ceil(BLOCK);
         for start in (0..blocks).step_by(step * threads) {
-            (settings.interrupt)()?;
             let end = blocks.min(start + step * threads);
             let share = (end - start).div_ceil(threads);
             let range = |thread: usize| end.min(start + thread * share)..end.min(start + (thread + 1) * share);
-            match settings.pool {
-                None => workers.iter_mut().for_each(|worker| scan.read(number, start..end, worker)),
-                Some(pool) => pool.install(|| {
-                    workers.par_iter_mut().enumerate().for_each(|(thread, worker)| scan.read(number, range(thread), worker));
-                }),
-            }
+            on_each(&|thread, worker| scan.read(number, range(thread), worker))?;
         }
     }
+    on_each(&|_, worker| scan.read_waiting(worker))?;
     let left = workers.into_iter().reduce(|mut all, worker| {
         all.candidates.iter_mut().zip(worker.candidates).for_each(|(all, candidates)| all.extend(candidates));
         all
@@ -122,137 +119,7 @@ pub fn search_batch(parts: &[Part<'_>], questions: &[Question<'_>], settings: &S
     left.into_iter().zip(questions).map(|(candidates, question)| best(candidates, question, settings.interrupt)).collect()
 }
 
-/// A part, and what it is like.
-struct Searched<'a> {
-    part: &'a Part<'a>,
-    len: usize,
-}
-
-/// What all threads share.
-struct Scan<'a> {
-    parts: Vec<Searched<'a>>,
-    questions: &'a [Question<'a>],
-    kernel: Kernel,
-    dimensions: usize,
-    /// How many rows all parts have.
-    rows: usize,
-}
-
-/// What each thread has of its own.
-struct Worker {
-    /// By question.
-    candidates: Vec<Candidates>,
-    looks: [Look; QUERIES],
-}
-
-impl<'a> Scan<'a> {
-    /// Checks that all has the same dimensions, and that there is a filter for each part.
-    fn new(parts: &'a [Part<'a>], questions: &'a [Question<'a>], kernel: Kernel, dimensions: usize) -> Result<Self> {
-        for question in questions {
-            check_same_dimensions(dimensions, question.query.dimensions())?;
-            if !question.allowed.is_empty() && question.allowed.len() != parts.len() {
-                return Err(TopkError::Filters { expected: parts.len(), found: question.allowed.len() });
-            }
-        }
-        let searched = |part: &'a Part<'a>| {
-            let len = match part.rows {
-                Rows::Segment(segment) => {
-                    check_same_dimensions(dimensions, segment.dimensions())?;
-                    segment.rows()
-                }
-                Rows::Units(vectors) => {
-                    check_same_dimensions(0, vectors.len() % dimensions)?;
-                    vectors.len() / dimensions
-                }
-            };
-            if u32::try_from(len).is_err() { Err(TopkError::TooManyRows { rows: len }) } else { Ok(Searched { part, len }) }
-        };
-        let parts = parts.iter().map(searched).collect::<Result<Vec<_>>>()?;
-        let rows = parts.iter().map(|part| part.len).sum();
-        Ok(Self { parts, questions, kernel, dimensions, rows })
-    }
-
-    fn worker(&self) -> Worker {
-        let candidates = self.questions.iter().map(|question| Candidates::new(question.k.clamp(1, self.rows.max(1))));
-        Worker { candidates: candidates.collect(), looks: [Look::NONE; QUERIES] }
-    }
-
-    /// Looks for candidates in some blocks of 64 rows of a part.
-    fn read(&self, number: usize, blocks: Range<usize>, worker: &mut Worker) {
-        let Searched { part, len } = self.parts[number];
-        for place in blocks {
-            let existing = u64::MAX >> (BLOCK - (len - place * BLOCK).min(BLOCK));
-            let alive = existing & !part.dead.map_or(0, |dead| dead.word(place));
-            let codes = match part.rows {
-                Rows::Segment(segment) => Some(segment.block(place)),
-                Rows::Units(_) => None,
-            };
-            let mut group = [(0, 0); QUERIES];
-            let mut grouped = 0;
-            for (asked, question) in self.questions.iter().enumerate() {
-                let filter = question.allowed.get(number).copied().flatten();
-                let rows = alive & filter.map_or(u64::MAX, |filter| filter.word(place));
-                if rows == 0 || question.k == 0 {
-                    continue;
-                }
-                let Some(codes) = codes.filter(|_| question.k < len / EXACT && rows.count_ones() > FEW) else {
-                    self.read_vectors(number, place, (asked, rows), worker);
-                    continue;
-                };
-                group[grouped] = (asked, rows);
-                grouped += 1;
-                if grouped == QUERIES {
-                    self.read_codes((number, place), &codes, &group, worker);
-                    grouped = 0;
-                }
-            }
-            if let Some(codes) = codes.filter(|_| grouped > 0) {
-                self.read_codes((number, place), &codes, &group[..grouped], worker);
-            }
-        }
-    }
-
-    /// Looks for candidates of up to [`QUERIES`] questions in a block by the codes.
-    #[inline]
-    fn read_codes(&self, (number, place): (usize, usize), block: &Block<'_>, group: &[(usize, u64)], worker: &mut Worker) {
-        let searches: [Search<'_>; QUERIES] = std::array::from_fn(|i| {
-            let question = group[i.min(group.len() - 1)].0;
-            Search { query: self.questions[question].query, threshold: worker.candidates[question].threshold() }
-        });
-        self.kernel.look(block, &searches[..group.len()], &mut worker.looks);
-        for (&(question, rows), look) in group.iter().zip(&worker.looks) {
-            let mut reaching = rows & look.rows;
-            while reaching != 0 {
-                let row = reaching.trailing_zeros() as usize;
-                reaching &= reaching - 1;
-                let bound = self.questions[question].query.bound();
-                let (least, most) = bound.range(look.products[row], block.scales[row], block.residuals[row]);
-                worker.candidates[question].push(Candidate { part: number as u32, row: (place * BLOCK + row) as u32, least, most });
-            }
-        }
-    }
-
-    /// Scores the rows of a block for a question.
-    fn read_vectors(&self, number: usize, block: usize, (question, mut rows): (usize, u64), worker: &mut Worker) {
-        let candidates = &mut worker.candidates[question];
-        while rows != 0 {
-            let row = block * BLOCK + rows.trailing_zeros() as usize;
-            rows &= rows - 1;
-            let score = self.kernel.score(self.questions[question].query, self.unit(number, row));
-            if !is_less(score, candidates.threshold()) {
-                candidates.push(Candidate { part: number as u32, row: row as u32, least: score, most: score });
-            }
-        }
-    }
-
-    /// The vector of a row, scaled to length 1.
-    fn unit(&self, number: usize, row: usize) -> &'a [f32] {
-        match self.parts[number].part.rows {
-            Rows::Segment(segment) => segment.unit(row as u32),
-            Rows::Units(vectors) => &vectors[row * self.dimensions..][..self.dimensions],
-        }
-    }
-
+impl Scan<'_> {
     /// Puts the scores of candidates in the place of their bounds, and drops such as are not among the best; the lists are those of the questions.
     fn score(&self, left: &mut [Vec<Candidate>], settings: &Settings<'_>) -> Result<()> {
         let few = self.scores_between_checks() / GROUP;
@@ -308,11 +175,6 @@ impl<'a> Scan<'a> {
         // In the order of memory.
         interruptible::sort_unstable_by(candidates, check, |a, b| (a.part, a.row).cmp(&(b.part, b.row)))?;
         each(candidates)
-    }
-
-    /// How many scores a thread computes between two checks for interrupts. Each is read from anywhere, which takes longer than computing it.
-    fn scores_between_checks(&self) -> usize {
-        (WORK / 16 / self.dimensions).max(1)
     }
 }
 

@@ -1,18 +1,21 @@
 //! Packed vectors, read in place.
 //!
-//! # Layout, version 1
+//! # Layout, version 2
 //!
 //! All numbers in the order of bytes of the machine: a segment is a cache of vectors that live elsewhere, and the magic number tells
 //! a foreign one. Offsets count from the beginning, which is aligned to 64 bytes, as every block is.
 //!
 //! | bytes | what |
 //! |---|---|
-//! | 0..64 | header: magic u64, version u32, dimensions u32, rows u64, offset of blocks u64, offset of vectors u64, length u64, two zeros, checksum u64 |
-//! | blocks | of 64 rows, the last one filled up with zero vectors |
+//! | 0..64 | header: magic u64, version u32, dimensions u32, rows u64, offsets of the upper blocks, the lower blocks and the vectors u64, length u64, checksum u64 |
+//! | upper blocks | of 64 rows, the last one filled up with zeros |
+//! | lower blocks | the same |
 //! | vectors | `rows * dimensions` f32, scaled to length 1, row by row |
 //!
-//! A block is `dimensions / 4` (rounded up) groups of 256 bytes, four codes of each of the 64 rows, then 64 scales and 64 residuals in
-//! f32. Codes are kept plus 128, as VNNI multiplies unsigned by signed bytes.
+//! A code of 8 bits is `16 u + l` with `u` from -7 to 7, which the upper blocks have, and `l` from -8 to 7, which the lower ones have. A block is
+//! `dimensions / 8` (rounded up) groups of 256 bytes, eight numbers of each of the 64 rows, then 64 scales and 64 residuals in f32: what they mean
+//! derives [`Query`](super::Query). Numbers are kept plus 8, as VNNI multiplies unsigned by signed bytes; a byte of a group has that of element
+//! `8 g + i` in its lower half, and that of `8 g + 4 + i` in its upper half.
 
 use super::{MAX_DIMENSIONS, Result, TopkError};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
@@ -20,7 +23,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 /// How many rows a block has.
 pub(super) const BLOCK: usize = 64;
 
-/// What a block has of four dimensions: four codes of each row.
+/// What a block has of eight dimensions: eight numbers of each row.
 pub(super) type Group = [[u8; 4]; BLOCK];
 
 /// A line of the cache.
@@ -29,7 +32,7 @@ pub(super) type Group = [[u8; 4]; BLOCK];
 pub(super) struct Line(pub [u8; 64]);
 
 const MAGIC: u64 = 0x5047_5245_434f_544b;
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// The first bytes of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, FromBytes, IntoBytes, KnownLayout, Immutable)]
@@ -39,10 +42,10 @@ pub(super) struct Header {
     version: u32,
     dimensions: u32,
     rows: u64,
-    blocks: u64,
+    upper: u64,
+    lower: u64,
     vectors: u64,
     length: u64,
-    reserved: u64,
     checksum: u64,
 }
 
@@ -53,8 +56,9 @@ impl Header {
         if u32::try_from(capacity).is_err() {
             return Err(too_many);
         }
-        let blocks = size_of::<Self>() as u64;
-        let vectors = blocks + capacity.div_ceil(BLOCK) as u64 * block_bytes(dimensions) as u64;
+        let upper = size_of::<Self>() as u64;
+        let blocks = capacity.div_ceil(BLOCK) as u64 * block_bytes(dimensions) as u64;
+        let (lower, vectors) = (upper + blocks, upper + 2 * blocks);
         let length = vectors + rows as u64 * dimensions as u64 * 4;
         let all = vectors + capacity as u64 * dimensions as u64 * 4;
         if isize::try_from(all).is_err() {
@@ -65,13 +69,21 @@ impl Header {
             version: VERSION,
             dimensions: dimensions as u32,
             rows: rows as u64,
-            blocks,
+            upper,
+            lower,
             vectors,
             length,
-            reserved: 0,
             checksum: 0,
         };
         Ok(Self { checksum: header.digest(), ..header })
+    }
+
+    /// Where the blocks of a plane begin.
+    pub fn plane(&self, plane: Plane) -> usize {
+        match plane {
+            Plane::Upper => self.upper as usize,
+            Plane::Lower => self.lower as usize,
+        }
     }
 
     /// Where the vectors begin.
@@ -92,9 +104,18 @@ impl Header {
     }
 }
 
+/// Halves of the codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Plane {
+    /// The four bits that count most.
+    Upper,
+    /// The other four.
+    Lower,
+}
+
 /// How many groups a block has.
 pub(super) fn groups(dimensions: usize) -> usize {
-    dimensions.div_ceil(4)
+    dimensions.div_ceil(8)
 }
 
 /// How many bytes a block has: the groups, scales and residuals.
@@ -105,7 +126,7 @@ pub(super) fn block_bytes(dimensions: usize) -> usize {
 /// A block of a segment.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Block<'a> {
-    /// By four dimensions: the codes.
+    /// By eight dimensions: a plane of the codes.
     pub groups: &'a [Group],
     /// By row.
     pub scales: &'a [f32; BLOCK],
@@ -118,7 +139,8 @@ pub(super) struct Block<'a> {
 pub struct Segment<'a> {
     dimensions: usize,
     rows: usize,
-    blocks: &'a [u8],
+    upper: &'a [u8],
+    lower: &'a [u8],
     vectors: &'a [f32],
 }
 
@@ -145,22 +167,26 @@ impl<'a> Segment<'a> {
             return Err(TopkError::Corrupt("it has no sound number of dimensions or rows"));
         }
         // Few enough that none of these sums overflows.
-        let blocks_end = header.blocks.saturating_add(rows.div_ceil(BLOCK) as u64 * block_bytes(dimensions) as u64);
+        let blocks = rows.div_ceil(BLOCK) as u64 * block_bytes(dimensions) as u64;
+        let lower_end = header.lower.saturating_add(blocks);
         let vectors_end = header.vectors.saturating_add(rows as u64 * dimensions as u64 * 4);
-        let sound = header.blocks == size_of::<Header>() as u64
-            && header.vectors % size_of::<Line>() as u64 == 0
-            && blocks_end <= header.vectors
-            && header.length == vectors_end
-            && header.reserved == 0;
+        let is_aligned = |place: u64| place.is_multiple_of(size_of::<Line>() as u64);
+        let sound = header.upper == size_of::<Header>() as u64
+            && is_aligned(header.lower)
+            && is_aligned(header.vectors)
+            && header.upper + blocks <= header.lower
+            && lower_end <= header.vectors
+            && header.length == vectors_end;
         if !sound {
             return Err(TopkError::Corrupt("its offsets do not fit its rows"));
         }
         if header.length > bytes.len() as u64 {
             return Err(TopkError::Space { needed: header.length as usize, found: bytes.len() });
         }
-        let blocks = &bytes[header.blocks as usize..blocks_end as usize];
+        let plane = |plane| &bytes[header.plane(plane)..][..blocks as usize];
         let vectors = <[f32]>::ref_from_bytes(&bytes[header.vectors()..header.length()]);
-        Ok(Self { dimensions, rows, blocks, vectors: vectors.map_err(|_| TopkError::Corrupt("its vectors are not aligned"))? })
+        let vectors = vectors.map_err(|_| TopkError::Corrupt("its vectors are not aligned"))?;
+        Ok(Self { dimensions, rows, upper: plane(Plane::Upper), lower: plane(Plane::Lower), vectors })
     }
 
     /// The number of dimensions.
@@ -182,11 +208,15 @@ impl<'a> Segment<'a> {
         &self.vectors[row as usize * self.dimensions..][..self.dimensions]
     }
 
-    /// The rows `64 * place` to `64 * place + 63`.
-    pub(super) fn block(&self, place: usize) -> Block<'a> {
+    /// A plane of the rows `64 * place` to `64 * place + 63`.
+    pub(super) fn block(&self, plane: Plane, place: usize) -> Block<'a> {
         const FITS: &str = "parsed: blocks are whole and aligned";
+        let blocks = match plane {
+            Plane::Upper => self.upper,
+            Plane::Lower => self.lower,
+        };
         let bytes = block_bytes(self.dimensions);
-        let (codes, factors) = self.blocks[place * bytes..][..bytes].split_at(groups(self.dimensions) * size_of::<Group>());
+        let (codes, factors) = blocks[place * bytes..][..bytes].split_at(groups(self.dimensions) * size_of::<Group>());
         let (scales, residuals) = factors.split_at(BLOCK * size_of::<f32>());
         Block {
             groups: <[Group]>::ref_from_bytes(codes).expect(FITS),

@@ -1,43 +1,72 @@
-//! Loops in AVX2: 32 products of bytes in three instructions. Vectors have 8 numbers, eight of them a block's rows.
+//! Loops in AVX2: 32 products of bytes in little more than an instruction. Vectors have 8 numbers, eight of them a block's rows.
 
 use super::lanes::{self, LANES};
-use super::{Look, QUERIES, Search, prefetch, prefetch_ahead};
+use super::{Codes, Look, QUERIES, Search, Upper, prefetch, prefetch_ahead};
 use crate::topk::segment::{BLOCK, Block};
 use std::arch::x86_64::*;
 use zerocopy::transmute;
 
-/// Which rows of a block may have a score of their query's threshold or more, and the products of the codes.
+/// How far ahead of what it reads a single query has the cache filled, in bytes.
+const AHEAD: isize = 4096;
+
+/// The groups whose products 16 bits hold: each adds at most `4 * 15 * 127`.
+const SHORT: usize = 4;
+
+/// What one query finds in a block; the products are added to those that are there. The block is read from its beginning to its end.
 #[target_feature(enable = "avx2,fma")]
-pub fn look(block: &Block<'_>, searches: &[Search<'_>], looks: &mut [Look; QUERIES]) {
+pub fn look(block: &Block<'_>, search: &Search<'_>, look: &mut Look) {
+    let (low_bits, ones) = (_mm256_set1_epi8(15), _mm256_set1_epi16(1));
+    let mut products: [__m256i; 8] = transmute!(look.products);
+    for (groups, words) in block.groups.chunks(SHORT).zip(search.query.words().as_chunks::<2>().0.chunks(SHORT)) {
+        let mut sums = [_mm256_setzero_si256(); 8];
+        for (group, words) in groups.iter().zip(words) {
+            prefetch(group, AHEAD);
+            let [first, second]: [i32; 2] = transmute!(*words);
+            let (first, second) = (_mm256_set1_epi32(first), _mm256_set1_epi32(second));
+            let numbers: [__m256i; 8] = transmute!(*group);
+            for (sum, numbers) in sums.iter_mut().zip(numbers) {
+                // Unsigned by signed bytes.
+                let low = _mm256_maddubs_epi16(_mm256_and_si256(numbers, low_bits), first);
+                let high = _mm256_maddubs_epi16(_mm256_and_si256(_mm256_srli_epi16::<4>(numbers), low_bits), second);
+                *sum = _mm256_add_epi16(*sum, _mm256_add_epi16(low, high));
+            }
+        }
+        for (product, sum) in products.iter_mut().zip(sums) {
+            *product = _mm256_add_epi32(*product, _mm256_madd_epi16(sum, ones));
+        }
+    }
+    look.products = transmute!(products);
+    reaching(block, search, look);
+}
+
+/// What queries find in a block by whole codes, which are kept plus 128.
+#[target_feature(enable = "avx2,fma")]
+pub fn look_all(codes: &Codes, factors: &Block<'_>, searches: &[Search<'_>], looks: &mut [Look; QUERIES]) {
     for (searches, looks) in searches.chunks(3).zip(looks.chunks_mut(3)) {
         match searches.len() {
-            // One query reads the block from its beginning to its end.
-            1 => tile::<1, 8>(block, searches, looks),
-            2 => tile::<2, 2>(block, searches, looks),
-            _ => tile::<3, 2>(block, searches, looks),
+            1 => tile::<1, 4>(codes, searches, looks),
+            2 => tile::<2, 2>(codes, searches, looks),
+            _ => tile::<3, 2>(codes, searches, looks),
         }
-        searches.iter().zip(looks).for_each(|(search, look)| reaching(block, search, look));
+        searches.iter().zip(looks).for_each(|(search, look)| reaching(factors, search, look));
     }
 }
 
 /// The sums of `Q` queries and `8 * V` rows stay in registers.
 #[target_feature(enable = "avx2,fma")]
-fn tile<const Q: usize, const V: usize>(block: &Block<'_>, searches: &[Search<'_>], looks: &mut [Look]) {
-    let words: [&[[i8; 4]]; Q] = std::array::from_fn(|place| &searches[place].query.words()[..block.groups.len()]);
+fn tile<const Q: usize, const V: usize>(codes: &Codes, searches: &[Search<'_>], looks: &mut [Look]) {
+    let words: [&[[i8; 4]]; Q] = std::array::from_fn(|place| &searches[place].query.words()[..codes.len()]);
     let (plus, ones) = (_mm256_set1_epi8(-128), _mm256_set1_epi16(1));
     for first in (0..8).step_by(V) {
         let mut sums = [[_mm256_setzero_si256(); V]; Q];
-        for (place, group) in block.groups.iter().enumerate() {
-            if Q == 1 {
-                prefetch(group);
-            }
+        for (place, group) in codes.iter().enumerate() {
             let all: [__m256i; 8] = transmute!(*group);
             let codes: [__m256i; V] = std::array::from_fn(|i| _mm256_xor_si256(all[first + i], plus));
             for (sums, words) in sums.iter_mut().zip(&words) {
                 let word = _mm256_set1_epi32(transmute!(words[place]));
                 let size = _mm256_abs_epi8(word);
                 for (sum, codes) in sums.iter_mut().zip(codes) {
-                    // Unsigned by signed bytes: the sign goes to the row's codes. Two products are at most 2 * 127^2, which 16 bits hold.
+                    // Unsigned by signed bytes: the sign goes to the row's codes. Two products are at most 2 * 127 * 128, which 16 bits hold.
                     let pairs = _mm256_maddubs_epi16(size, _mm256_sign_epi8(codes, word));
                     *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(pairs, ones));
                 }
@@ -57,7 +86,7 @@ fn reaching(block: &Block<'_>, search: &Search<'_>, look: &mut Look) {
     let products: [__m256i; BLOCK / 8] = transmute!(look.products);
     let scales: [__m256; BLOCK / 8] = transmute!(*block.scales);
     let residuals: [__m256; BLOCK / 8] = transmute!(*block.residuals);
-    let bound = search.query.bound();
+    let bound = search.bound;
     let [scale, reach, slack, threshold] = [bound.scale, bound.reach, bound.slack, search.threshold].map(|x| _mm256_set1_ps(x));
     look.rows = (0..8).fold(0, |rows, i| {
         let estimate = _mm256_mul_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(products[i]), scale), scales[i]);

@@ -1,38 +1,55 @@
 //! Loops in AVX-512 with VNNI: 64 products of bytes an instruction. Vectors have 16 numbers, four of them a block's rows.
 
 use super::lanes::{self, LANES};
-use super::{Look, QUERIES, Search, prefetch, prefetch_ahead};
+use super::{Codes, Look, QUERIES, Search, Upper, prefetch, prefetch_ahead};
 use crate::topk::segment::Block;
 use std::arch::x86_64::*;
 use zerocopy::transmute;
 
-/// Which rows of a block may have a score of their query's threshold or more, and where there are any, the products of the codes.
+/// How far ahead of what it reads a single query has the cache filled, in bytes.
+const AHEAD: isize = 4096;
+
+/// What one query finds in a block; the products are added to those that are there.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-pub fn look(block: &Block<'_>, searches: &[Search<'_>], looks: &mut [Look; QUERIES]) {
+pub fn look(block: &Block<'_>, search: &Search<'_>, look: &mut Look) {
+    let mut sums: [__m512i; 4] = transmute!(look.products);
+    let low_bits = _mm512_set1_epi8(15);
+    for (group, words) in block.groups.iter().zip(search.query.words().as_chunks::<2>().0) {
+        prefetch(group, AHEAD);
+        let [first, second]: [i32; 2] = transmute!(*words);
+        let (first, second) = (_mm512_set1_epi32(first), _mm512_set1_epi32(second));
+        let numbers: [__m512i; 4] = transmute!(*group);
+        for (sum, numbers) in sums.iter_mut().zip(numbers) {
+            *sum = _mm512_dpbusd_epi32(*sum, _mm512_and_si512(numbers, low_bits), first);
+            *sum = _mm512_dpbusd_epi32(*sum, _mm512_and_si512(_mm512_srli_epi16::<4>(numbers), low_bits), second);
+        }
+    }
+    reaching(block, search, sums, look);
+}
+
+/// What queries find in a block by whole codes, which are kept plus 128.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub fn look_all(codes: &Codes, factors: &Block<'_>, searches: &[Search<'_>], looks: &mut [Look; QUERIES]) {
     match searches.len() {
-        1 => tile::<1>(block, searches, looks),
-        2 => tile::<2>(block, searches, looks),
-        3 => tile::<3>(block, searches, looks),
-        4 => tile::<4>(block, searches, looks),
-        5 => tile::<5>(block, searches, looks),
-        _ => tile::<6>(block, searches, looks),
+        1 => tile::<1>(codes, factors, searches, looks),
+        2 => tile::<2>(codes, factors, searches, looks),
+        3 => tile::<3>(codes, factors, searches, looks),
+        4 => tile::<4>(codes, factors, searches, looks),
+        5 => tile::<5>(codes, factors, searches, looks),
+        _ => tile::<6>(codes, factors, searches, looks),
     }
 }
 
 /// The sums of `Q` queries stay in registers, four each.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn tile<const Q: usize>(block: &Block<'_>, searches: &[Search<'_>], looks: &mut [Look; QUERIES]) {
-    let groups = block.groups.len();
+fn tile<const Q: usize>(codes: &Codes, factors: &Block<'_>, searches: &[Search<'_>], looks: &mut [Look; QUERIES]) {
     let mut words: [&[[i8; 4]]; Q] = [&[]; Q];
     let mut sums = [[_mm512_setzero_si512(); 4]; Q];
     for ((search, words), sums) in searches.iter().zip(&mut words).zip(&mut sums) {
-        *words = &search.query.words()[..groups];
-        *sums = [_mm512_set1_epi32(search.query.correction()); 4];
+        *words = &search.query.words()[..codes.len()];
+        *sums = [_mm512_set1_epi32(search.query.correction(128)); 4];
     }
-    for (place, group) in block.groups.iter().enumerate() {
-        if Q == 1 {
-            prefetch(group);
-        }
+    for (place, group) in codes.iter().enumerate() {
         let codes: [__m512i; 4] = transmute!(*group);
         for (sums, words) in sums.iter_mut().zip(&words) {
             let word = _mm512_set1_epi32(transmute!(words[place]));
@@ -41,19 +58,26 @@ fn tile<const Q: usize>(block: &Block<'_>, searches: &[Search<'_>], looks: &mut 
             }
         }
     }
+    for ((search, look), sums) in searches.iter().zip(looks).zip(sums) {
+        reaching(factors, search, sums, look);
+    }
+}
+
+/// Finds out by the products which rows they are.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+#[inline]
+fn reaching(block: &Block<'_>, search: &Search<'_>, sums: [__m512i; 4], look: &mut Look) {
     let scales: [__m512; 4] = transmute!(*block.scales);
     let residuals: [__m512; 4] = transmute!(*block.residuals);
-    for ((search, look), sums) in searches.iter().zip(looks).zip(sums) {
-        let bound = search.query.bound();
-        let [scale, reach, slack, threshold] = [bound.scale, bound.reach, bound.slack, search.threshold].map(|x| _mm512_set1_ps(x));
-        look.rows = (0..4).fold(0, |rows, i| {
-            let estimate = _mm512_mul_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(sums[i]), scale), scales[i]);
-            let most = _mm512_add_ps(estimate, _mm512_fmadd_ps(reach, residuals[i], slack));
-            rows | u64::from(_mm512_cmp_ps_mask::<_CMP_NLT_UQ>(most, threshold)) << (16 * i)
-        });
-        if look.rows != 0 {
-            look.products = transmute!(sums);
-        }
+    let bound = search.bound;
+    let [scale, reach, slack, threshold] = [bound.scale, bound.reach, bound.slack, search.threshold].map(|x| _mm512_set1_ps(x));
+    look.rows = (0..4).fold(0, |rows, i| {
+        let estimate = _mm512_mul_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(sums[i]), scale), scales[i]);
+        let most = _mm512_add_ps(estimate, _mm512_fmadd_ps(reach, residuals[i], slack));
+        rows | u64::from(_mm512_cmp_ps_mask::<_CMP_NLT_UQ>(most, threshold)) << (16 * i)
+    });
+    if look.rows != 0 {
+        look.products = transmute!(sums);
     }
 }
 

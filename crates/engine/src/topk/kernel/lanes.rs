@@ -1,5 +1,9 @@
 //! Sums of doubles in 16 lanes, and loops that compilers vectorise with whatever instructions the caller has.
 
+use super::{Codes, Upper};
+use crate::topk::quantize::upper_half;
+use crate::topk::segment::Block;
+
 /// How many sums run side by side: element `i` goes to sum `i % LANES`.
 pub const LANES: usize = 16;
 
@@ -79,6 +83,41 @@ pub fn quantize(unit: &[f32], scale: f32, codes: &mut [i8]) -> f64 {
     total(lanes)
 }
 
+/// The products of a vector and the upper plane of its codes.
+#[inline(always)]
+pub fn upper(unit: &[f32], codes: &[i8]) -> Upper {
+    let (mut dots, mut squares, mut lengths) = ([0.0f64; LANES], [0i32; LANES], [0.0f64; LANES]);
+    let mut one = |lane: usize, x: f32, code: i8| {
+        let (x, half) = (f64::from(x), upper_half(code));
+        dots[lane] += x * f64::from(half);
+        squares[lane] += i32::from(half) * i32::from(half);
+        lengths[lane] += x * x;
+    };
+    let ((units, rest), (codes, codes_rest)) = (unit.as_chunks::<LANES>(), codes.as_chunks::<LANES>());
+    for (unit, codes) in units.iter().zip(codes) {
+        for lane in 0..LANES {
+            one(lane, unit[lane], codes[lane]);
+        }
+    }
+    for (lane, (x, code)) in rest.iter().zip(codes_rest).enumerate() {
+        one(lane, *x, *code);
+    }
+    Upper { dot: total(dots), squares: squares.iter().sum::<i32>().into(), length: total(lengths) }
+}
+
+/// Puts the planes of a block together: whole codes plus 128.
+#[inline(always)]
+pub fn join(upper: &Block<'_>, lower: &Block<'_>, codes: &mut Codes) {
+    for ((upper, lower), codes) in upper.groups.iter().zip(lower.groups).zip(codes.as_chunks_mut::<2>().0) {
+        let [first, second] = codes.each_mut().map(|codes| codes.as_flattened_mut());
+        for (((upper, lower), first), second) in upper.as_flattened().iter().zip(lower.as_flattened()).zip(first).zip(second) {
+            // 16 (u + 8) + (l + 8) - 8
+            *first = (upper << 4 | lower & 15).wrapping_sub(8);
+            *second = (upper & 0xf0 | lower >> 4).wrapping_sub(8);
+        }
+    }
+}
+
 /// The functions of this module for processors that have some features.
 macro_rules! with_features {
     ($features:literal) => {
@@ -92,6 +131,18 @@ macro_rules! with_features {
         #[target_feature(enable = $features)]
         pub fn quantize(unit: &[f32], scale: f32, codes: &mut [i8]) -> f64 {
             lanes::quantize(unit, scale, codes)
+        }
+
+        /// [`lanes::join`].
+        #[target_feature(enable = $features)]
+        pub fn join(upper: &Block<'_>, lower: &Block<'_>, codes: &mut Codes) {
+            lanes::join(upper, lower, codes);
+        }
+
+        /// [`lanes::upper`].
+        #[target_feature(enable = $features)]
+        pub fn upper(unit: &[f32], codes: &[i8]) -> Upper {
+            lanes::upper(unit, codes)
         }
     };
 }

@@ -15,11 +15,14 @@ mod lanes;
 mod neon;
 mod portable;
 
-use super::segment::{BLOCK, Block};
+use super::segment::{BLOCK, Block, Group};
 use super::{Query, Result, TopkError, check_same_dimensions};
 
 /// How many queries go over a block at once.
 pub(super) const QUERIES: usize = 6;
+
+/// The whole codes of a block, plus 128: by four dimensions, four of each row.
+pub(super) type Codes = [Group];
 
 /// What is looked for in a block.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +31,8 @@ pub(super) struct Search<'a> {
     pub query: &'a Query,
     /// The score from which on rows are wanted.
     pub threshold: f32,
+    /// Which rows these are.
+    pub bound: Bound,
 }
 
 /// What a block shows.
@@ -35,7 +40,7 @@ pub(super) struct Search<'a> {
 pub(super) struct Look {
     /// The rows whose score may reach the threshold, one bit each.
     pub rows: u64,
-    /// By row: the product of its codes with those of the query. Good only if there are such rows.
+    /// By row: the product of its numbers with the query's codes. Good only if there are such rows.
     pub products: [i32; BLOCK],
 }
 
@@ -55,19 +60,36 @@ pub(super) fn is_less(a: f32, b: f32) -> bool {
 pub(super) struct Bound {
     /// Of the query's codes.
     pub scale: f32,
-    /// At least the length of the vector that the query's codes stand for: what a row's residual counts.
+    /// What a row's residual counts.
     pub reach: f32,
     /// What the query's residual and rounding add.
     pub slack: f32,
 }
 
 impl Bound {
-    /// The least and the greatest that the score of a row may be.
+    /// What the score of a row is about.
+    #[inline(always)]
+    pub fn estimate(&self, product: i32, scale: f32) -> f32 {
+        product as f32 * self.scale * scale
+    }
+
+    /// The least and the greatest that it may be.
     #[inline(always)]
     pub fn range(&self, product: i32, scale: f32, residual: f32) -> (f32, f32) {
-        let (estimate, width) = (product as f32 * self.scale * scale, self.reach * residual + self.slack);
+        let (estimate, width) = (self.estimate(product, scale), self.reach * residual + self.slack);
         (estimate - width, estimate + width)
     }
+}
+
+/// What the upper plane of a row's codes has of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Upper {
+    /// The product of both.
+    pub dot: f64,
+    /// The product of the plane with itself.
+    pub squares: f64,
+    /// The product of the row with itself.
+    pub length: f64,
 }
 
 /// A set of instructions that this processor has.
@@ -242,27 +264,52 @@ impl Kernel {
         dispatch!(self, quantize, unit, scale, codes)
     }
 
-    /// Looks for rows of a block, for up to [`QUERIES`] queries.
-    pub(super) fn look(self, block: &Block<'_>, searches: &[Search<'_>], looks: &mut [Look; QUERIES]) {
-        dispatch!(self, look, block, searches, looks);
+    /// The products of a vector and the upper plane of its codes.
+    pub(super) fn upper(self, unit: &[f32], codes: &[i8]) -> Upper {
+        dispatch!(self, upper, unit, codes)
+    }
+
+    /// Looks for rows of a block by a plane of the codes, for one query: one reads less, where that takes the time. To the products, those are added that
+    /// the look begins with.
+    pub(super) fn look(self, plane: &Block<'_>, search: &Search<'_>, look: &mut Look) {
+        dispatch!(self, look, plane, search, look);
+    }
+
+    /// Looks for rows of a block by the whole codes, for up to [`QUERIES`] queries; `lower` has their scales and residuals.
+    pub(super) fn look_all(self, codes: &Codes, lower: &Block<'_>, searches: &[Search<'_>], looks: &mut [Look; QUERIES]) {
+        dispatch!(self, look_all, codes, lower, searches, looks);
+    }
+
+    /// Puts the planes of a block together.
+    pub(super) fn join(self, upper: &Block<'_>, lower: &Block<'_>, codes: &mut Vec<Group>) {
+        codes.resize(2 * upper.groups.len(), [[0; 4]; BLOCK]);
+        dispatch!(self, join, upper, lower, codes);
     }
 }
 
-/// Brings into the cache what follows a group by 4 KiB, as far as processors are slow to do so on their own.
-#[cfg(target_arch = "x86_64")]
+/// Brings the beginning of a vector into the cache, as long as processors take to find out that more of it is read.
 #[inline(always)]
-fn prefetch(group: &super::segment::Group) {
-    prefetch_ahead(group, 4096);
+pub(super) fn prefetch_vector(vector: &[f32]) {
+    #[cfg(target_arch = "x86_64")]
+    prefetch(&vector[..vector.len().min(256)], 0);
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = vector;
 }
 
 /// Brings into the cache what lies so many bytes ahead of a value; 0 for nothing.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 fn prefetch_ahead<T>(value: &T, ahead: isize) {
-    use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-    if ahead == 0 {
-        return;
+    if ahead != 0 {
+        prefetch(value, ahead);
     }
+}
+
+/// Brings into the cache what lies so many bytes ahead of a value.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn prefetch<T: ?Sized>(value: &T, ahead: isize) {
+    use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
     for line in 0..size_of_val(value) / 64 {
         let address = std::ptr::from_ref(value).cast::<i8>().wrapping_offset(ahead).wrapping_add(64 * line);
         // SAFETY: prefetching an address that is not mapped does nothing.

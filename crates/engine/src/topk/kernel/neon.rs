@@ -1,30 +1,53 @@
 //! Loops in NEON, which every aarch64 has. Vectors have 4 numbers, sixteen of them a block's rows.
 
 use super::lanes::{self, LANES};
-use super::{Look, QUERIES, Search, portable};
+use super::{Codes, Look, QUERIES, Search, Upper, portable};
 use crate::topk::segment::Block;
 use std::arch::aarch64::*;
 use zerocopy::transmute;
 
-/// Which rows of a block may have a score of their query's threshold or more, and the products of the codes.
+/// What one query finds in a block; the products are added to those that are there.
 #[target_feature(enable = "neon")]
-pub fn look(block: &Block<'_>, searches: &[Search<'_>], looks: &mut [Look; QUERIES]) {
+pub fn look(block: &Block<'_>, search: &Search<'_>, look: &mut Look) {
+    let low_bits = vdupq_n_u8(15);
+    let mut sums: [int32x4_t; 16] = transmute!(look.products);
+    for (group, words) in block.groups.iter().zip(search.query.words().as_chunks::<2>().0) {
+        let numbers: [uint8x16_t; 16] = transmute!(*group);
+        let words = words.map(|word| vreinterpretq_s8_s32(vdupq_n_s32(transmute!(word))));
+        for (sum, numbers) in sums.iter_mut().zip(numbers) {
+            *sum = add(*sum, vreinterpretq_s8_u8(vandq_u8(numbers, low_bits)), words[0]);
+            *sum = add(*sum, vreinterpretq_s8_u8(vshrq_n_u8::<4>(numbers)), words[1]);
+        }
+    }
+    look.products = transmute!(sums);
+    portable::reaching(block, search, look);
+}
+
+/// What queries find in a block by whole codes, which are kept plus 128.
+#[target_feature(enable = "neon")]
+pub fn look_all(codes: &Codes, factors: &Block<'_>, searches: &[Search<'_>], looks: &mut [Look; QUERIES]) {
+    let plus = vdupq_n_u8(128);
     for (search, look) in searches.iter().zip(looks) {
-        let plus = vdupq_n_u8(128);
         let mut sums = [vdupq_n_s32(0); 16];
-        for (group, word) in block.groups.iter().zip(search.query.words()) {
+        for (group, word) in codes.iter().zip(search.query.words()) {
             let codes: [uint8x16_t; 16] = transmute!(*group);
             let word = vreinterpretq_s8_s32(vdupq_n_s32(transmute!(*word)));
             for (sum, codes) in sums.iter_mut().zip(codes) {
-                let codes = vreinterpretq_s8_u8(veorq_u8(codes, plus));
-                let low = vmull_s8(vget_low_s8(codes), vget_low_s8(word));
-                // Two products are at most 2 * 127^2, which 16 bits hold.
-                *sum = vpadalq_s16(*sum, vpaddq_s16(low, vmull_high_s8(codes, word)));
+                *sum = add(*sum, vreinterpretq_s8_u8(veorq_u8(codes, plus)), word);
             }
         }
         look.products = transmute!(sums);
-        portable::reaching(block, search, look);
+        portable::reaching(factors, search, look);
     }
+}
+
+/// Adds the products of the codes of four rows, four each, with those of a query.
+#[target_feature(enable = "neon")]
+#[inline]
+fn add(sum: int32x4_t, codes: int8x16_t, word: int8x16_t) -> int32x4_t {
+    let low = vmull_s8(vget_low_s8(codes), vget_low_s8(word));
+    // Two products are at most 2 * 127 * 128, which 16 bits hold.
+    vpadalq_s16(sum, vpaddq_s16(low, vmull_high_s8(codes, word)))
 }
 
 /// Sixteen lanes.

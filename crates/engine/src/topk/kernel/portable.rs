@@ -1,30 +1,45 @@
 //! Loops that any processor runs.
 
-pub use super::lanes::{quantize, scale};
+pub use super::lanes::{join, quantize, scale, upper};
 
 use super::lanes::{self, LANES};
-use super::{Look, QUERIES, Search, is_less};
+use super::{Codes, Look, QUERIES, Search, is_less};
 use crate::topk::segment::{BLOCK, Block};
 
-/// Which rows of a block may have a score of their query's threshold or more, one bit each, and by row the product of the codes.
+/// What one query finds in a block; the products are added to those that are there.
 #[inline(always)]
-pub fn look(block: &Block<'_>, searches: &[Search<'_>], looks: &mut [Look; QUERIES]) {
-    for (search, look) in searches.iter().zip(looks) {
-        look.products.fill(search.query.correction());
-        for (group, word) in block.groups.iter().zip(search.query.words()) {
-            for (product, codes) in look.products.iter_mut().zip(group) {
-                *product += (0..4).map(|place| i32::from(codes[place]) * i32::from(word[place])).sum::<i32>();
-            }
+pub fn look(block: &Block<'_>, search: &Search<'_>, look: &mut Look) {
+    for (group, words) in block.groups.iter().zip(search.query.words().as_chunks::<2>().0) {
+        for (product, numbers) in look.products.iter_mut().zip(group) {
+            *product += sum(&numbers.map(|number| number & 15), &words[0]) + sum(&numbers.map(|number| number >> 4), &words[1]);
         }
-        reaching(block, search, look);
     }
+    reaching(block, search, look);
+}
+
+/// What queries find in a block by whole codes, which are kept plus 128.
+#[inline(always)]
+pub fn look_all(codes: &Codes, factors: &Block<'_>, searches: &[Search<'_>], looks: &mut [Look; QUERIES]) {
+    for (search, look) in searches.iter().zip(looks) {
+        look.products.fill(search.query.correction(128));
+        for (group, word) in codes.iter().zip(search.query.words()) {
+            look.products.iter_mut().zip(group).for_each(|(product, codes)| *product += sum(codes, word));
+        }
+        reaching(factors, search, look);
+    }
+}
+
+/// The product of four numbers and four codes.
+#[inline(always)]
+fn sum(numbers: &[u8; 4], word: &[i8; 4]) -> i32 {
+    (0..4).map(|place| i32::from(numbers[place]) * i32::from(word[place])).sum()
 }
 
 /// Finds out by the products which rows they are.
 #[inline(always)]
 pub fn reaching(block: &Block<'_>, search: &Search<'_>, look: &mut Look) {
     look.rows = (0..BLOCK).fold(0, |rows, row| {
-        let (_, most) = search.query.bound().range(look.products[row], block.scales[row], block.residuals[row]);
+        let (_, most) = search.bound.range(look.products[row], block.scales[row], block.residuals[row]);
         rows | u64::from(!is_less(most, search.threshold)) << row
     });
 }

@@ -62,7 +62,7 @@ test-isolation: test-install ## Run tests/isolation/: concurrent sessions, step 
 test-cluster: test-install ## Run tests/cluster/: replication, standby, crash, dump and restore
 	@scripts/cluster-tests
 
-test-majors: ## Run the tests on the Postgres of Debian 13 and unstable, in chroots (root, about 2 GB each)
+test-majors: ## Run the tests on PostgreSQL 14 and 16 to 18, in chroots of Ubuntu and Debian (root, about 4 GB each)
 	@scripts/test-majors
 
 test-neon: setup ## Run the engine's tests as aarch64 code, under qemu where this is another processor (some six minutes)

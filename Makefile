@@ -16,7 +16,7 @@ ENGINE := -p pg_recommend_engine
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup build install installcheck package test test-unit test-install test-regress test-isolation \
-	test-kernels test-cluster test-majors test-models gpu-check demo bench bench-recommend bench-write bench-interest bench-features bench-graph \
+	test-kernels test-cluster test-majors test-neon test-models gpu-check demo bench bench-recommend bench-write bench-interest bench-features bench-graph \
 	bench-topk bench-topk-sql bench-ctr bench-rank bench-engine accuracy fmt lint clean
 
 help: ## Show this list
@@ -62,8 +62,11 @@ test-isolation: test-install ## Run tests/isolation/: concurrent sessions, step 
 test-cluster: test-install ## Run tests/cluster/: replication, standby, crash, dump and restore
 	@scripts/cluster-tests
 
-test-majors: ## Run the tests on the Postgres of Debian 13 and unstable, in chroots (root, about 2 GB each)
+test-majors: ## Run the tests on PostgreSQL 14 and 16 to 18, in chroots of Ubuntu and Debian (root, about 4 GB each)
 	@scripts/test-majors
+
+test-neon: setup ## Run the engine's tests as aarch64 code, under qemu where this is another processor (some six minutes)
+	@scripts/test-neon
 
 test-models: test-install ## Export models by the Python libraries, run docs/models.md, and compare all scores (4 GB from PyPI; TORCH=no: 1)
 	@scripts/test-models

@@ -104,6 +104,13 @@ fn portable() -> Kernel {
     Kernel::all().find(|kernel| kernel.name() == "portable").expect("everywhere")
 }
 
+/// What every processor of its kind has is found there: else its kernels would not be tested, and nobody would notice.
+#[cfg(target_arch = "aarch64")]
+#[test]
+fn the_kernels_of_aarch64() {
+    assert_eq!(Kernel::all().map(Kernel::name).collect::<Vec<_>>(), ["neon", "portable"]);
+}
+
 /// Bits of which about `share` in 8 are set.
 fn bits(rows: usize, share: u64, seed: u64) -> Vec<u64> {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);

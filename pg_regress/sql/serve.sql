@@ -84,7 +84,7 @@ SELECT item_id, round(sum(CASE kind WHEN 'buy' THEN 4 ELSE 1 END * power(2, -ext
 SELECT count(*) FROM trending_items(10, half_life => '1 us', as_of => noon(16));
 -- The recommender's own half-life gives the same either way.
 SELECT a.item_id, round((a.score / b.score)::numeric, 6) AS ratio
-  FROM trending_items(10, half_life => '604800000001 us', as_of => noon(20)) a JOIN trending_items(10, as_of => noon(20)) b USING (item_id)
+  FROM trending_items(10, half_life => '604800.000001 s', as_of => noon(20)) a JOIN trending_items(10, as_of => noon(20)) b USING (item_id)
  WHERE round((a.score / b.score)::numeric, 6) <> 1;
 -- The caller's own candidates: each once, NULLs left out, unknown ones too; the order is that of recommend().
 SELECT item_id, sources FROM rank_items(1, '{80,10,20,10,NULL,30}'::bigint[], as_of => noon(20)) ORDER BY item_id;

@@ -116,6 +116,12 @@ BEGIN
     END LOOP;
     RAISE NOTICE '% of 300 transactions led to another answer', wrong;
 END $$;
+-- The seed does not decide what is left: each table gets a row with a vector and one with none.
+INSERT INTO items VALUES (1000, '{1,2,3,4}'), (1001, '{0,0,0,0}');
+INSERT INTO words VALUES ('a vector', '{1,2,3,4}'), ('none', '{0,0,0,0}');
+INSERT INTO things VALUES (md5('a vector')::uuid, '{1,2,3,4}'), (md5('none')::uuid, NULL);
+INSERT INTO parts VALUES (48, '{1,2,3,4}'), (98, '{1,NaN,0,0}') ON CONFLICT (id) DO UPDATE SET v = excluded.v;
+DO $$ BEGIN PERFORM recommend.maintain(name) FROM recommend.vector_sets; END $$;
 SELECT vector_set, rows > 0 AS has_rows, skipped > 0 AS has_skipped, dimensions, state FROM recommend.vector_set_status;
 -- Everything is moved into copies: they say what the tables say.
 DO $$ BEGIN PERFORM change() FROM generate_series(1, 30); PERFORM recommend.maintain(name) FROM recommend.vector_sets; END $$;

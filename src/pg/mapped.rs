@@ -15,7 +15,7 @@ pub fn read(path: &Path) -> Result<Mmap> {
     let file = File::open(path)?;
     // SAFETY: by the rule above, which those keep who write to the directory: this extension alone.
     let map = unsafe { Mmap::map(&file) }?;
-    // Advice: huge pages where the file system has them for mapped files, and reading ahead of the first question.
+    // Advice: reading ahead of the first question, and in huge pages where the file lies no more in memory.
     #[cfg(target_os = "linux")]
     {
         let _ = map.advise(memmap2::Advice::HugePage);
@@ -26,6 +26,9 @@ pub fn read(path: &Path) -> Result<Mmap> {
 
 /// Makes a new file of `length` zeros and maps it to be written. Its space is taken at once, so that a full disk is an error here and not a
 /// signal when a page is written.
+///
+/// Who touches a page of a file first decides how large it is in memory for all who map the file: where the kernel and the file system have huge pages for
+/// files, this is who gets them. Asked for later, they are not given.
 pub fn create(path: &Path, length: u64) -> Result<(File, MmapMut)> {
     let file = File::options().read(true).write(true).create_new(true).open(path)?;
     let size = libc::off_t::try_from(length).map_err(Error::other)?;
@@ -36,5 +39,7 @@ pub fn create(path: &Path, length: u64) -> Result<(File, MmapMut)> {
     }
     // SAFETY: a new file, under a name that nobody else opens.
     let map = unsafe { MmapMut::map_mut(&file) }?;
+    #[cfg(target_os = "linux")]
+    let _ = map.advise(memmap2::Advice::HugePage);
     Ok((file, map))
 }

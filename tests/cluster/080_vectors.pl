@@ -143,7 +143,9 @@ foreach my $node ($primary, $standby)
 		system('rm', '-rf', $node->data_dir . "/$directory");
 	}
 	ok($run->finish, 'no answer was wrong while files were deleted under load on ' . $node->name) or diag($err);
-	like($out, qr/number of failed transactions: 0 /, 'and none failed');
+	# Before PostgreSQL 15 pgbench counts no failed transactions: the first one is an error.
+	like($out, qr/number of transactions actually processed: [1-9]/, 'and there were answers');
+	unlike($out, qr/number of failed transactions: [1-9]/, 'and none failed');
 }
 is($primary->safe_psql('postgres', 'SELECT check_set(7)') ne '', 1, 'the primary answers after the load');
 $primary->wait_for_catchup($standby);

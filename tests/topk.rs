@@ -272,12 +272,12 @@ proptest! {
 
 /// Bounds cannot tell near-ties apart: all of them are scored.
 #[test]
-fn large_sets_of_one_direction() {
-    for kind in [Kind::NearTie, Kind::Duplicate, Kind::Constant, Kind::Random] {
-        let vectors: Vec<_> = (0..20_000).map(|seed| vector(kind, 24, seed, 77)).collect();
+fn large_sets() {
+    for (kind, dimensions) in [(Kind::NearTie, 24), (Kind::Duplicate, 24), (Kind::Constant, 24), (Kind::Random, 24), (Kind::Random, 128)] {
+        let vectors: Vec<_> = (0..20_000).map(|seed| vector(kind, dimensions, seed, 77)).collect();
         let case = Case {
-            dimensions: 24,
-            queries: vec![vector(Kind::NearTie, 24, 1_000_000, 77)],
+            dimensions,
+            queries: vec![vector(Kind::NearTie, dimensions, 1_000_000, 77)],
             parts: vec![vectors],
             k: 20,
             ties: false,
@@ -285,7 +285,7 @@ fn large_sets_of_one_direction() {
             allowed: None,
             seed: 0,
         };
-        let buffer = packed(&case.parts[0], 24);
+        let buffer = packed(&case.parts[0], dimensions);
         let parts = [Part { rows: Rows::Segment(Segment::parse(buffer.bytes()).expect("built")), dead: None }];
         let query = Query::new(&case.queries[0]).expect("a direction");
         let question = Question { query: &query, k: case.k, allowed: &[], ties: false };
@@ -297,6 +297,29 @@ fn large_sets_of_one_direction() {
                 kernel.name()
             );
         }
+    }
+}
+
+/// More rows than a search lets wait: few of each block are allowed, the bounds tell none of them apart, and by their estimates all are worse than the best
+/// ones, for codes of 4 bits have no angle as small as theirs.
+#[test]
+fn many_rows_that_wait() {
+    const ROWS: u32 = 400_000;
+    let angle = |row: u32| 0.03 + 1e-4 * f64::from(row.wrapping_mul(0x9e37_79b9)) / f64::from(u32::MAX);
+    let vectors: Vec<_> = (0..ROWS).map(|row| vec![angle(row).cos() as f32, angle(row).sin() as f32]).collect();
+    let mut words = vec![0; Bitmap::words_needed(ROWS as usize)];
+    let is_allowed = |row: u32| row % 64 % 10 == 0;
+    (0..ROWS).filter(|row| is_allowed(*row)).for_each(|row| Bitmap::insert(&mut words, row));
+    let (buffer, query, allowed) = (packed(&vectors, 2), Query::new(&[0.9992, 0.03999]).expect("a direction"), [Some(Bitmap::new(&words))]);
+    let parts = [Part { rows: Rows::Segment(Segment::parse(buffer.bytes()).expect("built")), dead: None }];
+    let hit =
+        |row: u32| Hit { part: 0, row, score: portable().cosine(&query, &vectors[row as usize]).expect("finite").expect("a direction") };
+    let mut expected: Vec<_> = (0..ROWS).filter(|row| is_allowed(*row)).map(hit).collect();
+    expected.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.row.cmp(&b.row)));
+    expected.truncate(30);
+    for kernel in Kernel::all() {
+        let question = Question { query: &query, k: 30, allowed: &allowed, ties: false };
+        assert_eq!(search(&parts, &question, &settings(kernel)).expect("sound"), expected, "{}", kernel.name());
     }
 }
 

@@ -15,7 +15,7 @@ const FEW: u32 = 2;
 const SPARSE: u32 = 8;
 
 /// How many rows may wait until they are scored.
-const WAITING: usize = 1 << 16;
+const WAITING: usize = 1 << 15;
 
 /// How many rows ahead of the one that is scored the vectors are brought into the cache.
 const AHEAD: usize = 8;

@@ -19,7 +19,6 @@ pub mod interval;
 pub mod invalidation;
 pub mod label;
 pub mod library;
-pub mod lookup;
 pub mod mapped;
 pub mod memory;
 pub mod number;

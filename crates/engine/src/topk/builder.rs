@@ -1,8 +1,8 @@
 //! Writing packed vectors.
 
 use super::kernel::Kernel;
-use super::quantize::{Quantized, ROW, planes, quantize, upper};
-use super::segment::{BLOCK, Group, Header, Line, Plane, block_bytes, groups};
+use super::quantize::{Quantized, ROW, quantize, upper};
+use super::segment::{BLOCK, Group, Header, Line, Plane, block_bytes, groups, planes};
 use super::{Result, TopkError, check_dimensions, check_same_dimensions};
 use zerocopy::IntoBytes;
 

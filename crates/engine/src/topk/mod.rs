@@ -16,6 +16,7 @@ mod error;
 mod kernel;
 mod quantize;
 mod query;
+mod question;
 mod scan;
 mod search;
 mod segment;
@@ -25,7 +26,8 @@ pub use builder::{Buffer, SegmentBuilder, bytes_needed};
 pub use error::{Result, TopkError};
 pub use kernel::Kernel;
 pub use query::Query;
-pub use search::{Hit, Part, Question, Rows, Settings, search, search_batch};
+pub use question::{Part, Question, Rows};
+pub use search::{Hit, Settings, search, search_batch};
 pub use segment::Segment;
 
 /// The most dimensions of a vector: pgvector's bound, so that each vector fits its type.

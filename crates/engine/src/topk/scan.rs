@@ -2,10 +2,13 @@
 
 use super::candidates::{Candidate, Candidates};
 use super::kernel::{Bound, Kernel, Look, QUERIES, Search, is_less, prefetch_vector};
-use super::search::{Part, Question, Rows, WORK};
+use super::question::{Part, Question, Rows};
 use super::segment::{BLOCK, Block, Group, Plane, Segment};
 use super::{Result, TopkError, check_same_dimensions};
 use std::ops::Range;
+
+/// How many products of numbers a thread computes between two checks for interrupts, about.
+pub(super) const WORK: usize = 1 << 26;
 
 /// Where a filter leaves no more rows of a block than this, they are scored without a look at the codes.
 const FEW: u32 = 2;

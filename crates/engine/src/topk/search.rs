@@ -2,53 +2,20 @@
 
 use super::candidates::{Candidate, Candidates};
 use super::kernel::{Kernel, is_less};
-use super::scan::{Scan, Worker};
-use super::segment::{BLOCK, Segment};
-use super::{Bitmap, Query, Result, TopkError};
+use super::question::{Part, Question};
+use super::scan::{Scan, WORK, Worker};
+use super::segment::BLOCK;
+use super::{Result, TopkError};
 use crate::graph::interruptible;
 use rayon::ThreadPool;
 use rayon::prelude::*;
 use std::cmp::Ordering;
-
-/// How many products of numbers a thread computes between two checks for interrupts, about.
-pub(super) const WORK: usize = 1 << 26;
 
 /// The most blocks that a thread reads between two checks for interrupts.
 const BLOCKS: usize = 4096;
 
 /// How many questions are finished between two checks for interrupts.
 const GROUP: usize = 64;
-
-/// Vectors of one number of dimensions.
-#[derive(Debug, Clone, Copy)]
-pub enum Rows<'a> {
-    /// Packed ones.
-    Segment(Segment<'a>),
-    /// Vectors scaled to length 1 by [`Kernel::normalize`], one after the other.
-    Units(&'a [f32]),
-}
-
-/// Rows that are searched, with numbers of their own.
-#[derive(Debug, Clone, Copy)]
-pub struct Part<'a> {
-    /// The rows.
-    pub rows: Rows<'a>,
-    /// Those that are there no more.
-    pub dead: Option<Bitmap<'a>>,
-}
-
-/// What is wanted.
-#[derive(Debug, Clone, Copy)]
-pub struct Question<'a> {
-    /// The vector that rows are compared with.
-    pub query: &'a Query,
-    /// How many rows.
-    pub k: usize,
-    /// By part: the rows that may be found, `None` for all of them. Empty where that is so for all parts.
-    pub allowed: &'a [Option<Bitmap<'a>>],
-    /// Whether to give, beyond the `k` rows, all others of the same score as the last one.
-    pub ties: bool,
-}
 
 /// How to search.
 #[derive(Clone, Copy)]

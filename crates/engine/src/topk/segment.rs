@@ -123,6 +123,25 @@ pub(super) fn block_bytes(dimensions: usize) -> usize {
     groups(dimensions) * size_of::<Group>() + 2 * BLOCK * size_of::<f32>()
 }
 
+/// The number of an element in the upper plane: its code is 16 times that, and -8 to 7 more.
+#[inline(always)]
+pub(super) fn upper_half(code: i8) -> i8 {
+    ((i16::from(code) + 8) >> 4) as i8
+}
+
+/// Eight codes as the bytes of a group of the upper and of the lower plane.
+#[inline(always)]
+pub(super) fn planes(codes: &[i8; 8]) -> [[u8; 4]; 2] {
+    // 16 (u + 8) + (l + 8).
+    let both = codes.map(|code| (code as u8).wrapping_add(136));
+    let mut planes = [[0; 4]; 2];
+    for i in 0..4 {
+        planes[0][i] = both[i] >> 4 | both[i + 4] & 0xf0;
+        planes[1][i] = both[i] & 0x0f | both[i + 4] << 4;
+    }
+    planes
+}
+
 /// A block of a segment.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Block<'a> {
@@ -222,6 +241,23 @@ impl<'a> Segment<'a> {
             groups: <[Group]>::ref_from_bytes(codes).expect(FITS),
             scales: <[f32; BLOCK]>::ref_from_bytes(scales).expect(FITS),
             residuals: <[f32; BLOCK]>::ref_from_bytes(residuals).expect(FITS),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halves_make_up_the_code() {
+        for code in -119..=119i8 {
+            let [upper, lower] = planes(&[0, code, 0, 0, -code, 0, 0, 0]);
+            let numbers = |byte: u8| [byte & 15, byte >> 4].map(|number| i32::from(number) - 8);
+            let (u, l) = (numbers(upper[1])[0], numbers(lower[1])[0]);
+            assert_eq!((16 * u + l, u), (i32::from(code), i32::from(upper_half(code))));
+            assert_eq!(16 * numbers(upper[0])[1] + numbers(lower[0])[1], -i32::from(code));
+            assert!((-7..=7).contains(&u) && (-8..=7).contains(&l));
         }
     }
 }

@@ -1,8 +1,7 @@
 //! Sums of doubles in 16 lanes, and loops that compilers vectorise with whatever instructions the caller has.
 
 use super::{Codes, Upper};
-use crate::topk::quantize::upper_half;
-use crate::topk::segment::Block;
+use crate::topk::segment::{Block, upper_half};
 
 /// How many sums run side by side: element `i` goes to sum `i % LANES`.
 pub const LANES: usize = 16;

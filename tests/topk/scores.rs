@@ -15,6 +15,8 @@ proptest! {
     #[test]
     fn scores_are_the_same_bits(dimensions in dimensions(), kinds in [prop::sample::select(&KINDS[..10]), prop::sample::select(&KINDS[..10])], seeds in [0u64..1000, 0u64..1000]) {
         let [a, b] = [0, 1].map(|i| vector(kinds[i], dimensions, seeds[i], 5));
+        // A denormal number may be 0, and that may be all there is of a vector.
+        prop_assume!([&a, &b].iter().all(|vector| vector.iter().any(|x| *x != 0.0)));
         let query = Query::new(&a).expect("a direction");
         let score = portable().cosine(&query, &b).expect("finite").expect("a direction");
         prop_assert!((f64::from(score) - naive_cosine(&a, &b)).abs() < 1e-6);

@@ -1,13 +1,10 @@
-//! Loops in AVX2: 32 products of bytes in little more than an instruction. Vectors have 8 numbers, eight of them a block's rows.
+//! Loops in AVX2: 32 products of bytes in two instructions where the numbers have 4 bits, in four where codes have 8. Vectors have 8 numbers, eight of them a block's rows.
 
 use super::lanes::{self, LANES};
-use super::{Codes, Look, QUERIES, Search, Upper, prefetch, prefetch_ahead};
+use super::{Codes, Look, QUERIES, Search, Upper, prefetch_ahead, prefetch_group};
 use crate::topk::segment::{BLOCK, Block};
 use std::arch::x86_64::*;
 use zerocopy::transmute;
-
-/// How far ahead of what it reads a single query has the cache filled, in bytes.
-const AHEAD: isize = 4096;
 
 /// The groups whose products 16 bits hold: each adds at most `4 * 15 * 127`.
 const SHORT: usize = 4;
@@ -20,7 +17,7 @@ pub fn look(block: &Block<'_>, search: &Search<'_>, look: &mut Look) {
     for (groups, words) in block.groups.chunks(SHORT).zip(search.query.words().as_chunks::<2>().0.chunks(SHORT)) {
         let mut sums = [_mm256_setzero_si256(); 8];
         for (group, words) in groups.iter().zip(words) {
-            prefetch(group, AHEAD);
+            prefetch_group(group);
             let [first, second]: [i32; 2] = transmute!(*words);
             let (first, second) = (_mm256_set1_epi32(first), _mm256_set1_epi32(second));
             let numbers: [__m256i; 8] = transmute!(*group);

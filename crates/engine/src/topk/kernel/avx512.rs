@@ -1,13 +1,10 @@
 //! Loops in AVX-512 with VNNI: 64 products of bytes an instruction. Vectors have 16 numbers, four of them a block's rows.
 
 use super::lanes::{self, LANES};
-use super::{Codes, Look, QUERIES, Search, Upper, prefetch, prefetch_ahead};
+use super::{Codes, Look, QUERIES, Search, Upper, prefetch_ahead, prefetch_group};
 use crate::topk::segment::Block;
 use std::arch::x86_64::*;
 use zerocopy::transmute;
-
-/// How far ahead of what it reads a single query has the cache filled, in bytes.
-const AHEAD: isize = 4096;
 
 /// What one query finds in a block; the products are added to those that are there.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
@@ -15,7 +12,7 @@ pub fn look(block: &Block<'_>, search: &Search<'_>, look: &mut Look) {
     let mut sums: [__m512i; 4] = transmute!(look.products);
     let low_bits = _mm512_set1_epi8(15);
     for (group, words) in block.groups.iter().zip(search.query.words().as_chunks::<2>().0) {
-        prefetch(group, AHEAD);
+        prefetch_group(group);
         let [first, second]: [i32; 2] = transmute!(*words);
         let (first, second) = (_mm512_set1_epi32(first), _mm512_set1_epi32(second));
         let numbers: [__m512i; 4] = transmute!(*group);

@@ -17,7 +17,8 @@ CREATE TABLE recommend.recommenders (
     session_column name,
     session_gap interval NOT NULL,
     context_columns name[] NOT NULL,
-    half_life interval NOT NULL,
+    half_life interval,
+    pace interval NOT NULL DEFAULT '30 days',
     time_window interval,
     max_edges_per_node int NOT NULL,
     eligible regclass,
@@ -25,7 +26,8 @@ CREATE TABLE recommend.recommenders (
     include_seen bool NOT NULL,
     vector_set int,
     model text,
-    fusion_weights jsonb,
+    weight_column name,
+    learn bool NOT NULL,
     created_at timestamptz NOT NULL
 );
 COMMENT ON TABLE recommend.recommenders IS
@@ -33,7 +35,10 @@ COMMENT ON TABLE recommend.recommenders IS
 COMMENT ON COLUMN recommend.recommenders.id IS 'The N in the names of the state tables; the lowest is the default recommender';
 COMMENT ON COLUMN recommend.recommenders.vector_set IS 'The set that holds the vectors of the items';
 COMMENT ON COLUMN recommend.recommenders.model IS 'The model that ranks the candidates';
-COMMENT ON COLUMN recommend.recommenders.fusion_weights IS 'Weights of the ranking features where they differ from the defaults';
+COMMENT ON COLUMN recommend.recommenders.half_life IS 'After this time an event counts half; NULL: the pace of the log';
+COMMENT ON COLUMN recommend.recommenders.pace IS 'Half of the events came within this time after the first event of their item, from 1 to 365 days; measured by each rebuild where half_life is NULL';
+COMMENT ON COLUMN recommend.recommenders.weight_column IS 'The column that says what a row weighs';
+COMMENT ON COLUMN recommend.recommenders.learn IS 'Whether the weights of the score are learnt from the log; else the prior serves';
 
 CREATE TABLE recommend.epochs (
     feed int PRIMARY KEY,
@@ -59,7 +64,13 @@ CREATE TABLE recommend.state (
     skipped bigint NOT NULL DEFAULT 0,
     total_score float8,
     last_compaction timestamptz,
-    needs_rebuild bool NOT NULL DEFAULT false
+    needs_rebuild bool NOT NULL DEFAULT false,
+    month_score float8,
+    week_score float8,
+    day_score float8,
+    hour_score float8,
+    repeats bigint NOT NULL DEFAULT 0,
+    grouped bigint NOT NULL DEFAULT 0
 );
 COMMENT ON TABLE recommend.state IS
     'What the packed rows of a recommender hold in total; its row is the lock of the compactor';

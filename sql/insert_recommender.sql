@@ -1,7 +1,7 @@
 INSERT INTO recommend.recommenders
        (id, name, events, user_column, item_column, time_column, event_column, event_weights, session_column,
         session_gap, context_columns, half_life, time_window, max_edges_per_node, eligible, eligible_column,
-        include_seen, vector_set, model, created_at)
+        include_seen, vector_set, model, weight_column, learn, created_at)
 SELECT coalesce((SELECT max(id) FROM recommend.feeds), 0) + 1,
        $1,
        $2::oid::regclass,
@@ -13,7 +13,7 @@ SELECT coalesce((SELECT max(id) FROM recommend.feeds), 0) + 1,
        nullif($8, '')::name,
        coalesce($9, '30 min')::interval,
        coalesce($10, '{}')::name[],
-       coalesce($11, '7 days')::interval,
+       $11::interval,
        $12::interval,
        coalesce($13, '128')::int,
        nullif($14, '-')::regclass,
@@ -21,5 +21,7 @@ SELECT coalesce((SELECT max(id) FROM recommend.feeds), 0) + 1,
        coalesce($16, true),
        (SELECT s.id FROM recommend.vector_sets AS s WHERE s.name = $17),
        nullif($18, ''),
+       nullif($19, '')::name,
+       coalesce($20, true),
        now()
 RETURNING id

@@ -22,7 +22,7 @@ SELECT k.id, k.name, 'table', d.object_type || ' ' || d.object_identity
   FROM dropped d
   JOIN kept k ON d.object_name = ANY (ARRAY['delta_' || k.id, 'users_' || k.id, 'items_' || k.id, 'neighbors_' || k.id,
                                             'visits_' || k.id, 'sessions_' || k.id, 'contexts_' || k.id,
-                                            'context_items_' || k.id, 'out_' || k.id, 'in_' || k.id,
+                                            'interests_' || k.id, 'leaders_' || k.id, 'learnt_' || k.id, 'context_items_' || k.id, 'out_' || k.id, 'in_' || k.id,
                                              'vector_changes_' || k.id, 'feature_rows_' || k.id, 'item_categories_' || k.id])
  WHERE d.object_type = 'table' AND d.schema_name = 'recommend'
 UNION ALL

@@ -9,13 +9,16 @@ SELECT id,
        session_column::text,
        session_gap,
        context_columns::text[],
-       half_life,
+       coalesce(half_life, pace),
        time_window,
        max_edges_per_node,
        eligible::oid,
        eligible_column::text,
        include_seen,
        vector_set,
-       model
+       model,
+       weight_column::text,
+       learn,
+       half_life IS NULL
   FROM recommend.recommenders
  WHERE id = $1

@@ -15,12 +15,37 @@ CREATE TABLE recommend.items_{id} (
     score float8 NOT NULL,
     events bigint NOT NULL,
     last_at timestamptz NOT NULL,
+    month_score float8 NOT NULL,
+    week_score float8 NOT NULL,
+    day_score float8 NOT NULL,
+    hour_score float8 NOT NULL,
+    sessions float8 NOT NULL,
+    users float8 NOT NULL,
+    repeats bigint NOT NULL,
+    seconds float8 NOT NULL,
     CONSTRAINT items_{id}_pkey PRIMARY KEY (node),
     CONSTRAINT items_{id}_key UNIQUE (key)
 ) USING heap WITH (fillfactor = 80);
 CREATE INDEX items_{id}_score ON recommend.items_{id} (score DESC, node) WHERE events > 0;
 COMMENT ON TABLE recommend.items_{id} IS
-    'Items: dense number and popularity, as log2 of the forward-decayed sum of weights';
+    'Items: dense number, popularity, and the sessions and users that met it, as log2 of forward-decayed sums of weights';
+
+CREATE TABLE recommend.leaders_{id} (
+    node int NOT NULL,
+    items recommend.packed NOT NULL,
+    CONSTRAINT leaders_{id}_pkey PRIMARY KEY (node)
+) USING heap WITH (fillfactor = 50, toast_tuple_target = 8160);
+ALTER TABLE recommend.leaders_{id} ALTER COLUMN items SET STORAGE EXTERNAL;
+COMMENT ON TABLE recommend.leaders_{id} IS
+    'Orders: by popularity with a half-life of 30 days (0), 7 days (1), 1 day (2), 1 hour (3), by newest event (4); their first items, packed';
+
+CREATE TABLE recommend.learnt_{id} (
+    node int NOT NULL,
+    weights recommend.packed NOT NULL,
+    CONSTRAINT learnt_{id}_pkey PRIMARY KEY (node)
+) USING heap WITH (fillfactor = 50, toast_tuple_target = 8160);
+ALTER TABLE recommend.learnt_{id} ALTER COLUMN weights SET STORAGE EXTERNAL;
+COMMENT ON TABLE recommend.learnt_{id} IS 'What the log has taught about the weights of the score, one row: decayed sums, packed';
 
 CREATE TABLE recommend.neighbors_{id} (
     node int NOT NULL,
@@ -28,7 +53,7 @@ CREATE TABLE recommend.neighbors_{id} (
     CONSTRAINT neighbors_{id}_pkey PRIMARY KEY (node)
 ) USING heap WITH (fillfactor = 80, toast_tuple_target = 8160);
 ALTER TABLE recommend.neighbors_{id} ALTER COLUMN edges SET STORAGE EXTERNAL;
-COMMENT ON TABLE recommend.neighbors_{id} IS 'Items: packed transitions and co-visits to other items';
+COMMENT ON TABLE recommend.neighbors_{id} IS 'Items: what followed them and what sessions and users met with them, packed';
 
 CREATE TABLE recommend.visits_{id} (
     node int NOT NULL,

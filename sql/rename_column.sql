@@ -5,6 +5,7 @@ WITH of_recommenders AS (
            time_column = CASE WHEN time_column = $2::name THEN $3::name ELSE time_column END,
            event_column = CASE WHEN event_column = $2::name THEN $3::name ELSE event_column END,
            session_column = CASE WHEN session_column = $2::name THEN $3::name ELSE session_column END,
+           weight_column = CASE WHEN weight_column = $2::name THEN $3::name ELSE weight_column END,
            context_columns = array_replace(context_columns, $2::name, $3::name)
      WHERE id = $1
 ), of_vector_sets AS (

@@ -7,5 +7,11 @@ UPDATE recommend.state
        next_session = 0,
        next_context = 0,
        skipped = 0,
-       total_score = NULL
+       total_score = NULL,
+       month_score = NULL,
+       week_score = NULL,
+       day_score = NULL,
+       hour_score = NULL,
+       repeats = 0,
+       grouped = 0
  WHERE recommender = $1

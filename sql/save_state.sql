@@ -10,5 +10,11 @@ UPDATE recommend.state
        skipped = $9,
        total_score = $10,
        needs_rebuild = $11,
+       month_score = $12,
+       week_score = $13,
+       day_score = $14,
+       hour_score = $15,
+       repeats = $16,
+       grouped = $17,
        last_compaction = clock_timestamp()
  WHERE recommender = $1

@@ -57,12 +57,20 @@ LANGUAGE c STABLE PARALLEL SAFE COST 1000 ROWS 50 AS 'MODULE_PATHNAME', 'explain
 COMMENT ON FUNCTION explain_recommendation(anyelement, anycompatible, text, jsonb, timestamptz) IS
     'Why an item has its score for a user: each feature with its source, the item of the user''s history that led to it (via), and what it adds; the contributions add up to the score of the first phase. Of a recommender with a model also its score (probability), and its features as it sees them, NULL for texts';
 
+CREATE FUNCTION recommend.learnt(recommender text DEFAULT NULL)
+RETURNS TABLE (question text, asked bigint, loss float8, prior_loss float8, serves bool, feature text, weight float8, prior float8)
+LANGUAGE c STABLE PARALLEL SAFE COST 500 ROWS 87 AS 'MODULE_PATHNAME', 'recommend_learnt';
+COMMENT ON FUNCTION recommend.learnt(text) IS
+    'What the log has taught about the weights of the score, by kind of question (user: what a known user takes next; new: of that what is new; '
+    'list: what goes with given items) and feature. loss is the mean of -ln of the chance that the answer was given, over recent questions, each '
+    'before it was learnt from; prior_loss is that of the weights at the start. serves: whether the learnt weights answer';
+
 CREATE FUNCTION similar_items(item anyelement, n int DEFAULT 10, recommender text DEFAULT NULL, as_of timestamptz DEFAULT now())
-RETURNS TABLE (item_id anyelement, score real, rank int)
+RETURNS TABLE (item_id anyelement, score real, rank int, sessions real, users real)
 LANGUAGE c STABLE PARALLEL SAFE COST 500 ROWS 10 SUPPORT recommend.rows_support
     AS 'MODULE_PATHNAME', 'similar_to_item';
 COMMENT ON FUNCTION similar_items(anyelement, int, text, timestamptz) IS
-    'The items met most with an item, for their popularity, best first; none for an unknown item. score is decayed co-visits over the square root of both popularities';
+    'The items met with an item, best first; none for an unknown item. score is the cosine of both over sessions and users, shrunk where meetings are few; sessions and users count, decayed, those that met both';
 
 CREATE FUNCTION trending_items(
     n int DEFAULT 10, recommender text DEFAULT NULL, half_life interval DEFAULT NULL, context jsonb DEFAULT NULL, as_of timestamptz DEFAULT now())

@@ -25,7 +25,8 @@ CREATE FUNCTION recommend.status_rows(
     OUT newest_event timestamptz,
     OUT last_compaction timestamptz,
     OUT needs_rebuild bool,
-    OUT state_bytes bigint
+    OUT state_bytes bigint,
+    OUT learnt text
 ) RETURNS SETOF record
     LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'recommend_status';
 COMMENT ON FUNCTION recommend.status_rows() IS 'The rows of recommend.status';
@@ -33,7 +34,7 @@ COMMENT ON FUNCTION recommend.status_rows() IS 'The rows of recommend.status';
 CREATE VIEW recommend.status AS SELECT * FROM recommend.status_rows();
 COMMENT ON VIEW recommend.status IS
     'What each recommender has packed (events, users, items), what waits in its delta (backlog, of which future events), '
-    'and rows skipped for want of a key or time; for those who may read the event table';
+    'rows skipped for want of a key or time, and what the log has taught; for those who may read the event table';
 GRANT SELECT ON recommend.status TO PUBLIC;
 
 CREATE FUNCTION recommend.graph_status_rows(

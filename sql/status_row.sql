@@ -11,7 +11,8 @@ SELECT s.events,
           FROM pg_class c
          WHERE c.relnamespace = 'recommend'::regnamespace
            AND c.relname = ANY (ARRAY['delta_{id}', 'users_{id}', 'items_{id}', 'neighbors_{id}', 'visits_{id}',
-                                      'sessions_{id}', 'contexts_{id}', 'context_items_{id}']))
+                                      'sessions_{id}', 'interests_{id}', 'leaders_{id}', 'learnt_{id}', 'contexts_{id}',
+                                      'context_items_{id}']))
   FROM recommend.recommenders r
   JOIN recommend.state s ON s.recommender = r.id
  CROSS JOIN (SELECT count(*) AS backlog,

@@ -2,15 +2,15 @@
 
 use std::collections::HashMap;
 
-use engine::decay::LogSum;
-use engine::fold::{Changes, fold};
-use engine::packed::{Neighbors, UserInterest, Visits};
-use engine::store::{ItemStats, Store};
+use engine::fold::{Changes, Moments, fold};
+use engine::learn::{Learnt, lessons};
+use engine::packed::{Leaders, Neighbors, UserInterest, Visits};
+use engine::store::{ItemStats, Order, Store, Totals};
 use engine::{ItemId, Micros, UserId};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::catalog::Recommender;
-use crate::compact::{Result, failure, newest, save};
+use crate::compact::{Result, failure, save};
 use crate::delta::{PastEvents, UserChange, UserEvent, user_batch};
 use crate::delta_rows::Batch as Rows;
 use crate::key::Key;
@@ -62,8 +62,8 @@ impl<'a> Batch<'a> {
         let mut progress = Progress::start(recommender.id, Phase::Compacting, self.rows.events.len() as u64);
         let rows = PackedRows::new(recommender, self.state);
         let state = if self.state.is_void() { emptied(self.state) } else { self.state };
-        let numbers = Numbers::new(&rows, Known::starting(state.next_item, state.next_context));
-        let Folded { changes, interests, users, next_user } =
+        let numbers = Numbers::new(&rows, Known::starting(state.totals.items, state.next_context));
+        let Folded { changes, interests, users, next_user, learnt } =
             self.fold(&rows, &numbers, state).map_err(|source| failure(recommender, source))?;
         let merged = Merged::read(&rows, &changes).map_err(|source| failure(recommender, source))?;
         let known = numbers.into_known();
@@ -80,20 +80,19 @@ impl<'a> Batch<'a> {
             writer.histories(changes.histories.iter().map(|(user, history)| (&users[user], *user, history.as_ref())))?;
             writer.sessions(changes.sessions.iter().map(|(&id, session)| (id, session.as_ref())))?;
             writer.interests(interests.into_iter())?;
+            if let Some(learnt) = &learnt {
+                writer.learnt(learnt)?;
+            }
             Ok(())
         })?;
         delete_rows(recommender.tables.delta, &self.rows.done.rows);
-        let total = ItemStats { score: state.total, events: state.events, last_at: 0 }.merged(&changes.total, None);
+        let totals = state.totals.merged(&changes.total, changes.landmark.at, changes.grouped, changes.newest);
         save(
             recommender,
             &State {
                 packed_epoch: self.state.epoch,
-                events: total.events,
-                total: total.score,
-                newest_at: newest(state.newest_at, changes.newest),
+                totals: Totals { items: totals.items + known.new_items.len() as u32, sessions: changes.next_session, ..totals },
                 next_user,
-                next_item: state.next_item + known.new_items.len() as u32,
-                next_session: changes.next_session,
                 next_context: state.next_context + known.new_contexts.len() as u32,
                 skipped: state.skipped + self.rows.done.skipped,
                 ..state
@@ -127,11 +126,20 @@ impl<'a> Batch<'a> {
             users.insert(number, key.clone());
             batches.push(user_batch(numbers, number, history, &by_user[key])?);
         }
-        let landmark = newest(state.newest_at, self.rows.events.last().map_or(i64::MIN, |row| row.event.event.at)).unwrap_or(0);
+        let newest = self.rows.events.last().map_or(i64::MIN, |row| row.event.event.at).max(state.totals.newest);
+        let landmark = if newest == i64::MIN { 0 } else { newest };
         let past = PastEvents { rows, numbers, users: &users, horizon: self.horizon };
         let interests = user_interest::after(&mut batches, &rules(self.recommender), &past)?;
-        let changes = fold(batches, &rules(self.recommender), landmark, state.next_session, &past, &interrupt::checker())?;
-        Ok(Folded { changes, interests, users, next_user })
+        let (rules, interrupt) = (rules(self.recommender), interrupt::checker());
+        let moments = Moments::of(&state.totals);
+        let mut changes = fold(batches, &rules, landmark, state.totals.sessions, &past, self.recommender.learn.then_some(&moments), &interrupt)?;
+        // An emptied store is not asked: its rows are those of events that are gone.
+        let mut learnt = if state.totals.events > 0 { rows.learnt()? } else { Learnt::default() };
+        let taught = self.recommender.learn && !changes.moments.is_empty() && state.totals.events > 0;
+        if taught {
+            lessons(&mut changes.moments, &rules, rows, &mut learnt, &interrupt)?;
+        }
+        Ok(Folded { changes, interests, users, next_user, learnt: taught.then_some(learnt) })
     }
 }
 
@@ -141,12 +149,14 @@ struct Folded {
     interests: FxHashMap<UserId, Option<UserInterest>>,
     users: FxHashMap<UserId, Key>,
     next_user: UserId,
+    /// What is known of the weights now, if something was learnt.
+    learnt: Option<Learnt>,
 }
 
 /// The state of a recommender without rows, as TRUNCATE leaves it. Numbers start anew, as in a rebuild: how many items there
 /// are is a part of the scores.
 fn emptied(state: State) -> State {
-    State { events: 0, total: LogSum::EMPTY, newest_at: None, next_user: 0, next_item: 0, next_session: 0, next_context: 0, ..state }
+    State { totals: Totals::NONE, next_user: 0, next_context: 0, ..state }
 }
 
 /// Stored rows with a batch's changes merged.
@@ -155,6 +165,7 @@ struct Merged {
     visits: FxHashMap<ItemId, Visits>,
     items: FxHashMap<ItemId, ItemStats>,
     context_items: FxHashMap<(u32, ItemId), ItemStats>,
+    leaders: Vec<(u32, Leaders)>,
 }
 
 impl Merged {
@@ -165,6 +176,7 @@ impl Merged {
             visits: FxHashMap::default(),
             items: changes.items.keys().map(|&item| (item, ItemStats::NONE)).collect(),
             context_items: changes.context_items.keys().map(|&key| (key, ItemStats::NONE)).collect(),
+            leaders: Vec::new(),
         };
         let paired: Vec<ItemId> = changes.pairs.keys().copied().collect();
         rows.neighbors(&paired, &mut |item, view| {
@@ -187,11 +199,20 @@ impl Merged {
         })?;
         for (item, stats) in &mut merged.items {
             let newest = merged.visits.get(item).and_then(|visits| visits.view().sessions.first().map(|visit| visit.at()));
-            *stats = stats.merged(&changes.items[item], newest);
+            *stats = stats.merged(&changes.items[item], changes.landmark.at, newest);
+        }
+        for order in Order::ALL {
+            let changed: Vec<(ItemId, f64)> = merged.items.iter().map(|(item, stats)| (*item, order.rank(stats))).collect();
+            let mut leaders = Leaders::default();
+            rows.leaders(order, &mut |stored| leaders = stored.clone())?;
+            if !leaders.merge(changed) {
+                leaders = rows.leaders_anew(order, &merged.items)?;
+            }
+            merged.leaders.push((order as u32, leaders));
         }
         rows.context_stats(&mut merged.context_items)?;
         for (key, stats) in &mut merged.context_items {
-            *stats = stats.merged(&changes.context_items[key], None);
+            *stats = stats.merged(&changes.context_items[key], changes.landmark.at, None);
         }
         Ok(merged)
     }
@@ -204,6 +225,7 @@ impl Merged {
             stats.or(new.then_some(ItemStats::NONE)).map(|stats| (key, item, stats))
         });
         writer.items(items)?;
+        writer.leaders(self.leaders.iter().map(|(order, leaders)| (*order, leaders)))?;
         writer.context_items(self.context_items.iter().map(|(&key, &stats)| (key, stats)))?;
         writer.neighbors(changes.pairs.keys().map(|item| (*item, &self.neighbors[item])))?;
         writer.visits(changes.visits.keys().map(|item| (*item, &self.visits[item])))?;

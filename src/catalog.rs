@@ -122,6 +122,10 @@ pub struct Tables {
     pub items_pkey: pg_sys::Oid,
     pub items_key: pg_sys::Oid,
     pub items_score: pg_sys::Oid,
+    pub leaders: pg_sys::Oid,
+    pub leaders_pkey: pg_sys::Oid,
+    pub learnt: pg_sys::Oid,
+    pub learnt_pkey: pg_sys::Oid,
     pub neighbors: pg_sys::Oid,
     pub neighbors_pkey: pg_sys::Oid,
     pub visits: pg_sys::Oid,
@@ -175,6 +179,10 @@ pub struct Recommender {
     pub vector_set: Option<i32>,
     /// The model that ranks its candidates.
     pub model: Option<String>,
+    /// Whether the weights of its score are learnt.
+    pub learn: bool,
+    /// Whether its half-life is the pace of the log.
+    pub follows_pace: bool,
     /// Where its state is.
     pub tables: Tables,
 }
@@ -312,6 +320,8 @@ impl Recommender {
             include_seen: definition.include_seen,
             vector_set: definition.vector_set,
             model: definition.model,
+            learn: definition.learn,
+            follows_pace: definition.follows_pace,
             tables,
         })
     }
@@ -336,6 +346,10 @@ impl Tables {
             items_pkey: index("items", "pkey")?,
             items_key: index("items", "key")?,
             items_score: index("items", "score")?,
+            leaders: table("leaders")?,
+            leaders_pkey: index("leaders", "pkey")?,
+            learnt: table("learnt")?,
+            learnt_pkey: index("learnt", "pkey")?,
             neighbors: table("neighbors")?,
             neighbors_pkey: index("neighbors", "pkey")?,
             visits: table("visits")?,

@@ -3,22 +3,25 @@
 //! One transaction does all of it, so that a crash leaves either the delta or the packed rows. The lock is the
 //! recommender's row of `recommend.state`.
 
+use std::rc::Rc;
+
 use engine::event::Event;
-use engine::store::Store;
+use engine::learn::{self, Learnt};
 use engine::store::memory::MemoryStore;
+use engine::store::{Store, Totals};
 use engine::{Micros, UserId};
 use pgrx::{PgSqlErrorCode, pg_sys};
 
 use crate::batch::Batch;
 use crate::bulk::WriteError;
-use crate::catalog::{CatalogError, Recommender, catalog_owner};
+use crate::catalog::{self, CatalogError, Recommender, announce_change, catalog_owner};
 use crate::delta_rows::Done;
 use crate::numbers::rules;
 use crate::past::Replay;
 use crate::pg::error::SqlError;
 use crate::pg::fetch::delete_rows;
 use crate::pg::spi::{self, Arg, SpiError};
-use crate::pg::{clock, guc, owner, snapshot};
+use crate::pg::{clock, guc, interrupt, owner, snapshot};
 use crate::progress::{Phase, Progress};
 use crate::totals::{self, State};
 use crate::user_interest;
@@ -130,6 +133,20 @@ pub fn rebuild(recommender: &Recommender) -> Result<u64> {
     snapshot::with_current(|| rebuild_locked(recommender, state_of(recommender)?))
 }
 
+/// Measures the pace of the log where that is the half-life; gives the recommender with the half-life that its rows are to have.
+fn at_pace(recommender: &Recommender) -> Result<Rc<Recommender>> {
+    if recommender.follows_pace {
+        let sql = include_str!("../sql/pace.sql").replace("{id}", &recommender.id.to_string());
+        let pace = owner::as_user(recommender.owner, || spi::read(&sql, &[Arg::datum(Some(timestamp_datum(horizon())), pg_sys::TIMESTAMPTZOID)], |row| row.get::<f64>(1)))?;
+        if let Some(Some(seconds)) = pace.first() {
+            let sql = "UPDATE recommend.recommenders SET pace = pg_catalog.make_interval(secs => $2) WHERE id = $1";
+            owner::as_user(catalog_owner()?, || spi::write(sql, &[Arg::of(recommender.id), Arg::of(*seconds)]))?;
+            announce_change()?;
+        }
+    }
+    Ok(catalog::by_id(recommender.id)?)
+}
+
 fn state_of(recommender: &Recommender) -> Result<State> {
     totals::read(recommender.id).ok_or_else(|| CatalogError::UnknownId(recommender.id).into())
 }
@@ -140,6 +157,7 @@ pub fn horizon() -> Micros {
 }
 
 fn rebuild_locked(recommender: &Recommender, state: State) -> Result<u64> {
+    let recommender = &*at_pace(recommender)?;
     let horizon = horizon();
     let done = Done::all(recommender, state.epoch, horizon).map_err(|source| failure(recommender, source))?;
     let mut progress = Progress::start(
@@ -149,9 +167,14 @@ fn rebuild_locked(recommender: &Recommender, state: State) -> Result<u64> {
     );
     let mut replay = Replay::default();
     let mut store = MemoryStore::new(rules(recommender));
+    let (mut learnt, learns) = (Learnt::default(), recommender.learn);
     let fold = |events: Vec<(UserId, Event)>| {
         let folded = events.len() as u64;
-        store.append(events)?;
+        if learns {
+            learn::append_log(&mut store, &events, &mut learnt, &interrupt::checker())?;
+        } else {
+            store.append(events)?;
+        }
         progress.advance(folded);
         Ok(())
     };
@@ -167,6 +190,8 @@ fn rebuild_locked(recommender: &Recommender, state: State) -> Result<u64> {
         let items = (0..).zip(replay.item_keys()).map(|(item, key)| (key, item, store.item_stats(item)));
         writer.items(items)?;
         writer.context_items(store.context_stats())?;
+        writer.leaders(store.leader_rows().iter().zip(0..).map(|(leaders, order)| (order, leaders)))?;
+        writer.learnt(&learnt)?;
         writer.neighbors(store.neighbor_rows())?;
         writer.visits(store.visit_rows())?;
         writer.histories(replay.users().iter().map(|(key, user)| (key, *user, store.history(*user))))?;
@@ -180,12 +205,8 @@ fn rebuild_locked(recommender: &Recommender, state: State) -> Result<u64> {
         recommender,
         &State {
             packed_epoch: state.epoch,
-            events: store.events(),
-            total: totals.score,
-            newest_at: newest(None, totals.newest),
+            totals: Totals { items: replay.item_keys().len() as u32, ..totals },
             next_user: replay.users().len() as u32,
-            next_item: replay.item_keys().len() as u32,
-            next_session: totals.sessions,
             next_context: replay.contexts().len() as u32,
             skipped: state.skipped + done.skipped,
             needs_rebuild: false,
@@ -197,25 +218,29 @@ fn rebuild_locked(recommender: &Recommender, state: State) -> Result<u64> {
 
 /// Writes the state row; the generation moves.
 pub fn save(recommender: &Recommender, state: &State) -> Result<()> {
+    let totals = &state.totals;
+    let [month, week, day, hour] = totals.windows;
     let args = [
         Arg::of(recommender.id),
         Arg::of(state.packed_epoch),
-        Arg::of(state.events),
-        Arg::datum(state.newest_at.map(timestamp_datum), pg_sys::TIMESTAMPTZOID),
+        Arg::of(totals.events),
+        Arg::datum((totals.newest != i64::MIN).then(|| timestamp_datum(totals.newest)), pg_sys::TIMESTAMPTZOID),
         Arg::of(state.next_user as i32),
-        Arg::of(state.next_item as i32),
-        Arg::of(state.next_session as i32),
+        Arg::of(totals.items as i32),
+        Arg::of(totals.sessions as i32),
         Arg::of(state.next_context as i32),
         Arg::of(state.skipped),
-        Arg::of(state.total.0),
+        Arg::of(totals.score.0),
         Arg::of(state.needs_rebuild),
+        Arg::of(month.0),
+        Arg::of(week.0),
+        Arg::of(day.0),
+        Arg::of(hour.0),
+        Arg::of(totals.repeats),
+        Arg::of(totals.grouped),
     ];
     owner::as_user(catalog_owner()?, || spi::write_prepared(include_str!("../sql/save_state.sql"), &args))?;
     Ok(())
-}
-
-pub fn newest(stored: Option<Micros>, came: Micros) -> Option<Micros> {
-    stored.max((came != i64::MIN).then_some(came))
 }
 
 pub fn failure(recommender: &Recommender, source: engine::Error) -> CompactError {

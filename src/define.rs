@@ -105,6 +105,8 @@ fn create(call: &Call) -> Result<pg_sys::Datum, DefineError> {
         args.push(Arg::of(call.arg::<bool>(16)));
         args.push(Arg::of(vector_set));
         args.push(Arg::of(model));
+        args.push(Arg::of(call.text(20)));
+        args.push(Arg::of(call.arg::<bool>(21)));
         let id = insert(&name, &args)?;
         let definition = catalog::definition(id)?;
         definition.check()?;
@@ -243,7 +245,7 @@ pub fn forget(id: i32) -> Result<(), DefineError> {
 fn alter(call: &Call) -> Result<pg_sys::Datum, DefineError> {
     let name: String = call.required(0, "name")?;
     // Columns and weights are what view and triggers are made from; changing them keeps writers and readers out.
-    let redefines = (1..=6).chain([8]).any(|index| call.datum(index).is_some());
+    let redefines = (1..=6).chain([8, 18]).any(|index| call.datum(index).is_some());
     let lock = if redefines { pg_sys::AccessExclusiveLock } else { pg_sys::ShareUpdateExclusiveLock };
     let recommender = owned(&name, lock)?;
     let (id, vector_set, model) = (recommender.id, vector_set(call, 16)?, model(call, 17)?);
@@ -260,6 +262,8 @@ fn alter(call: &Call) -> Result<pg_sys::Datum, DefineError> {
         args.push(Arg::of(vector_set));
         let is_given = model.is_some();
         args.push(Arg::of(model));
+        args.push(Arg::of(call.text(18)));
+        args.push(Arg::of(call.arg::<bool>(19)));
         spi::write(include_str!("../sql/update_recommender.sql"), &args)?;
         let after = catalog::definition(id)?;
         after.check()?;

@@ -11,6 +11,7 @@ use crate::catalog::SessionRule;
 use crate::feed::{Feed, Weight};
 use crate::key::{KeyError, KeyType};
 use crate::pg::error::SqlError;
+use crate::pg::number::NumberType;
 use crate::pg::relation::{self, Relation};
 use crate::pg::spi::{Row, SpiError};
 use crate::pg::{column, interval, owner};
@@ -141,6 +142,10 @@ pub struct Definition {
     pub include_seen: bool,
     pub vector_set: Option<i32>,
     pub model: Option<String>,
+    pub weight_column: Option<String>,
+    pub learn: bool,
+    /// Whether the half-life is the pace of the log.
+    pub follows_pace: bool,
 }
 
 impl Definition {
@@ -169,6 +174,9 @@ impl Definition {
             include_seen: row.value(17)?,
             vector_set: row.get(18)?,
             model: row.get(19)?,
+            weight_column: row.get(20)?,
+            learn: row.value(21)?,
+            follows_pace: row.value(22)?,
         })
     }
 
@@ -181,8 +189,9 @@ impl Definition {
             item: self.item_column.clone(),
             time: Some(self.time_column.clone()),
             // Without weights the event type does not matter, and its column is free.
-            weight: match (&self.event_column, &self.event_weights) {
-                (Some(column), Some(weights)) => Weight::Events(column.clone(), weights.clone()),
+            weight: match (&self.event_column, &self.event_weights, &self.weight_column) {
+                (_, _, Some(column)) => Weight::Column(column.clone()),
+                (Some(column), Some(weights), None) => Weight::Events(column.clone(), weights.clone()),
                 _ => Weight::One,
             },
             session: match &self.session {
@@ -203,6 +212,9 @@ impl Definition {
         self.check_columns(&events)?;
         if self.event_weights.is_some() && self.event_column.is_none() {
             return Err(DefinitionError::WeightsWithoutColumn);
+        }
+        if self.event_weights.is_some() && self.weight_column.is_some() {
+            return Err(DefinitionError::TwoWeights);
         }
         check_interval("half_life", self.half_life_us)?;
         if let SessionRule::Gap(gap) = self.session {
@@ -239,6 +251,9 @@ impl Definition {
         check_time(events, &self.time_column)?;
         if let Some(event) = &self.event_column {
             check_label(events, event, "event_column")?;
+        }
+        if let Some(weight) = &self.weight_column {
+            check_weight(events, weight)?;
         }
         if let SessionRule::Column(session) = &self.session {
             check_label(events, session, "session_column")?;
@@ -363,6 +378,12 @@ pub fn check_timestamp(table: &Relation, name: &str, argument: &'static str) -> 
         argument,
         allowed: "timestamptz, or timestamp, which is read as UTC",
     })
+}
+
+/// A column of numbers that says what a row weighs.
+pub fn check_weight(table: &Relation, name: &str) -> Result<(), DefinitionError> {
+    let found = column_type(table, name)?;
+    if NumberType::of(found).is_some() { Ok(()) } else { Err(no_number(name, found)) }
 }
 
 /// The error of a weight column of another type than a number's.

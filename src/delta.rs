@@ -240,12 +240,12 @@ impl Delta {
 
     /// Measures weights from the newest event, stored or met. False where what is folded already measures them from a time too far back.
     fn reach(&mut self, rows: &PackedRows<'_>, rules: &Rules, new: &[Met<UserEvent>]) -> bool {
-        let stored = rows.state().newest_at.filter(|_| !rows.state().is_void());
+        let stored = Some(rows.state().totals.newest).filter(|newest| *newest != i64::MIN && !rows.state().is_void());
         let Some(newest) = new.iter().filter_map(Met::event).map(|row| row.event.at).max().max(stored) else { return true };
         if self.users.is_empty() {
             self.unpacked = Unpacked::new(Landmark { at: newest, half_life: rules.half_life });
         }
-        self.unpacked.landmark().reaches(newest)
+        self.unpacked.landmark().reaches_in_windows(newest)
     }
 
     /// Gives new items their numbers in the order in which the compactor will, because equal scores are ordered by number. False where
@@ -296,7 +296,7 @@ impl Delta {
             let batch = user_batch(numbers, folded.number, found.map(|(_, history)| history), &folded.rows)?;
             let past = PastEvents { rows, numbers, users: &FxHashMap::from_iter([(folded.number, key.clone())]), horizon };
             let landmark = self.unpacked.landmark().at;
-            let changes = fold(vec![batch], rules, landmark, self.unpacked.next_session(), &past, &interrupt::checker())?;
+            let changes = fold(vec![batch], rules, landmark, self.unpacked.next_session(), &past, None, &interrupt::checker())?;
             self.unpacked.insert(folded.number, changes);
         }
         Ok(())

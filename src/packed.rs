@@ -110,6 +110,8 @@ fn kind(call: &Call) -> Result<pg_sys::Datum, PackedError> {
         Kind::Edges => "edges",
         Kind::UserInterest => "user_interest",
         Kind::Features => "features",
+        Kind::Leaders => "leaders",
+        Kind::Learnt => "learnt",
     };
     Ok(varlena::from_bytes(name.as_bytes()))
 }

@@ -1,7 +1,9 @@
 //! A recommender as it was: the same engine over rows made from the events up to a time.
 
 use engine::event::{Event, Rules};
+use engine::learn::Learnt;
 use engine::packed::History;
+use engine::recommend::{Head, Weights};
 use engine::store::Store;
 use engine::store::memory::MemoryStore;
 use engine::{ContextId, ItemId, Micros, NO_CONTEXT, Result, UserId};
@@ -104,22 +106,29 @@ impl Replay {
 pub struct PastStore {
     replay: Replay,
     store: MemoryStore,
+    learnt: Learnt,
 }
 
 impl PastStore {
-    /// Builds the rows from the events up to `as_of`.
-    pub fn build(recommender: &Recommender, rules: Rules, as_of: Micros) -> Result<Self> {
+    /// Builds the rows from the events up to `as_of`; questions are answered with the weights that are learnt by now.
+    pub fn build(recommender: &Recommender, rules: Rules, as_of: Micros, learnt: Learnt) -> Result<Self> {
         let mut replay = Replay::default();
         let mut store = MemoryStore::new(rules);
         replay.run(recommender, as_of, |events| store.append(events))?;
-        Ok(Self { replay, store })
+        Ok(Self { replay, store, learnt })
     }
 
     /// Builds the rows step by step, and asks `each` at the times of a list in ascending order, by their places in it: with what the events before
     /// that time have left.
-    pub fn walk(recommender: &Recommender, rules: Rules, times: &[Micros], mut each: impl FnMut(usize, &Self) -> Result<()>) -> Result<()> {
+    pub fn walk(
+        recommender: &Recommender,
+        rules: Rules,
+        learnt: Learnt,
+        times: &[Micros],
+        mut each: impl FnMut(usize, &Self) -> Result<()>,
+    ) -> Result<()> {
         let Some(end) = times.last() else { return Ok(()) };
-        let mut past = Self { replay: Replay::default(), store: MemoryStore::new(rules) };
+        let mut past = Self { replay: Replay::default(), store: MemoryStore::new(rules), learnt };
         let mut chunk: Vec<(Key, KeyedEvent)> = Vec::new();
         let mut next = 0;
         let sql = format!("SELECT {COLUMNS} FROM recommend.events_{} WHERE at < $1 ORDER BY at", recommender.id);
@@ -147,6 +156,11 @@ impl PastStore {
         }
         let events = self.replay.numbered(chunk);
         self.store.append(events)
+    }
+
+    /// The weights of a kind of question.
+    pub fn weights(&self, head: Head) -> Weights {
+        self.learnt.weights(head)
     }
 
     /// The rules of the rows.

@@ -1,8 +1,9 @@
 //! One recommender, opened for one question: its rows with the delta merged, as of one time.
 
 use engine::event::Rules;
+use engine::learn::Learnt;
 use engine::packed::{CurrentInterest, History};
-use engine::recommend::Profile;
+use engine::recommend::{Head, Profile, Weights};
 use engine::store::Store;
 use engine::store::overlay::Overlay;
 use engine::{ContextId, ItemId, Micros, Result};
@@ -63,7 +64,7 @@ impl<'a> Reader<'a> {
         let newest = totals.newest;
         if !live && until < newest {
             delta.keep(recommender.id);
-            let past = PastStore::build(recommender, rules, until)?;
+            let past = PastStore::build(recommender, rules, until, if recommender.learn { rows.learnt()? } else { Learnt::default() })?;
             let weighed_at = past.store().totals()?.weighed_at(as_of);
             return Ok(Self { recommender, rules, now: as_of, until, weighed_at, horizon, source: Source::Past(Box::new(past)) });
         }
@@ -107,7 +108,7 @@ impl<'a> Reader<'a> {
     pub fn profile(&self, user: Option<&Key>) -> Result<Profile> {
         let Some(user) = user else { return Ok(Profile::default()) };
         let of = |history: Option<&History>| match history {
-            Some(history) => Profile::of_history(history, self.now, self.weighed_at, self.since()),
+            Some(history) => Profile::of_history(history, self.now, self.weighed_at, self.since(), self.rules.session_gap()),
             None => Profile::default(),
         };
         Ok(match &self.source {
@@ -117,6 +118,14 @@ impl<'a> Reader<'a> {
             },
             Source::Past(past) => of(past.history(user)),
         })
+    }
+
+    /// The weights of a kind of question: those of now, at an earlier time too.
+    pub fn weights(&self, head: Head) -> Result<Weights> {
+        match &self.source {
+            Source::Live { rows, .. } => rows.weights(head),
+            Source::Past(past) => Ok(past.weights(head)),
+        }
     }
 
     /// What the user is interested in; `None` where no item that the user met has a vector.

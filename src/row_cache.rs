@@ -8,7 +8,9 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use engine::decay::LogSum;
-use engine::store::ItemStats;
+use engine::packed::Leaders;
+use engine::recommend::{Head, Weights};
+use engine::store::{ItemStats, Order};
 use engine::{ItemId, Result, SessionId};
 use rustc_hash::FxHashMap;
 
@@ -29,6 +31,8 @@ pub struct RowCache {
     trending_asked: usize,
     /// Where each session's row lies in `session_bytes`: first byte and length.
     sessions: FxHashMap<SessionId, (u32, u32)>,
+    leaders: [Option<Leaders>; Order::ALL.len()],
+    weights: Option<[Weights; Head::ALL.len()]>,
     session_bytes: Vec<u8>,
 }
 
@@ -79,6 +83,16 @@ impl RowCache {
             self.trending_asked = n;
             self.trending = list.to_vec();
         }
+    }
+
+    /// The place for the leaders of an order.
+    pub fn leaders(&mut self, order: Order) -> &mut Option<Leaders> {
+        &mut self.leaders[order as usize]
+    }
+
+    /// The place for the weights of each kind of question.
+    pub fn weights(&mut self) -> &mut Option<[Weights; Head::ALL.len()]> {
+        &mut self.weights
     }
 
     /// An item's key.

@@ -1,8 +1,10 @@
 //! The engine's store over Postgres: packed rows of one recommender as the active snapshot sees them.
 
 use engine::decay::LogSum;
-use engine::packed::{History, HistoryView, NeighborsView, Session, SessionView, UserInterest, VisitsView};
-use engine::store::{ItemStats, Store, Totals};
+use engine::learn::Learnt;
+use engine::packed::{History, HistoryView, Leaders, NeighborsView, Session, SessionView, UserInterest, VisitsView};
+use engine::recommend::{Head, Weights};
+use engine::store::{ItemStats, Order, Store, Totals};
 use engine::{ContextId, Error, ItemId, Result, SessionId, UserId};
 use pgrx::pg_sys;
 use rustc_hash::FxHashMap;
@@ -10,7 +12,7 @@ use rustc_hash::FxHashMap;
 use crate::catalog::Recommender;
 use crate::key::{Key, KeyType};
 use crate::numbers::rules;
-use crate::pg::fetch::{Equality, INTEGER, Scan};
+use crate::pg::fetch::{Columns, Equality, INTEGER, Scan};
 use crate::pg::varlena::Bytes;
 use crate::row_cache;
 use crate::totals::{State, float8, int8, number, number_datum};
@@ -120,10 +122,51 @@ impl<'a> PackedRows<'a> {
         for ((context, item), stats) in wanted {
             let Some(row) = scan.get(&[number_datum(*context), number_datum(*item)]) else { continue };
             if let (Some(score), Some(events)) = (row.datum(3), row.datum(4)) {
-                *stats = ItemStats { score: LogSum(float8(score)), events: int8(events), last_at: i64::MIN };
+                *stats = ItemStats { score: LogSum(float8(score)), events: int8(events), ..ItemStats::NONE };
             }
         }
         Ok(())
+    }
+
+    /// What was learnt of the weights, to be learnt on.
+    pub fn learnt(&self) -> Result<Learnt> {
+        let tables = &self.recommender.tables;
+        let mut learnt = Learnt::default();
+        self.packed(tables.learnt, tables.learnt_pkey, 2, &[0], &mut |_, bytes| {
+            learnt = Learnt::parse(bytes)?;
+            Ok(())
+        })?;
+        Ok(learnt)
+    }
+
+    /// The weights that serve a kind of question.
+    pub fn weights(&self, head: Head) -> Result<Weights> {
+        row_cache::with(self.recommender.id, self.state.generation, |cache| {
+            let kept = cache.weights();
+            let weights = match kept {
+                Some(weights) => weights,
+                None => {
+                    let learnt = if self.recommender.learn { self.learnt()? } else { Learnt::default() };
+                    kept.insert(Head::ALL.map(|head| learnt.weights(head)))
+                }
+            };
+            Ok(weights[head as usize])
+        })
+    }
+
+    /// The leaders of all items, of which `changed` are not written yet.
+    pub fn leaders_anew(&self, order: Order, changed: &FxHashMap<ItemId, ItemStats>) -> Result<Leaders> {
+        let tables = &self.recommender.tables;
+        let mut ranks: FxHashMap<ItemId, f64> = FxHashMap::default();
+        let mut scan = Scan::open(tables.items, tables.items_score, &[]);
+        scan.seek(&[]);
+        while let Some(row) = scan.next_row() {
+            if let Some(node) = row.datum(1) {
+                ranks.insert(number(node), order.rank(&item_stats(&row)));
+            }
+        }
+        ranks.extend(changed.iter().map(|(item, stats)| (*item, order.rank(stats))));
+        Ok(Leaders::of(ranks.into_iter()))
     }
 
     fn read_trending(&self, n: usize) -> Vec<(ItemId, LogSum)> {
@@ -164,7 +207,7 @@ impl KeyScan {
         Self { scan: Scan::open(table, index, &[equality(key_type)]), key_type }
     }
 
-    fn get(&mut self, key: &Key) -> Result<Option<crate::pg::fetch::Columns<'_>>> {
+    fn get(&mut self, key: &Key) -> Result<Option<Columns<'_>>> {
         // A key that the column's type cannot hold is in no row.
         let Ok(datum) = key.to_datum(self.key_type.oid()) else { return Ok(None) };
         Ok(self.scan.get(&[datum]))
@@ -188,6 +231,22 @@ fn key_of(datum: pg_sys::Datum, key_type: KeyType) -> Result<Key> {
     Key::from_datum(datum, key_type.oid()).map_err(|error| Error::Store(error.to_string()))
 }
 
+/// The stats in a row of the items.
+fn item_stats(row: &Columns<'_>) -> ItemStats {
+    let sum = |column| row.datum(column).map_or(LogSum::EMPTY, |sum| LogSum(float8(sum)));
+    let count = |column| row.datum(column).map_or(0, int8);
+    ItemStats {
+        score: sum(3),
+        events: count(4),
+        last_at: row.datum(5).map_or(i64::MIN, int8),
+        windows: [6, 7, 8, 9].map(sum),
+        sessions: sum(10),
+        users: sum(11),
+        repeats: count(12),
+        seconds: row.datum(13).map_or(0.0, float8),
+    }
+}
+
 /// The bytes of a packed column of the row that a scan stands on.
 #[allow(unsafe_code)]
 pub fn bytes(datum: pg_sys::Datum) -> Bytes {
@@ -199,9 +258,9 @@ impl Store for PackedRows<'_> {
     fn totals(&self) -> Result<Totals> {
         let state = &self.state;
         if state.is_void() {
-            return Ok(Totals { score: LogSum::EMPTY, newest: i64::MIN, items: 0, sessions: 0 });
+            return Ok(Totals::NONE);
         }
-        Ok(Totals { score: state.total, newest: state.newest_at.unwrap_or(i64::MIN), items: state.next_item, sessions: state.next_session })
+        Ok(state.totals)
     }
 
     fn neighbors(&self, items: &[ItemId], each: &mut dyn FnMut(ItemId, NeighborsView<'_>)) -> Result<()> {
@@ -252,8 +311,8 @@ impl Store for PackedRows<'_> {
             let mut scan = Scan::open(tables.items, tables.items_pkey, &[INTEGER]);
             for item in missing {
                 let Some(row) = scan.get(&[number_datum(item)]) else { continue };
-                if let (Some(score), Some(events), Some(last_at)) = (row.datum(3), row.datum(4), row.datum(5)) {
-                    let stats = ItemStats { score: LogSum(float8(score)), events: int8(events), last_at: int8(last_at) };
+                let stats = item_stats(&row);
+                if stats.events > 0 {
                     each(item, stats);
                     cache.keep_item(item, stats);
                 }
@@ -273,6 +332,21 @@ impl Store for PackedRows<'_> {
             let list = self.read_trending(n);
             cache.keep_trending(n, &list);
             Ok(list)
+        })
+    }
+
+    fn leaders(&self, order: Order, each: &mut dyn FnMut(&Leaders)) -> Result<()> {
+        row_cache::with(self.recommender.id, self.state.generation, |cache| {
+            let leaders = cache.leaders(order);
+            if leaders.is_none() {
+                let tables = &self.recommender.tables;
+                self.packed(tables.leaders, tables.leaders_pkey, 2, &[order as u32], &mut |_, bytes| {
+                    *leaders = Some(Leaders::parse(bytes)?);
+                    Ok(())
+                })?;
+            }
+            each(leaders.get_or_insert_default());
+            Ok(())
         })
     }
 

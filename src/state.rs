@@ -17,7 +17,8 @@ use crate::pg::{owner, snapshot};
 /// of edges.
 const FEED_TABLES: [&str; 2] = ["delta", "contexts"];
 /// The packed rows of a recommender.
-const RECOMMENDER_TABLES: [&str; 7] = ["users", "items", "neighbors", "visits", "sessions", "interests", "context_items"];
+const RECOMMENDER_TABLES: [&str; 9] =
+    ["users", "items", "leaders", "neighbors", "visits", "sessions", "interests", "learnt", "context_items"];
 /// The packed rows of a source of edges.
 const EDGE_TABLES: [&str; 2] = ["out", "in"];
 /// The packed rows of features, and the categories that items had when they were first met.

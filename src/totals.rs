@@ -2,6 +2,7 @@
 
 use engine::Micros;
 use engine::decay::LogSum;
+use engine::store::Totals;
 use pgrx::pg_sys;
 
 use crate::pg::fetch::{INTEGER, Scan};
@@ -17,22 +18,14 @@ pub struct State {
     pub epoch: i32,
     /// The epoch that the packed rows belong to.
     pub packed_epoch: i32,
-    /// Events behind the packed rows, dislikes left out.
-    pub events: i64,
-    /// The newest of them.
-    pub newest_at: Option<Micros>,
-    /// The numbers that the next new user, item, session and context get.
+    /// The events behind the packed rows, and the numbers that the next new item and session get.
+    pub totals: Totals,
+    /// The number that the next new user gets.
     pub next_user: u32,
-    /// ...
-    pub next_item: u32,
-    /// ...
-    pub next_session: u32,
-    /// ...
+    /// ... context.
     pub next_context: u32,
     /// Rows that were no events.
     pub skipped: i64,
-    /// The popularity of all items together.
-    pub total: LogSum,
     /// When they were written.
     pub last_compaction: Option<Micros>,
     /// True when the packed rows are known not to be those of the event table.
@@ -86,18 +79,24 @@ pub fn read(id: i32) -> Option<State> {
     let row = states.get(&[pg_sys::Datum::from(id)])?;
     let count = |column| row.datum(column).map_or(0, int8);
     let next = |column| row.datum(column).map_or(0, number);
+    let sum = |column| row.datum(column).map_or(LogSum::EMPTY, |score| LogSum(float8(score)));
     Some(State {
         epoch,
         generation: count(2),
         packed_epoch: row.datum(3).map_or(0, int4),
-        events: count(4),
-        newest_at: row.datum(5).map(int8),
+        totals: Totals {
+            score: sum(11),
+            windows: [14, 15, 16, 17].map(sum),
+            events: count(4),
+            repeats: count(18),
+            grouped: count(19),
+            newest: row.datum(5).map_or(i64::MIN, int8),
+            items: next(7),
+            sessions: next(8),
+        },
         next_user: next(6),
-        next_item: next(7),
-        next_session: next(8),
         next_context: next(9),
         skipped: count(10),
-        total: row.datum(11).map_or(LogSum::EMPTY, |score| LogSum(float8(score))),
         last_compaction: row.datum(12).map(int8),
         needs_rebuild: row.datum(13).is_some_and(|flag| flag.value() != 0),
     })

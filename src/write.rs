@@ -1,6 +1,7 @@
 //! Writing packed rows: bulk statements over the state tables of one recommender.
 
-use engine::packed::{History, Neighbors, Session, UserInterest, Visits};
+use engine::learn::Learnt;
+use engine::packed::{History, Leaders, Neighbors, Session, UserInterest, Visits};
 use engine::store::ItemStats;
 use engine::{ContextId, ItemId, SessionId, UserId};
 use pgrx::pg_sys::{self, Datum};
@@ -69,14 +70,34 @@ impl<'a> Writer<'a> {
     pub fn items<'r>(&self, rows: impl Iterator<Item = (&'r Key, ItemId, ItemStats)>) -> Result<()> {
         let (table, key) = (self.table("items"), self.recommender.item.oid);
         let upsert = format!(
-            "INSERT INTO {table} (key, node, score, events, last_at) SELECT * FROM unnest($1, $2, $3, $4, $5) \
-                 ON CONFLICT (node) DO UPDATE SET score = excluded.score, events = excluded.events, last_at = excluded.last_at"
+            "INSERT INTO {table} (key, node, score, events, last_at, month_score, week_score, day_score, hour_score, sessions, users, repeats, seconds) \
+                 SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
+                 ON CONFLICT (node) DO UPDATE SET score = excluded.score, events = excluded.events, last_at = excluded.last_at, \
+                     month_score = excluded.month_score, week_score = excluded.week_score, day_score = excluded.day_score, \
+                     hour_score = excluded.hour_score, sessions = excluded.sessions, users = excluded.users, repeats = excluded.repeats, \
+                     seconds = excluded.seconds"
         );
-        let upsert_types = [key, pg_sys::INT4OID, pg_sys::FLOAT8OID, pg_sys::INT8OID, pg_sys::TIMESTAMPTZOID];
+        let (sum, count, time) = (pg_sys::FLOAT8OID, pg_sys::INT8OID, pg_sys::TIMESTAMPTZOID);
+        let upsert_types = [key, pg_sys::INT4OID, sum, count, time, sum, sum, sum, sum, sum, sum, count, sum];
         let mut statements = Bulks::new([(upsert, &upsert_types)]);
         for (item, node, stats) in rows {
-            let numbers = [float8_datum(stats.score.0), Datum::from(stats.events), timestamp_datum(stats.last_at)];
-            statements.push(UPSERT, &[item.to_datum(key)?, number_datum(node), numbers[0], numbers[1], numbers[2]], 0)?;
+            let [month, week, day, hour] = stats.windows.map(|sum| float8_datum(sum.0));
+            let row = [
+                item.to_datum(key)?,
+                number_datum(node),
+                float8_datum(stats.score.0),
+                Datum::from(stats.events),
+                timestamp_datum(stats.last_at),
+                month,
+                week,
+                day,
+                hour,
+                float8_datum(stats.sessions.0),
+                float8_datum(stats.users.0),
+                Datum::from(stats.repeats),
+                float8_datum(stats.seconds),
+            ];
+            statements.push(UPSERT, &row, 0)?;
         }
         statements.finish()
     }
@@ -115,6 +136,16 @@ impl<'a> Writer<'a> {
     /// Writes neighbour rows and deletes empty ones.
     pub fn neighbors<'r>(&self, rows: impl Iterator<Item = (ItemId, &'r Neighbors)>) -> Result<()> {
         self.packed("neighbors", "edges", rows.map(|(item, row)| (item, (!row.is_empty()).then(|| row.to_bytes()))))
+    }
+
+    /// Writes lists of leaders.
+    pub fn leaders<'r>(&self, rows: impl Iterator<Item = (u32, &'r Leaders)>) -> Result<()> {
+        self.packed("leaders", "items", rows.map(|(order, row)| (order, Some(row.to_bytes()))))
+    }
+
+    /// Writes what was learnt.
+    pub fn learnt(&self, learnt: &Learnt) -> Result<()> {
+        self.packed("learnt", "weights", std::iter::once((0, Some(learnt.to_bytes()))))
     }
 
     /// Writes visit rows and deletes empty ones.

@@ -12,7 +12,7 @@ fn compacted(change: &Change, by_column: bool) -> MemoryStore {
     let events = change.after();
     let first = store.totals().expect("memory").sessions;
     let table = Table { store: &store, events: &events };
-    let changes = fold(change.batches(&store), &rules(by_column), log::END, first, &table, &|| Ok(())).expect("folding works");
+    let changes = fold(change.batches(&store), &rules(by_column), log::END, first, &table, None, &|| Ok(())).expect("folding works");
     store.apply(&changes);
     store
 }

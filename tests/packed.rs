@@ -3,15 +3,16 @@ mod log;
 
 use log::{END, ITEMS, USERS, half_life, packed, rules};
 use pg_recommend_engine::packed::{
-    EdgesView, History, HistoryView, Neighbors, NeighborsView, Session, SessionView, UserInterest, Visits, VisitsView, validate,
+    EdgesView, History, HistoryView, Leaders, Neighbors, NeighborsView, Session, SessionView, UserInterest, Visits, VisitsView, validate,
 };
+use pg_recommend_engine::learn::Learnt;
 use pg_recommend_engine::store::Store;
 use pg_recommend_engine::{Micros, NO_CONTEXT, event::Event, fold::Past};
 use proptest::prelude::*;
 use rustc_hash::FxHashMap;
 
 fn hostile() -> impl Strategy<Value = Vec<u8>> {
-    (prop::collection::vec(any::<u8>(), 0..300), 0u8..8).prop_map(|(mut bytes, kind)| {
+    (prop::collection::vec(any::<u8>(), 0..300), 0u8..10).prop_map(|(mut bytes, kind)| {
         if bytes.len() > 2 {
             bytes[0] = 1;
             bytes[1] = kind;
@@ -33,6 +34,8 @@ proptest! {
             SessionView::parse(&bytes).is_ok(),
             EdgesView::parse(&bytes).is_ok(),
             UserInterest::parse(&bytes).is_ok(),
+            Leaders::parse(&bytes).is_ok(),
+            Learnt::parse(&bytes).is_ok(),
         ];
         prop_assert_eq!(validate(&bytes).is_ok(), parses.contains(&true));
         // Nor does what is done with rows that parse.
@@ -92,34 +95,66 @@ proptest! {
         for item in 0..ITEMS {
             close(format!("popularity {item}"), weigh(&|_, event| event.item == item && event.weight > 0.0))?;
             for user in 0..USERS {
-                close(format!("user {user} item {item}"), weigh(&|other, event| other == user && event.item == item))?;
+                close(format!("history {user} {item}"), weigh(&|other, event| other == user && event.item == item))?;
             }
         }
-        for (name, naive) in pairs(&log, &left) {
+        for (name, naive) in pairs(&log, &left, by_column) {
             close(name, naive)?;
         }
     }
 }
 
-/// The decayed pairs of a log, by the names that a snapshot has for them: each liked event with the last five other items that were
-/// liked at their newest event.
-fn pairs(log: &[(u32, Event)], left: &dyn Fn(Micros) -> f64) -> FxHashMap<String, f64> {
+/// The decayed pairs of a log, by the names that a snapshot has for them, and the sessions and users of its items.
+///
+/// Each liked event follows the last five other items that were liked at their newest event and met at an earlier time. An item that a session
+/// meets first pairs with the others of the session that were liked at their newest event; one that a user meets first with the user's last 30.
+fn pairs(log: &[(u32, Event)], left: &dyn Fn(Micros) -> f64, by_column: bool) -> FxHashMap<String, f64> {
     let mut sums = FxHashMap::default();
+    let mut add = |name: String, weight: f64| *sums.entry(name).or_insert(0.0) += weight;
     for user in 0..USERS {
-        let mut last: Vec<(u32, bool)> = Vec::new();
+        // Newest first: item, time, weight of the newest event.
+        let mut last: Vec<(u32, Micros, f64)> = Vec::new();
+        // Newest first: value, newest event, items.
+        let mut open: Vec<(i64, Micros, Vec<u32>)> = Vec::new();
         for (_, event) in log::in_order(log.to_vec()).iter().filter(|(other, _)| *other == user) {
-            let repeated = last.first().is_some_and(|(item, _)| *item == event.item);
-            if event.weight > 0.0 && !repeated {
-                let liked = last.iter().filter(|(item, liked)| *liked && *item != event.item);
-                for (gap, (item, _)) in liked.take(5).enumerate() {
-                    let weight = f64::from(event.weight) * left(event.at);
-                    *sums.entry(format!("next {item} {}", event.item)).or_insert(0.0) += weight / (gap + 1) as f64;
-                    *sums.entry(format!("together {item} {}", event.item)).or_insert(0.0) += weight;
-                    *sums.entry(format!("together {} {item}", event.item)).or_insert(0.0) += weight;
+            let (item, at, weight) = (event.item, event.at, f64::from(event.weight));
+            if weight > 0.0 {
+                let liked: Vec<(u32, Micros, f64)> = last.iter().copied().filter(|(other, _, weight)| *weight > 0.0 && *other != item).collect();
+                let pair = |other: f64| (weight * other).sqrt() * left(at);
+                if last.first().is_none_or(|(newest, ..)| *newest != item) {
+                    for (gap, (other, _, w)) in liked.iter().filter(|(_, before, _)| *before < at).take(5).enumerate() {
+                        add(format!("next {other} {item}"), pair(*w) / (gap + 1) as f64);
+                    }
                 }
+                if !last.iter().any(|(known, ..)| *known == item) {
+                    add(format!("users of {item}"), weight * left(at));
+                    for (other, _, w) in liked.iter().take(30) {
+                        add(format!("user {other} {item}"), pair(*w));
+                        add(format!("user {item} {other}"), pair(*w));
+                    }
+                }
+                let value = event.session.unwrap_or(0);
+                let goes_on = |(known, newest, _): &(i64, Micros, Vec<u32>)| {
+                    if by_column { *known == value } else { at - newest <= 20 * log::HOUR }
+                };
+                let mut session = match open.iter().position(goes_on) {
+                    Some(place) => open.remove(place),
+                    None => (value, at, Vec::new()),
+                };
+                if !session.2.contains(&item) {
+                    add(format!("sessions of {item}"), weight * left(at));
+                    for (other, _, w) in liked.iter().filter(|(other, ..)| session.2.contains(other)) {
+                        add(format!("session {other} {item}"), pair(*w));
+                        add(format!("session {item} {other}"), pair(*w));
+                    }
+                    session.2.push(item);
+                }
+                session.1 = at;
+                open.insert(0, session);
+                open.truncate(if by_column { 4 } else { 1 });
             }
-            last.retain(|(item, _)| *item != event.item);
-            last.insert(0, (event.item, event.weight > 0.0));
+            last.retain(|(known, ..)| *known != item);
+            last.insert(0, (item, at, weight));
         }
     }
     sums

@@ -7,20 +7,21 @@ use pg_recommend_engine::event::Event;
 use pg_recommend_engine::fold::fold;
 use pg_recommend_engine::packed::{History, Landmark};
 use pg_recommend_engine::recommend::{
-    Filter, Profile, Query, Recommendation, USER_WEIGHTS, rank, rank_with_features, recommend, recommend_with_features, similar_items,
+    Filter, Profile, Query, Recommendation, rank, rank_with_features, recommend, recommend_with_features, similar_items,
 };
+use pg_recommend_engine::recommend::Head;
 use pg_recommend_engine::store::Store;
 use pg_recommend_engine::store::overlay::{Overlay, Unpacked};
 use proptest::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 fn answer(store: &dyn Store, history: Option<&History>, filter: &Filter<'_>) -> Vec<Recommendation> {
-    let profile = history.map_or_else(Profile::default, |history| Profile::of_history(history, END, END, i64::MIN));
+    let profile = history.map_or_else(Profile::default, |history| Profile::of_history(history, END, END, i64::MIN, 20 * log::HOUR));
     recommend(store, &query(&profile), filter).expect("memory")
 }
 
 fn query(profile: &Profile) -> Query<'_> {
-    Query { now: END, since: i64::MIN, half_life: half_life(), profile, contexts: &[], interest: None, weights: &USER_WEIGHTS }
+    Query { now: END, since: i64::MIN, half_life: half_life(), profile, contexts: &[], interest: None, weights: Head::User.prior(), own: None }
 }
 
 fn filter<'a>(n: usize, include_seen: bool, exclude: &'a FxHashSet<u32>) -> Filter<'a> {
@@ -50,7 +51,7 @@ fn unpacked_items_count_whatever_their_numbers() {
     let base = packed(&[(0, met(0)), (0, met(1))], rules);
     let mut unpacked = Unpacked::new(Landmark { at: END, half_life: half_life() });
     let batch = base.batch(1, vec![met(1), met(1 << 31)], Vec::new());
-    let changes = fold(vec![batch], &rules, END, unpacked.next_session(), &base, &|| Ok(())).expect("folding works");
+    let changes = fold(vec![batch], &rules, END, unpacked.next_session(), &base, None, &|| Ok(())).expect("folding works");
     unpacked.insert(1, changes);
     unpacked.set_new_items(1);
     let overlay = Overlay { base: &base, unpacked: &unpacked, rules: &rules };
@@ -75,14 +76,14 @@ proptest! {
         for batch in change.batches(&base) {
             let (user, landmark, session) = (batch.user, unpacked.landmark().at, unpacked.next_session());
             let table = Table { store: &base, events: &events };
-            unpacked.insert(user, fold(vec![batch], &rules, landmark, session, &table, &|| Ok(())).expect("folding works"));
+            unpacked.insert(user, fold(vec![batch], &rules, landmark, session, &table, None, &|| Ok(())).expect("folding works"));
         }
         let overlay = Overlay { base: &base, unpacked: &unpacked, rules: &rules };
         let (none, items) = (FxHashSet::default(), (0..ITEMS).collect::<Vec<_>>());
         for user in 0..USERS {
             let history = unpacked.history(user).unwrap_or_else(|| base.history(user));
             let lists = |store: &dyn Store, history: Option<&History>| {
-                let profile = history.map_or_else(Profile::default, |history| Profile::of_history(history, END, END, i64::MIN));
+                let profile = history.map_or_else(Profile::default, |history| Profile::of_history(history, END, END, i64::MIN, 20 * log::HOUR));
                 (rows(&answer(store, history, &filter(5, false, &none))), rows(&rank(store, &query(&profile), &items).expect("memory")))
             };
             let (found, packed) = (lists(&overlay, history), lists(&expected, expected.history(user)));
@@ -90,7 +91,10 @@ proptest! {
             assert_close(&found.1, &packed.1)?;
         }
         for item in 0..ITEMS {
-            let similar = |store: &dyn Store| similar_items(store, item, 5, i64::MIN, END, half_life()).expect("memory");
+            let similar = |store: &dyn Store| -> Vec<(u32, f32)> {
+                let list = similar_items(store, item, 5, i64::MIN, END, half_life()).expect("memory");
+                list.into_iter().map(|similar| (similar.item, similar.score)).collect()
+            };
             assert_close(&similar(&overlay), &similar(&expected))?;
         }
         let trending = |store: &dyn Store| -> Vec<(u32, f32)> {
@@ -134,7 +138,7 @@ proptest! {
         let store = packed(&log, rules(false));
         let exclude = FxHashSet::default();
         for user in 0..USERS {
-            let profile = store.history(user).map_or_else(Profile::default, |history| Profile::of_history(history, END, END, i64::MIN));
+            let profile = store.history(user).map_or_else(Profile::default, |history| Profile::of_history(history, END, END, i64::MIN, 20 * log::HOUR));
             let query = query(&profile);
             let found = recommend_with_features(&store, &query, &filter(n, true, &exclude)).expect("memory");
             let plain = recommend(&store, &query, &filter(n, true, &exclude)).expect("memory");
@@ -143,7 +147,7 @@ proptest! {
                 let alone = rank_with_features(&store, &query, &[row.item]).expect("memory");
                 prop_assert_eq!(&alone[0].1, features);
                 prop_assert_eq!(alone[0].0.score, row.score);
-                prop_assert_eq!(USER_WEIGHTS.score(features) as f32, row.score);
+                prop_assert_eq!(Head::User.prior().score(features) as f32, row.score);
             }
         }
     }

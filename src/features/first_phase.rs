@@ -1,6 +1,7 @@
 //! What the first phase of a recommender says of items, as features: of a user's candidates at one time, and of many labels at theirs.
 
-use engine::recommend::{self, FEATURE_COUNT, Profile, Query, USER_WEIGHTS, first_phase_values};
+use engine::learn::Learnt;
+use engine::recommend::{self, FEATURE_COUNT, Profile, Query, first_phase_values};
 use engine::{ContextId, ItemId, Micros};
 use rustc_hash::FxHashMap;
 
@@ -12,9 +13,11 @@ use crate::key::Key;
 use crate::numbers::{context_matches, rules};
 use crate::past::PastStore;
 use crate::pg::interrupt;
+use crate::rows::PackedRows;
 use crate::serve::arguments::Arguments;
 use crate::serve::interest::Near;
-use crate::serve::list::{Asker, UNKNOWN_ITEM};
+use crate::serve::list::{Asker, UNKNOWN_ITEM, head_of};
+use crate::totals;
 
 /// The numbers of [`recommend::first_phase_names`] for one item.
 pub type Values = [f32; FEATURE_COUNT + 1];
@@ -26,7 +29,8 @@ pub fn of_items(arguments: &Arguments<'_>, ask: &Ask<'_>) -> Result<Vec<Values>>
     let contexts = reader.contexts(ask.context).map_err(failed)?;
     let profile = reader.profile(ask.user).map_err(failed)?;
     let near = Near::user(&reader, ask.user).map_err(failed)?;
-    let asker = Asker { profile: &profile, contexts: &contexts, near: near.as_ref(), weights: &USER_WEIGHTS };
+    let weights = reader.weights(head_of(&profile, true)).map_err(failed)?;
+    let asker = Asker { profile: &profile, contexts: &contexts, near: near.as_ref(), weights: &weights };
     Ok(asker.first_phase_values(&reader, ask.items).map_err(failed)?)
 }
 
@@ -44,7 +48,11 @@ pub fn of_labels(recommender: &Recommender, labels: &Labels, wanted: &[usize]) -
     let times: Vec<Micros> = questions.iter().map(|asked| labels.question(asked[0]).0).collect();
     let (users, items) = labels.keys();
     let contexts = labels.contexts_in_order();
-    PastStore::walk(recommender, rules(recommender), &times, |place, past| {
+    let learnt = match totals::read(recommender.id) {
+        Some(state) if recommender.learn => PackedRows::new(recommender, state).learnt()?,
+        _ => Learnt::default(),
+    };
+    PastStore::walk(recommender, rules(recommender), learnt, &times, |place, past| {
         interrupt::check();
         let (at, _, context) = labels.question(questions[place][0]);
         let user = labels.of(questions[place][0]).0.map(|user| users[user]);
@@ -75,15 +83,19 @@ fn ask(
     let store = past.store();
     let since = recommender.time_window_us.map_or(i64::MIN, |window| now.saturating_sub(window));
     let weighed_at = store.totals()?.weighed_at(now);
-    let profile = user.and_then(|user| past.history(user)).map(|history| Profile::of_history(history, now, weighed_at, since));
+    let profile = user.and_then(|user| past.history(user)).map(|history| {
+        Profile::of_history(history, now, weighed_at, since, past.rules().session_gap())
+    });
+    let profile = profile.unwrap_or_default();
     let query = Query {
         now,
         since,
         half_life: past.rules().half_life,
-        profile: &profile.unwrap_or_default(),
+        profile: &profile,
         contexts: &contexts,
         interest: None,
-        weights: &USER_WEIGHTS,
+        weights: &past.weights(head_of(&profile, true)),
+        own: None,
     };
     let rows = recommend::rank_with_features(store, &query, items)?;
     Ok(rows.iter().map(|(row, features)| (row.item, first_phase_values(row.score, features))).collect())

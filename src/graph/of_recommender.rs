@@ -74,7 +74,7 @@ pub fn fill_edges((graph, source): (i32, i32), now: bool) -> Result<()> {
 
 fn copy_rules(graph: i32, recommender: i32) -> Result<()> {
     spi::write(
-        "UPDATE recommend.graphs g SET half_life = r.half_life, time_window = r.time_window, max_edges_per_node = r.max_edges_per_node \
+        "UPDATE recommend.graphs g SET half_life = coalesce(r.half_life, '7 days'), time_window = r.time_window, max_edges_per_node = r.max_edges_per_node \
            FROM recommend.recommenders r WHERE g.id = $1 AND r.id = $2",
         &[Arg::of(graph), Arg::of(recommender)],
     )?;

@@ -1,7 +1,7 @@
 //! Questions about a user or a session: recommend, recommend_session, recommend_batch, rank_items.
 
 use engine::ItemId;
-use engine::recommend::{Profile, SESSION_WEIGHTS, USER_WEIGHTS};
+use engine::recommend::{Head, Profile};
 use pgrx::datum::IntoDatum;
 use pgrx::pg_sys::{self, Datum};
 use rustc_hash::FxHashSet;
@@ -9,7 +9,7 @@ use rustc_hash::FxHashSet;
 use super::Result;
 use super::arguments::Arguments;
 use super::interest::Near;
-use super::list::{Asker, Pending, Shown, Wish, answer};
+use super::list::{Asker, Pending, Shown, Wish, answer, head_of};
 use super::second_phase::SecondPhase;
 use crate::arguments::time;
 use crate::key::Key;
@@ -53,7 +53,8 @@ fn recommend_from(call: &Call, first: usize) -> Result<Datum> {
     let contexts = reader.contexts(&asked).map_err(failed)?;
     let profile = reader.profile(user.as_ref()).map_err(failed)?;
     let near = Near::user(&reader, user.as_ref()).map_err(failed)?;
-    let asker = Asker { profile: &profile, contexts: &contexts, near: near.as_ref(), weights: &USER_WEIGHTS };
+    let weights = reader.weights(head_of(&profile, wish.include_seen)).map_err(failed)?;
+    let asker = Asker { profile: &profile, contexts: &contexts, near: near.as_ref(), weights: &weights };
     let list = asker.first_phase(&arguments, &reader, &wish, phase.is_some())?;
     push(&mut rows, &answer(user.as_ref(), list, phase, &wish)?)?;
     Ok(rows.finish(call))
@@ -87,7 +88,8 @@ fn recommend_session(call: &Call) -> Result<Datum> {
     let known: Vec<ItemId> = reader.items(&items).map_err(failed)?.into_iter().flatten().collect();
     let profile = Profile::of_session(&known);
     let near = Near::session(&reader, &items).map_err(failed)?;
-    let asker = Asker { profile: &profile, contexts: &contexts, near: near.as_ref(), weights: &SESSION_WEIGHTS };
+    let weights = reader.weights(Head::List).map_err(failed)?;
+    let asker = Asker { profile: &profile, contexts: &contexts, near: near.as_ref(), weights: &weights };
     let list = asker.first_phase(&arguments, &reader, &wish, phase.is_some())?;
     push(&mut rows, &answer(None, list, phase, &wish)?)?;
     Ok(rows.finish(call))
@@ -150,7 +152,8 @@ fn batch_from(call: &Call, first: usize) -> Result<Datum> {
         interrupt::check();
         let profile = reader.profile(Some(&user)).map_err(failed)?;
         let near = Near::user(&reader, Some(&user)).map_err(failed)?;
-        let asker = Asker { profile: &profile, contexts: &contexts, near: near.as_ref(), weights: &USER_WEIGHTS };
+        let weights = reader.weights(head_of(&profile, wish.include_seen)).map_err(failed)?;
+        let asker = Asker { profile: &profile, contexts: &contexts, near: near.as_ref(), weights: &weights };
         let list = asker.first_phase(&arguments, &reader, &wish, for_model)?;
         waiting.add(&user, user_type, list, &mut rows)?;
     }
@@ -181,7 +184,8 @@ fn rank_items(call: &Call) -> Result<Datum> {
     let contexts = reader.contexts(&asked).map_err(failed)?;
     let profile = reader.profile(user.as_ref()).map_err(failed)?;
     let near = Near::user(&reader, user.as_ref()).map_err(failed)?;
-    let asker = Asker { profile: &profile, contexts: &contexts, near: near.as_ref(), weights: &USER_WEIGHTS };
+    let weights = reader.weights(head_of(&profile, true)).map_err(failed)?;
+    let asker = Asker { profile: &profile, contexts: &contexts, near: near.as_ref(), weights: &weights };
     let list = asker.rank(&reader, &items, phase.is_some()).map_err(failed)?;
     let wish = Wish { n: list.len(), include_seen: true, exclude: Vec::new(), min_score: None };
     let (list, variant) = answer(user.as_ref(), list, phase, &wish)?;

@@ -1,13 +1,13 @@
 //! `explain_recommendation`: what each feature adds to a score, and what the model makes of them.
 
-use engine::recommend::{self, USER_WEIGHTS};
+use engine::recommend;
 use pgrx::datum::IntoDatum;
 use pgrx::pg_sys::{self, Datum};
 
 use super::Result;
 use super::arguments::Arguments;
 use super::interest::Near;
-use super::list::{Asker, Shown};
+use super::list::{Asker, Shown, head_of};
 use super::second_phase::SecondPhase;
 use crate::arguments::time;
 use crate::pg::function::Call;
@@ -28,7 +28,8 @@ fn explain(call: &Call) -> Result<Datum> {
     let contexts = reader.contexts(&asked).map_err(failed)?;
     let profile = reader.profile(user.as_ref()).map_err(failed)?;
     let near = Near::user(&reader, user.as_ref()).map_err(failed)?;
-    let asker = Asker { profile: &profile, contexts: &contexts, near: near.as_ref(), weights: &USER_WEIGHTS };
+    let weights = reader.weights(head_of(&profile, arguments.recommender.include_seen)).map_err(failed)?;
+    let asker = Asker { profile: &profile, contexts: &contexts, near: near.as_ref(), weights: &weights };
     let number = asker.numbers(&reader, std::slice::from_ref(&item)).map_err(failed)?[0];
     let query = asker.query(&reader);
     let explanation = reader.with_store(|store| recommend::explain(store, &query, number)).map_err(failed)?;
@@ -42,9 +43,11 @@ fn explain(call: &Call) -> Result<Datum> {
             rows.push(&[source, name.into_datum(), None, value.and_then(IntoDatum::into_datum), None, None]);
         }
     }
-    let recent = reader.keys(&profile.recent(engine::event::PAIR_WINDOW)).map_err(failed)?;
-    for part in explanation.parts(&USER_WEIGHTS) {
-        let via = part.place.and_then(|place| recent.get(place).cloned().flatten());
+    for part in explanation.parts(&weights) {
+        let via = match part.item {
+            Some(item) => reader.keys(&[item]).map_err(failed)?.pop().flatten(),
+            None => None,
+        };
         let via = via.map(|key| key.to_datum(via_type)).transpose()?;
         rows.push(&[
             part.source.name().into_datum(),

@@ -1,6 +1,6 @@
 //! The list that answers a user or a session: the first phase's candidates, and the second phase over them.
 
-use engine::recommend::{self, FEATURE_COUNT, Features, Filter, Nearest, Profile, Query, Recommendation, Weights};
+use engine::recommend::{self, FEATURE_COUNT, Features, Filter, Head, Nearest, Profile, Query, Recommendation, Weights};
 use engine::{ContextId, ItemId};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -69,6 +69,11 @@ impl Candidate for Shown {
     }
 }
 
+/// The kind of a question about a user. Where nothing is known of the user, everything is new.
+pub fn head_of(profile: &Profile, include_seen: bool) -> Head {
+    if include_seen && !profile.items.is_empty() { Head::User } else { Head::New }
+}
+
 /// Whom to answer, and where.
 pub struct Asker<'a> {
     /// What is known of them.
@@ -92,6 +97,7 @@ impl<'a> Asker<'a> {
             contexts: self.contexts,
             interest: self.near.map(|near| near as &dyn Nearest),
             weights: self.weights,
+            own: None,
         }
     }
 

@@ -47,13 +47,15 @@ fn similar(call: &Call) -> Result<Datum> {
     let Some(item) = reader.items(&[item]).map_err(failed)?.pop().flatten() else { return Ok(rows.finish(call)) };
     let half_life = reader.rules().half_life;
     let list = eligible_of(&reader, n, |depth| {
-        reader.with_store(|store| similar_items(store, item, depth, reader.since(), reader.now, half_life))
+        let list = reader.with_store(|store| similar_items(store, item, depth, reader.since(), reader.now, half_life))?;
+        Ok(list.into_iter().map(|similar| (similar.item, similar)).collect())
     });
     let list = list.map_err(failed)?;
     let keys = reader.keys(&list.iter().map(|(item, _)| *item).collect::<Vec<_>>()).map_err(failed)?;
-    for (place, (key, (_, score))) in keys.into_iter().zip(&list).enumerate() {
+    for (place, (key, (_, similar))) in keys.into_iter().zip(&list).enumerate() {
         let item = key.map(|key| key.to_datum(item_type)).transpose()?;
-        rows.push(&[item, score.into_datum(), (place as i32 + 1).into_datum()]);
+        let together = [similar.sessions.into_datum(), similar.users.into_datum()];
+        rows.push(&[item, similar.score.into_datum(), (place as i32 + 1).into_datum(), together[0], together[1]]);
     }
     Ok(rows.finish(call))
 }

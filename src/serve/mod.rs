@@ -5,6 +5,7 @@ pub mod arguments;
 mod eligible;
 mod explain;
 pub mod interest;
+pub mod learnt;
 pub mod list;
 mod lists;
 pub mod rank_error;

@@ -5,7 +5,7 @@ use pg_recommend_engine::decay::HalfLife;
 use pg_recommend_engine::event::{DEFAULT_MAX_VISITS, Event, Rules, SessionRule};
 use pg_recommend_engine::fold::{Past, UserBatch};
 use pg_recommend_engine::packed::Session;
-use pg_recommend_engine::store::Store;
+use pg_recommend_engine::store::{Store, WINDOW_HALF_LIVES};
 use pg_recommend_engine::store::memory::MemoryStore;
 use pg_recommend_engine::{ItemId, Micros, NO_CONTEXT, Result, SessionId, UserId};
 use proptest::prelude::*;
@@ -127,22 +127,29 @@ pub fn snapshot(store: &MemoryStore) -> Snapshot {
     let mut shot = Snapshot::default();
     let items: Vec<ItemId> = (0..ITEMS).collect();
     let read = "reading memory works";
-    shot.numbers.insert("total".into(), store.totals().expect(read).score.at(END, half_life()));
+    let totals = store.totals().expect(read);
+    shot.numbers.insert("total".into(), totals.score.at(END, half_life()));
+    shot.facts.push(format!("events {} repeats {} grouped {}", totals.events, totals.repeats, totals.grouped));
     store
         .items(&items, &mut |item, stats| {
             shot.numbers.insert(format!("popularity {item}"), stats.score.at(END, half_life()));
-            shot.facts.push(format!("item {item} events {}", stats.events));
+            for (sum, half_life, name) in [(stats.sessions, half_life(), "sessions"), (stats.users, half_life(), "users")] {
+                shot.numbers.insert(format!("{name} of {item}"), sum.at(END, half_life));
+            }
+            for (place, half_life) in WINDOW_HALF_LIVES.into_iter().enumerate() {
+                shot.numbers.insert(format!("window {place} of {item}"), stats.windows[place].at(END, half_life));
+            }
+            shot.facts.push(format!("item {item} events {} repeats {}", stats.events, stats.repeats));
         })
         .expect(read);
     store
         .neighbors(&items, &mut |item, row| {
             let loss = row.landmark(half_life()).loss(END);
-            shot.numbers.insert(format!("next of {item}"), row.header.next_total.get() * loss);
-            shot.numbers.insert(format!("together of {item}"), row.header.together_total.get() * loss);
             for edge in row.edges {
                 let other = edge.item.get();
                 shot.numbers.insert(format!("next {item} {other}"), f64::from(edge.next.get()) * loss);
-                shot.numbers.insert(format!("together {item} {other}"), f64::from(edge.together.get()) * loss);
+                shot.numbers.insert(format!("session {item} {other}"), f64::from(edge.session.get()) * loss);
+                shot.numbers.insert(format!("user {item} {other}"), f64::from(edge.user.get()) * loss);
                 shot.facts.push(format!("pairs {item} {other} {}", edge.count));
             }
         })
@@ -150,10 +157,10 @@ pub fn snapshot(store: &MemoryStore) -> Snapshot {
     for user in 0..USERS {
         let Some(history) = store.history(user) else { continue };
         let loss = history.landmark().loss(END);
-        shot.numbers.insert(format!("user {user}"), history.total(END));
+        shot.numbers.insert(format!("history {user}"), history.total(END));
         for edge in &history.edges {
             let item = edge.item.get();
-            shot.numbers.insert(format!("user {user} item {item}"), f64::from(edge.weight.get()) * loss);
+            shot.numbers.insert(format!("history {user} {item}"), f64::from(edge.weight.get()) * loss);
             shot.facts.push(format!("user {user} {item} {} {} {} {}", edge.count, edge.last_at, edge.last_weight, edge.context));
         }
         let sessions: FxHashMap<SessionId, Session> = store.sessions_of(user).expect(read).into_iter().collect();

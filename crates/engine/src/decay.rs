@@ -16,6 +16,11 @@ impl HalfLife {
     /// The shortest half-life: a microsecond.
     pub const SHORTEST: HalfLife = HalfLife { micros: 1.0 };
 
+    /// A half-life of `micros` microseconds, which are positive.
+    pub(crate) const fn of(micros: f64) -> Self {
+        HalfLife { micros }
+    }
+
     /// A half-life of `micros` microseconds; `None` unless positive.
     pub fn from_micros(micros: i64) -> Option<Self> {
         (micros > 0).then_some(Self { micros: micros as f64 })

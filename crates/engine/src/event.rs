@@ -49,7 +49,7 @@ pub struct Rules {
     pub half_life: crate::decay::HalfLife,
     /// How sessions are cut.
     pub session: SessionRule,
-    /// The most neighbours that one history or neighbour row keeps, newest first.
+    /// The most items that one history row keeps, the newest, and how many neighbours one neighbour row does, the strongest.
     pub max_edges: usize,
     /// The most sessions that an item's visit row keeps, newest first.
     pub max_visits: usize,
@@ -82,8 +82,14 @@ pub const DEFAULT_MAX_VISITS: usize = 500;
 /// The most items that a session row keeps: its newest.
 pub const MAX_SESSION_ITEMS: usize = 64;
 
-/// How many of the user's previous distinct items an event is paired with.
-pub const PAIR_WINDOW: usize = 5;
+/// How many of the user's previous distinct items an event follows.
+pub const NEXT_WINDOW: usize = 5;
+
+/// How many other items of its session an item is paired with: the latest, and of a basket whose lines share one instant any.
+pub const SESSION_WINDOW: usize = MAX_SESSION_ITEMS;
+
+/// How many of the user's previous distinct items an item is paired with when the user meets it for the first time.
+pub const USER_WINDOW: usize = 30;
 
 /// How many sessions of one user may be open at a time, when sessions are cut by a column.
 pub const MAX_OPEN_SESSIONS: usize = 4;

@@ -1,50 +1,12 @@
 //! What a batch of events changes.
 
+use super::Moment;
 use crate::decay::{HalfLife, LogSum};
 use crate::event::Event;
-use crate::packed::{History, Landmark, PairDelta, Session};
+use crate::packed::{History, Landmark, PairDelta, Session, VisitsDelta};
+use crate::popularity::{EventWeights, ItemDelta, Sign, WINDOW_HALF_LIVES};
 use crate::{ContextId, ItemId, Micros, NO_CONTEXT, SessionId, UserId};
 use rustc_hash::FxHashMap;
-
-/// What a batch does to a popularity.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ItemDelta {
-    /// Forward-decayed weight that came.
-    pub added: LogSum,
-    /// Forward-decayed weight that went.
-    pub removed: LogSum,
-    /// Events that came less those that went.
-    pub events: i64,
-    /// The newest event that came.
-    pub last_at: Micros,
-}
-
-impl Default for ItemDelta {
-    fn default() -> Self {
-        Self { added: LogSum::EMPTY, removed: LogSum::EMPTY, events: 0, last_at: i64::MIN }
-    }
-}
-
-impl ItemDelta {
-    /// Adds another batch's delta.
-    pub fn merge(&mut self, other: &ItemDelta) {
-        self.added = self.added.plus(other.added);
-        self.removed = self.removed.plus(other.removed);
-        self.events += other.events;
-        self.last_at = self.last_at.max(other.last_at);
-    }
-
-    fn add(&mut self, weight: LogSum, at: Micros) {
-        self.added = self.added.plus(weight);
-        self.events += 1;
-        self.last_at = self.last_at.max(at);
-    }
-
-    fn remove(&mut self, weight: LogSum) {
-        self.removed = self.removed.plus(weight);
-        self.events -= 1;
-    }
-}
 
 /// All that a batch of events changes, by row.
 #[derive(Debug, Clone)]
@@ -61,12 +23,16 @@ pub struct Changes {
     pub pairs: FxHashMap<ItemId, FxHashMap<ItemId, PairDelta>>,
     /// New session rows; `None` for those that go.
     pub sessions: FxHashMap<SessionId, Option<Session>>,
-    /// By item, the sessions that met it and when; `None` for those that no longer do.
-    pub visits: FxHashMap<ItemId, FxHashMap<SessionId, Option<Micros>>>,
+    /// By item, the sessions that met it.
+    pub visits: FxHashMap<ItemId, VisitsDelta>,
     /// The popularity of all items together.
     pub total: ItemDelta,
+    /// Events that came, less those that went, at the instant of an event of their user before them.
+    pub grouped: i64,
     /// The newest event that came.
     pub newest: Micros,
+    /// The instants that were to be asked about.
+    pub moments: Vec<Moment>,
     /// The number that the next new session gets.
     pub next_session: SessionId,
 }
@@ -82,49 +48,71 @@ impl Changes {
             sessions: FxHashMap::default(),
             visits: FxHashMap::default(),
             total: ItemDelta::default(),
+            grouped: 0,
             newest: i64::MIN,
+            moments: Vec::new(),
             next_session,
         }
     }
 
     /// Counts events in the popularities; dislikes do not count.
     pub(super) fn count(&mut self, added: &[Event], removed: &[Event]) {
-        for event in added.iter().filter(|event| event.weight > 0.0) {
-            let weight = LogSum::of(f64::from(event.weight), event.at, self.landmark.half_life);
-            self.popularities(event, |delta| delta.add(weight, event.at));
-        }
-        for event in removed.iter().filter(|event| event.weight > 0.0) {
-            let weight = LogSum::of(f64::from(event.weight), event.at, self.landmark.half_life);
-            self.popularities(event, |delta| delta.remove(weight));
-        }
+        added.iter().for_each(|event| self.count_event(event, Sign::Plus));
+        removed.iter().for_each(|event| self.count_event(event, Sign::Minus));
         self.newest = added.iter().map(|event| event.at).max().unwrap_or(i64::MIN).max(self.newest);
     }
 
-    fn popularities(&mut self, event: &Event, mut change: impl FnMut(&mut ItemDelta)) {
-        change(&mut self.total);
-        change(self.items.entry(event.item).or_default());
+    fn count_event(&mut self, event: &Event, sign: Sign) {
+        if event.weight <= 0.0 {
+            return;
+        }
+        let weight = f64::from(event.weight);
+        let weights = EventWeights {
+            score: LogSum::of(weight, event.at, self.landmark.half_life),
+            windows: WINDOW_HALF_LIVES.map(|half_life| weight * half_life.between(self.landmark.at, event.at).exp2()),
+        };
+        self.total.count(sign, &weights, event.at);
+        self.items.entry(event.item).or_default().count(sign, &weights, event.at);
         if event.context != NO_CONTEXT {
-            change(self.context_items.entry((event.context, event.item)).or_default());
+            self.context_items.entry((event.context, event.item)).or_default().score.count(sign, weights.score);
+            self.context_items.entry((event.context, event.item)).or_default().events += sign.number();
+        }
+    }
+
+    /// Counts that a session met an item.
+    pub(super) fn count_session(&mut self, event: &Event, sign: Sign) {
+        let weight = LogSum::of(f64::from(event.weight), event.at, self.landmark.half_life);
+        self.items.entry(event.item).or_default().sessions.count(sign, weight);
+    }
+
+    /// Counts that a user met an item for the first time (`known` is not set), or once more.
+    pub(super) fn count_user(&mut self, event: &Event, known: bool, sign: Sign) {
+        let item = self.items.entry(event.item).or_default();
+        if known {
+            item.repeats += sign.number();
+            self.total.repeats += sign.number();
+        } else {
+            item.users.count(sign, LogSum::of(f64::from(event.weight), event.at, self.landmark.half_life));
         }
     }
 
     pub(super) fn pair(&mut self, from: ItemId, to: ItemId, delta: PairDelta) {
-        let none = PairDelta { last_at: i64::MIN, ..PairDelta::default() };
-        let sum = self.pairs.entry(from).or_default().entry(to).or_insert(none);
-        sum.count += delta.count;
-        sum.next += delta.next;
-        sum.together += delta.together;
-        sum.last_at = if delta.count > 0 { sum.last_at.max(delta.last_at) } else { sum.last_at };
+        self.pairs.entry(from).or_default().entry(to).or_default().merge(&delta);
+    }
+
+    /// Counts a session that met one item only.
+    pub(super) fn count_alone(&mut self, item: ItemId, at: Micros, count: i64) {
+        self.visits.entry(item).or_default().count_alone(at, count);
     }
 
     pub(super) fn visit(&mut self, item: ItemId, session: SessionId, at: Micros) {
-        self.visits.entry(item).or_default().insert(session, Some(at));
+        self.visits.entry(item).or_default().sessions.insert(session, Some(at));
     }
 
     pub(super) fn remove_session(&mut self, id: SessionId, session: &Session) {
         self.sessions.insert(id, None);
         for item in session.items() {
-            self.visits.entry(item).or_default().insert(id, None);
+            self.visits.entry(item).or_default().sessions.insert(id, None);
         }
     }
 }

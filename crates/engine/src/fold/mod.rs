@@ -6,15 +6,18 @@
 mod changes;
 mod interest;
 mod machine;
+mod moment;
 
-pub use changes::{Changes, ItemDelta};
+pub use changes::Changes;
 pub use interest::{ItemVectors, fold_interests};
+pub use moment::{Moment, Moments, Running};
 
 use crate::error::Result;
 use crate::event::{Event, Rules};
-use crate::packed::{History, Session};
+use crate::packed::{History, OpenSession, Session};
 use crate::{SessionId, UserId};
-use machine::{Machine, Sign};
+use crate::popularity::Sign;
+use machine::Machine;
 use rustc_hash::FxHashMap;
 
 /// What happened to one user's events since the user's row was written.
@@ -43,13 +46,15 @@ pub trait Past {
 /// Folds batches, one for each user, into changes.
 ///
 /// `first_session` is the number that the first new session gets. `landmark` is the time that pair weights are measured
-/// from, ordinarily the newest event's. `interrupt` is called now and then and stops the fold by its error.
+/// from, ordinarily the newest event's. `moments` says which instants are noted to be asked about; those of users whose events are late or removed
+/// are not. `interrupt` is called now and then and stops the fold by its error.
 pub fn fold(
     mut batches: Vec<UserBatch>,
     rules: &Rules,
     landmark: crate::Micros,
     first_session: SessionId,
     past: &dyn Past,
+    moments: Option<&Moments>,
     interrupt: &dyn Fn() -> Result<()>,
 ) -> Result<Changes> {
     let mut changes = Changes::new(rules.half_life, landmark, first_session);
@@ -57,7 +62,7 @@ pub fn fold(
     let open: Vec<SessionId> = batches
         .iter()
         .filter(|batch| batch.is_append())
-        .flat_map(|batch| batch.history.iter().flat_map(|history| history.open.iter().map(|open| open.node.get())))
+        .flat_map(|batch| batch.history.iter().flat_map(|history| history.open.iter().filter_map(OpenSession::row)))
         .collect();
     let mut sessions = past.sessions(&open)?;
     in_chunks(&mut batches, past, interrupt, &mut |batch, late| {
@@ -67,7 +72,7 @@ pub fn fold(
             None => {
                 let history = batch.history.take().unwrap_or_else(|| History::new(rules.half_life));
                 let machine = Machine::new(batch.user, history, rules, Sign::Plus);
-                machine.run(&batch.added, &mut sessions, &mut changes);
+                machine.run(&batch.added, &mut sessions, moments, &mut changes);
                 Ok(())
             }
         }
@@ -139,14 +144,13 @@ fn replay(batch: &UserBatch, now: Vec<Event>, rules: &Rules, past: &dyn Past, ch
     before.added.extend_from_slice(&batch.removed);
     before.added.sort_by(Event::order);
 
-    let mut ignored = FxHashMap::default();
     let old = Machine::new(batch.user, History::new(rules.half_life), rules, Sign::Minus);
-    old.run(&before.added, &mut ignored, changes);
+    old.run(&before.added, &mut FxHashMap::default(), None, changes);
     for (id, session) in past.sessions_of(batch.user)? {
         changes.remove_session(id, &session);
     }
     let new = Machine::new(batch.user, History::new(rules.half_life), rules, Sign::Plus);
-    new.run(&now, &mut FxHashMap::default(), changes);
+    new.run(&now, &mut FxHashMap::default(), None, changes);
     if now.is_empty() {
         changes.histories.insert(batch.user, None);
     }

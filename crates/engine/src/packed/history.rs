@@ -31,12 +31,24 @@ pub struct HistoryHeader {
 #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub struct OpenSession {
-    /// The session.
+    /// The session; [`OpenSession::ALONE`] while it has met one item only, for then it has no row.
     pub node: U32,
+    /// The item that it met first.
+    pub first: U32,
     /// The hash of the session column; 0 where sessions are cut by time.
     pub value: I64,
     /// Its newest event.
     pub last_at: I64,
+}
+
+impl OpenSession {
+    /// Stands for the number of a session that has met one item.
+    pub const ALONE: u32 = u32::MAX;
+
+    /// The number of its row, if it has one.
+    pub fn row(&self) -> Option<crate::SessionId> {
+        (self.node.get() != Self::ALONE).then_some(self.node.get())
+    }
 }
 
 /// What a user and an item have to do with each other.
@@ -181,9 +193,9 @@ impl History {
         self.edges.truncate(max_edges);
     }
 
-    /// The last `n` distinct items that the user did not dislike, newest first, without `item`.
-    pub fn recent_items(&self, n: usize, item: ItemId) -> impl Iterator<Item = ItemId> {
-        self.edges.iter().filter(move |edge| edge.item.get() != item && !edge.disliked()).take(n).map(|edge| edge.item.get())
+    /// The distinct items that the user did not dislike, newest first, without `item`.
+    pub fn others(&self, item: ItemId) -> impl Iterator<Item = &HistoryEdge> {
+        self.edges.iter().filter(move |edge| edge.item.get() != item && !edge.disliked())
     }
 
     /// The row as bytes.

@@ -8,6 +8,7 @@
 mod edges;
 mod features;
 mod history;
+mod leaders;
 mod neighbors;
 mod session;
 mod user_interest;
@@ -16,10 +17,11 @@ mod visits;
 pub use edges::{EdgeDelta, EdgeEntry, Edges, EdgesHeader, EdgesView, MAX_CONTEXTS, NewestOf, RowDelta, STATIC};
 pub use features::{FeaturesEntry, FeaturesHeader, FeaturesTotal, FeaturesView};
 pub use history::{History, HistoryEdge, HistoryHeader, HistoryView, OpenSession};
+pub use leaders::Leaders;
 pub use neighbors::{NeighborEdge, Neighbors, NeighborsHeader, NeighborsView, PairDelta};
 pub use session::{Session, SessionHeader, SessionView};
 pub use user_interest::{CurrentInterest, UserInterest};
-pub use visits::{Visit, Visits, VisitsHeader, VisitsView};
+pub use visits::{Visit, Visits, VisitsDelta, VisitsHeader, VisitsView};
 
 use crate::Micros;
 use crate::decay::HalfLife;
@@ -32,13 +34,16 @@ pub const VERSION: u8 = 1;
 /// How many half-lives a weight may lie after its row's landmark before the row is rebased: f32 holds 2^127.
 const MAX_EXPONENT: f64 = 60.0;
 
+/// How far after its row's landmark a weight may lie at most: popularity in the shortest window is measured from the same landmark.
+const MAX_AHEAD: Micros = 500 * 3_600_000_000;
+
 /// What a packed row holds; its second byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Kind {
     /// A user's items: [`History`].
     History = 1,
-    /// An item's transitions and co-visits: [`Neighbors`].
+    /// What followed an item and what was met with it: [`Neighbors`].
     Neighbors = 2,
     /// An item's most recent sessions: [`Visits`].
     Visits = 3,
@@ -50,6 +55,10 @@ pub enum Kind {
     UserInterest = 6,
     /// An entity's counts: [`crate::features::Entity`].
     Features = 7,
+    /// The first items of an order: [`Leaders`].
+    Leaders = 8,
+    /// What was learnt of a recommender's own questions: [`crate::learn::Learnt`].
+    Learnt = 9,
 }
 
 /// The kind of a packed row, after checking that all of it parses.
@@ -63,6 +72,8 @@ pub fn validate(bytes: &[u8]) -> Result<Kind> {
         5 => EdgesView::parse(bytes).map(|_| Kind::Edges),
         6 => UserInterest::parse(bytes).map(|_| Kind::UserInterest),
         7 => FeaturesView::check(bytes).map(|_| Kind::Features),
+        8 => Leaders::parse(bytes).map(|_| Kind::Leaders),
+        9 => crate::learn::Learnt::parse(bytes).map(|_| Kind::Learnt),
         other => Err(Error::Corrupt(format!("unknown kind {other}"))),
     }
 }
@@ -122,6 +133,11 @@ impl Landmark {
     /// Whether the weight of an event at `at` can be stored without moving the landmark.
     pub fn reaches(&self, at: Micros) -> bool {
         self.half_life.between(self.at, at) <= MAX_EXPONENT
+    }
+
+    /// The same of an event's weights in the windows of popularity too.
+    pub fn reaches_in_windows(&self, at: Micros) -> bool {
+        self.reaches(at) && at.saturating_sub(self.at) <= MAX_AHEAD
     }
 
     /// The factor for stored weights when the landmark must move so that `at` can be stored; moves it.

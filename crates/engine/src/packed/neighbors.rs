@@ -1,11 +1,11 @@
-//! An item's neighbours among items: what followed it, and what was met with it.
+//! An item's neighbours among items: what followed it, what was met with it in a session, what its users met besides.
 
 use super::{Kind, Landmark, VERSION, entries_of, header_of, to_bytes};
 use crate::decay::HalfLife;
 use crate::error::Result;
 use crate::{ItemId, Micros};
 use rustc_hash::FxHashMap;
-use zerocopy::byteorder::little_endian::{F32, F64, I64, U32};
+use zerocopy::byteorder::little_endian::{F32, I64, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// The head of a neighbour row.
@@ -16,26 +16,51 @@ pub struct NeighborsHeader {
     kind: u8,
     reserved: [u8; 2],
     landmark: I64,
-    /// Forward-decayed sum of all transitions, those of cut edges too.
-    pub next_total: F64,
-    /// Forward-decayed sum of all co-visits, those of cut edges too.
-    pub together_total: F64,
 }
 
-/// What one item and another have to do with each other.
+/// What one item and another have to do with each other. The sums are forward-decayed; an event of weight w counts as sqrt(w), so that
+/// a pair counts as the product of its two events and a cosine never exceeds 1.
 #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub struct NeighborEdge {
     /// The other item.
     pub item: U32,
-    /// The number of pairs of events.
+    /// The number of pairs that are summed up.
     pub count: U32,
-    /// The newest of them.
-    pub last_at: I64,
-    /// Forward-decayed sum of w / gap over events of the other item that followed this one by `gap` distinct items.
+    seconds: U32,
+    /// Events of the other item that came after this one, each over the number of distinct items that lie between, plus one.
     pub next: F32,
-    /// Forward-decayed sum of w over events that met within the window, in either order.
-    pub together: F32,
+    /// Sessions that met both.
+    pub session: F32,
+    /// Users who met both.
+    pub user: F32,
+}
+
+impl NeighborEdge {
+    fn none(item: ItemId) -> Self {
+        Self { item: item.into(), count: 0.into(), seconds: 0.into(), next: 0.0.into(), session: 0.0.into(), user: 0.0.into() }
+    }
+
+    /// The newest pair, to the second; 2000-01-01 for anything earlier.
+    pub fn last_at(&self) -> Micros {
+        super::visits::of_seconds(self.seconds)
+    }
+
+    /// What an edge is kept by when there are too many.
+    fn strength(&self) -> f32 {
+        self.next.get() + self.session.get() + self.user.get()
+    }
+
+    fn add(&mut self, delta: &PairDelta, gain: f64) {
+        let sum = |stored: F32, added: f64| F32::new((f64::from(stored.get()) + added * gain).max(0.0) as f32);
+        self.count = u32::try_from(i64::from(self.count.get()) + delta.count).unwrap_or(0).into();
+        if delta.count > 0 {
+            self.seconds = self.seconds.get().max(super::visits::seconds(delta.last_at)).into();
+        }
+        self.next = sum(self.next, delta.next);
+        self.session = sum(self.session, delta.session);
+        self.user = sum(self.user, delta.user);
+    }
 }
 
 /// A neighbour row, read in place.
@@ -43,7 +68,7 @@ pub struct NeighborEdge {
 pub struct NeighborsView<'a> {
     /// The header.
     pub header: &'a NeighborsHeader,
-    /// The edges, newest first.
+    /// The edges, by item.
     pub edges: &'a [NeighborEdge],
 }
 
@@ -61,7 +86,7 @@ impl<'a> NeighborsView<'a> {
 }
 
 /// What a batch of events adds to one edge; weights are relative to the batch's landmark and may be negative.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PairDelta {
     /// Added to [`NeighborEdge::count`].
     pub count: i64,
@@ -69,8 +94,27 @@ pub struct PairDelta {
     pub last_at: Micros,
     /// Added to [`NeighborEdge::next`].
     pub next: f64,
-    /// Added to [`NeighborEdge::together`].
-    pub together: f64,
+    /// Added to [`NeighborEdge::session`].
+    pub session: f64,
+    /// Added to [`NeighborEdge::user`].
+    pub user: f64,
+}
+
+impl Default for PairDelta {
+    fn default() -> Self {
+        Self { count: 0, last_at: i64::MIN, next: 0.0, session: 0.0, user: 0.0 }
+    }
+}
+
+impl PairDelta {
+    /// Adds another delta of the same edge.
+    pub fn merge(&mut self, other: &PairDelta) {
+        self.count += other.count;
+        self.next += other.next;
+        self.session += other.session;
+        self.user += other.user;
+        self.last_at = self.last_at.max(other.last_at);
+    }
 }
 
 /// A neighbour row in the making.
@@ -84,14 +128,8 @@ pub struct Neighbors {
 impl Neighbors {
     /// An empty row whose weights are relative to `landmark`.
     pub fn new(landmark: Landmark) -> Self {
-        let header = NeighborsHeader {
-            version: VERSION,
-            kind: Kind::Neighbors as u8,
-            reserved: [0; 2],
-            landmark: landmark.at.into(),
-            next_total: 0.0.into(),
-            together_total: 0.0.into(),
-        };
+        let header =
+            NeighborsHeader { version: VERSION, kind: Kind::Neighbors as u8, reserved: [0; 2], landmark: landmark.at.into() };
         Self { header, landmark, edges: Vec::new() }
     }
 
@@ -105,64 +143,59 @@ impl Neighbors {
         NeighborsView { header: &self.header, edges: &self.edges }
     }
 
-    /// True when no edge and no total is left.
+    /// True when no edge is left.
     pub fn is_empty(&self) -> bool {
         self.edges.is_empty()
     }
 
-    /// Adds a batch whose weights are relative to `landmark`, drops edges without events, and cuts the oldest beyond
-    /// `max_edges`.
+    /// Adds a batch whose weights are relative to `landmark` and drops edges without pairs. A row may grow to one and a half times
+    /// `max_edges`; then the `max_edges` strongest stay.
     pub fn merge(&mut self, deltas: &FxHashMap<ItemId, PairDelta>, landmark: Landmark, max_edges: usize) {
         if let Some(factor) = self.landmark.rebase(landmark.at) {
             self.scale(factor);
         }
         let gain = self.landmark.gain(landmark.at);
-        let mut left = deltas.clone();
-        let (mut next_total, mut together_total) = (self.header.next_total.get(), self.header.together_total.get());
-        for delta in deltas.values() {
-            next_total += delta.next * gain;
-            together_total += delta.together * gain;
-        }
-        for edge in &mut self.edges {
-            if let Some(delta) = left.remove(&edge.item.get()) {
-                *edge = added(*edge, &delta, gain);
+        let mut deltas: Vec<(ItemId, &PairDelta)> = deltas.iter().map(|(item, delta)| (*item, delta)).collect();
+        deltas.sort_unstable_by_key(|(item, _)| *item);
+        let mut merged = Vec::with_capacity(self.edges.len() + deltas.len());
+        let mut stored = self.edges.iter().copied().peekable();
+        for (item, delta) in deltas {
+            while let Some(edge) = stored.next_if(|edge| edge.item.get() < item) {
+                merged.push(edge);
+            }
+            let mut edge = stored.next_if(|edge| edge.item.get() == item).unwrap_or_else(|| NeighborEdge::none(item));
+            edge.add(delta, gain);
+            if edge.count.get() > 0 {
+                merged.push(edge);
             }
         }
-        self.edges.retain(|edge| edge.count.get() > 0);
-        self.edges.extend(left.iter().filter(|(_, delta)| delta.count > 0).map(|(&item, delta)| {
-            let none =
-                NeighborEdge { item: item.into(), count: 0.into(), last_at: i64::MIN.into(), next: 0.0.into(), together: 0.0.into() };
-            added(none, delta, gain)
-        }));
-        self.edges.sort_unstable_by_key(|edge| (std::cmp::Reverse(edge.last_at.get()), edge.item.get()));
-        self.edges.truncate(max_edges);
-        self.header.next_total = next_total.max(0.0).into();
-        self.header.together_total = together_total.max(0.0).into();
+        merged.extend(stored);
+        self.edges = merged;
+        self.cut(max_edges);
         self.header.landmark = self.landmark.at.into();
     }
 
+    fn cut(&mut self, max_edges: usize) {
+        if self.edges.len() <= max_edges + max_edges / 2 {
+            return;
+        }
+        let order = |a: &NeighborEdge, b: &NeighborEdge| {
+            b.strength().total_cmp(&a.strength()).then(b.seconds.get().cmp(&a.seconds.get())).then(a.item.get().cmp(&b.item.get()))
+        };
+        self.edges.select_nth_unstable_by(max_edges, order);
+        self.edges.truncate(max_edges);
+        self.edges.sort_unstable_by_key(|edge| edge.item.get());
+    }
+
     fn scale(&mut self, factor: f64) {
-        self.header.next_total = (self.header.next_total.get() * factor).into();
-        self.header.together_total = (self.header.together_total.get() * factor).into();
+        let scaled = |value: F32| F32::new((f64::from(value.get()) * factor) as f32);
         for edge in &mut self.edges {
-            edge.next = ((f64::from(edge.next.get()) * factor) as f32).into();
-            edge.together = ((f64::from(edge.together.get()) * factor) as f32).into();
+            (edge.next, edge.session, edge.user) = (scaled(edge.next), scaled(edge.session), scaled(edge.user));
         }
     }
 
     /// The row as bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         to_bytes(&self.header, &self.edges)
-    }
-}
-
-fn added(edge: NeighborEdge, delta: &PairDelta, gain: f64) -> NeighborEdge {
-    let sum = |stored: F32, added: f64| F32::new((f64::from(stored.get()) + added * gain).max(0.0) as f32);
-    NeighborEdge {
-        item: edge.item,
-        count: u32::try_from(i64::from(edge.count.get()) + delta.count).unwrap_or(0).into(),
-        last_at: if delta.count > 0 { edge.last_at.get().max(delta.last_at) } else { edge.last_at.get() }.into(),
-        next: sum(edge.next, delta.next),
-        together: sum(edge.together, delta.together),
     }
 }

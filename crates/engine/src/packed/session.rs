@@ -77,6 +77,11 @@ impl Session {
         self.items.iter().map(|item| item.get())
     }
 
+    /// Whether it keeps `item`.
+    pub fn has(&self, item: ItemId) -> bool {
+        self.items.iter().any(|known| known.get() == item)
+    }
+
     /// Adds the session's next event: its item moves to the end; the oldest items beyond [`MAX_SESSION_ITEMS`] go.
     pub fn push(&mut self, item: ItemId, at: Micros) {
         self.items.retain(|known| known.get() != item);

@@ -22,20 +22,61 @@ pub struct VisitsHeader {
 #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub struct Visit {
-    /// The session.
+    /// The session; [`Visit::ALONE`] for one that met nothing else, which has no row.
     pub session: U32,
     seconds: U32,
 }
 
+/// What a batch of events does to the visits of one item.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct VisitsDelta {
+    /// The sessions that met it and when; `None` for those that no longer do.
+    pub sessions: FxHashMap<SessionId, Option<Micros>>,
+    /// How many sessions that met nothing else came, less those that went, by the second.
+    pub alone: FxHashMap<u32, i64>,
+}
+
+impl VisitsDelta {
+    /// Counts a session that met nothing else.
+    pub fn count_alone(&mut self, at: Micros, count: i64) {
+        *self.alone.entry(seconds(at)).or_insert(0) += count;
+    }
+
+    /// Adds what another batch does.
+    pub fn merge(&mut self, other: &VisitsDelta) {
+        self.sessions.extend(other.sessions.iter().map(|(session, at)| (*session, *at)));
+        for (second, count) in &other.alone {
+            *self.alone.entry(*second).or_insert(0) += count;
+        }
+    }
+}
+
+/// A time to the second, as rows keep it; anything before 2000-01-01 is 0.
+pub(super) fn seconds(at: Micros) -> u32 {
+    at.div_euclid(MICROS_PER_SECOND).clamp(0, i64::from(u32::MAX)) as u32
+}
+
+/// The time that [`seconds`] stands for.
+pub(super) fn of_seconds(seconds: U32) -> Micros {
+    i64::from(seconds.get()) * MICROS_PER_SECOND
+}
+
 impl Visit {
-    fn new(session: SessionId, at: Micros) -> Self {
-        let seconds = at.div_euclid(MICROS_PER_SECOND).clamp(0, i64::from(u32::MAX)) as u32;
+    /// Stands for the number of a session that met one item only.
+    pub const ALONE: SessionId = SessionId::MAX;
+
+    fn new(session: SessionId, seconds: u32) -> Self {
         Self { session: session.into(), seconds: seconds.into() }
+    }
+
+    /// Whether the session met nothing else.
+    pub fn is_alone(&self) -> bool {
+        self.session.get() == Self::ALONE
     }
 
     /// When the session met the item last, to the second; 2000-01-01 for anything earlier.
     pub fn at(&self) -> Micros {
-        i64::from(self.seconds.get()) * MICROS_PER_SECOND
+        of_seconds(self.seconds)
     }
 }
 
@@ -85,10 +126,22 @@ impl Visits {
         self.sessions.is_empty()
     }
 
-    /// Sets (`Some(time)`) or removes (`None`) sessions, and cuts the oldest beyond `max_visits`.
-    pub fn merge(&mut self, changes: &FxHashMap<SessionId, Option<Micros>>, max_visits: usize) {
-        self.sessions.retain(|visit| !changes.contains_key(&visit.session.get()));
-        self.sessions.extend(changes.iter().filter_map(|(&session, at)| at.map(|at| Visit::new(session, at))));
+    /// Takes in a batch, and cuts the oldest beyond `max_visits`.
+    pub fn merge(&mut self, delta: &VisitsDelta, max_visits: usize) {
+        let mut gone: FxHashMap<u32, i64> = delta.alone.iter().filter(|(_, count)| **count < 0).map(|(at, count)| (*at, -count)).collect();
+        self.sessions.retain(|visit| match gone.get_mut(&visit.seconds.get()).filter(|_| visit.is_alone()) {
+            Some(left) if *left > 0 => {
+                *left -= 1;
+                false
+            }
+            _ => !delta.sessions.contains_key(&visit.session.get()),
+        });
+        let came = delta.sessions.iter().filter_map(|(&session, at)| at.map(|at| Visit::new(session, seconds(at))));
+        self.sessions.extend(came);
+        for (second, count) in delta.alone.iter().filter(|(_, count)| **count > 0) {
+            let count = (*count as usize).min(max_visits);
+            self.sessions.extend(std::iter::repeat_n(Visit::new(Visit::ALONE, *second), count));
+        }
         self.sessions.sort_unstable_by_key(|visit| std::cmp::Reverse((visit.seconds.get(), visit.session.get())));
         self.sessions.truncate(max_visits);
     }

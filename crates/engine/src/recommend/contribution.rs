@@ -1,6 +1,8 @@
 //! What each feature adds to a score, and where it comes from.
 
+use super::features::source_of;
 use super::{Explanation, FEATURES, Feature, Source, Weights};
+use crate::ItemId;
 
 /// One feature's part of a score.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -9,8 +11,8 @@ pub struct Contribution {
     pub feature: &'static str,
     /// The source that it comes from.
     pub source: Source,
-    /// The place of the profile's item that led to it, counted from the newest that is not disliked.
-    pub place: Option<usize>,
+    /// The item of the list that it owes most to.
+    pub item: Option<ItemId>,
     /// Its value.
     pub value: f64,
     /// Its weight.
@@ -27,27 +29,15 @@ impl Contribution {
 impl Explanation {
     /// All features' parts; they add up to the score.
     pub fn parts(&self, weights: &Weights) -> Vec<Contribution> {
-        let [next, earlier, neighbors] = self.leading;
+        let [next, session, user] = self.leading;
         let part = |(index, &(feature, name)): (usize, &(Feature, &'static str))| {
-            let (source, place) = match feature {
-                Feature::Next => (Source::Transitions, next),
-                Feature::NextEarlier => (Source::Transitions, earlier),
-                Feature::ItemNeighbors => (Source::Covisits, neighbors),
-                Feature::Sessions | Feature::SessionsLift => (Source::Sessions, None),
-                Feature::Trending | Feature::Popularity | Feature::Fresh => (Source::Trending, None),
-                Feature::Context => (Source::Context, None),
-                Feature::Interest => (Source::Interest, None),
-                Feature::History
-                | Feature::JustNow
-                | Feature::Recently
-                | Feature::Lately
-                | Feature::Age
-                | Feature::Place
-                | Feature::Last
-                | Feature::Seen
-                | Feature::Repeats => (Source::History, None),
+            let item = match feature {
+                Feature::NextOfLast | Feature::Next => next,
+                Feature::Together | Feature::TogetherWithLast | Feature::SessionCosine | Feature::SessionRate => session,
+                Feature::SameUsers | Feature::UserCosine | Feature::UserRate => user,
+                _ => None,
             };
-            Contribution { feature: name, source, place, value: self.features[index], weight: weights.features[index] }
+            Contribution { feature: name, source: source_of(feature), item, value: self.features[index], weight: weights.0[index] }
         };
         FEATURES.iter().enumerate().map(part).collect()
     }

@@ -1,52 +1,72 @@
 //! Features of a candidate: numbers that a log-linear model weighs.
 //!
-//! A count c of the candidate z in some company x enters as a log-lift over popularity, `ln(1 + c(x,z) / (a * B(z)))`. With Dirichlet
-//! smoothing, `P(z|x) = (c(x,z) + a * B(z)) / (n(x) + a)` (Zhai, Lafferty: "A study of smoothing methods", 2004), it is
-//! `ln P(z|x) - ln B(z)` up to a term that all candidates of a query share. No evidence is exactly zero, and costs no logarithm.
+//! Popularity B is the share of all events, each window smoothed by the next longer one. Where q is how often the candidate z came with the items
+//! asked about, and beta B what popularity alone would bring, evidence enters as the log-lift `ln((q + beta B) / (beta B))`: Dirichlet smoothing
+//! (Zhai, Lafferty: "A study of smoothing methods", 2004) up to a term that all candidates of a query share. No evidence is exactly zero.
 
-use super::Query;
 use super::candidates::{Candidate, Candidates, Source};
-use crate::event::PAIR_WINDOW;
+use super::Query;
+use crate::Micros;
+use crate::store::{ItemStats, WINDOW_HALF_LIVES, WINDOWS};
 
 /// One feature of a candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(usize)]
 pub enum Feature {
-    /// `ln B(z)`, the share of all decayed events, of an item that nothing else speaks for.
-    Trending,
-    /// `ln B(z)` of an item that the profile brought. Two features, because rarity may speak for an item that neighbours
-    /// name, but never for one of which nothing is known.
+    /// `ln B` with a half-life of 30 days.
     Popularity,
-    /// Log-lift of the user's own decayed events.
-    History,
-    /// Log-lift of transitions from the last item.
-    Next,
-    /// Log-lift of transitions from the items before it, the nearer the more.
-    NextEarlier,
-    /// ln(1 + sequential item-kNN): co-visits and transitions over norms of both items, the nearer the more.
-    ItemNeighbors,
-    /// ln(1 + 1000 * share) in the sum over session neighbours.
-    Sessions,
-    /// Log-lift of that share.
-    SessionsLift,
-    /// exp(-age / s) of the user's newest event on the item, s = a thousandth of the half-life.
-    JustNow,
-    /// ..., s = a thirtieth of the half-life.
-    Recently,
-    /// ..., s = the half-life.
-    Lately,
-    /// -ln(1 + age) of the same, in thousandths of the half-life; 0 for an item never met.
-    Age,
-    /// 1 / place in the user's list.
-    Place,
-    /// 1 for the user's last item.
-    Last,
+    /// What the popularity of all time has beyond that, as a difference of logarithms.
+    PopularEver,
+    /// What the popularity with a half-life of 7 days has beyond that of 30 days.
+    PopularThisWeek,
+    /// ... 1 day beyond 7 days.
+    PopularToday,
+    /// ... 1 hour beyond 1 day.
+    PopularThisHour,
+    /// -ln(1 + seconds since anybody's newest event).
+    Fresh,
+    /// -ln(1 + seconds since the mean time of its events).
+    New,
     /// 1 for an item that the user met.
     Seen,
-    /// For an item that the user met: log-odds of a repeat among the user's events.
-    Repeats,
-    /// -ln(1 + age) of anybody's newest event on the item, in thousandths of the half-life.
-    Fresh,
+    /// -ln of its place in the user's list, the newest being 1.
+    Rank,
+    /// -ln(1 + seconds since the user's newest event on it).
+    Recent,
+    /// ln of the user's events on it.
+    Count,
+    /// ln(share + 1e-4) + 4 of the user's decayed events.
+    Share,
+    /// Log-odds that it is taken again by those who met it.
+    TakenAgain,
+    /// 1 for an item of the list: the user's last ones, or the given ones.
+    Listed,
+    /// 1 for the newest of them.
+    Last,
+    /// 1 for an item that the user's running session met.
+    InSession,
+    /// Log-lift of what followed the last item.
+    NextOfLast,
+    /// ... all items of the list, the nearer the more.
+    Next,
+    /// Log-lift of what was in a session with the items of the list.
+    Together,
+    /// ... with the last item.
+    TogetherWithLast,
+    /// Log-lift of what users met who met the items of the list.
+    SameUsers,
+    /// Log-lift of the share in session neighbours, by the order of their items.
+    Sessions,
+    /// ... without it.
+    SessionsUnordered,
+    /// ln(1 + 1000 x) of the mean cosine over the list by sessions.
+    SessionCosine,
+    /// The same of the mean of c / ((n(v) + 5) (n(z) + 5)^0.3) by sessions.
+    SessionRate,
+    /// ln(1 + 1000 x) of the mean cosine over the list by users.
+    UserCosine,
+    /// The same of the sum of c / sqrt((n(v) + 5) (n(z) + 5)) by users, fading with age.
+    UserRate,
     /// Log-lift of the context.
     Context,
     /// The cosine of the item's vector and the interest.
@@ -54,27 +74,37 @@ pub enum Feature {
 }
 
 /// The number of features.
-pub const FEATURE_COUNT: usize = 19;
+pub const FEATURE_COUNT: usize = 29;
 
 /// All features, in order.
 pub const FEATURES: [(Feature, &str); FEATURE_COUNT] = [
-    (Feature::Trending, "trending"),
     (Feature::Popularity, "popularity"),
-    (Feature::History, "history"),
-    (Feature::Next, "next"),
-    (Feature::NextEarlier, "next_earlier"),
-    (Feature::ItemNeighbors, "item_neighbors"),
-    (Feature::Sessions, "sessions"),
-    (Feature::SessionsLift, "sessions_lift"),
-    (Feature::JustNow, "just_now"),
-    (Feature::Recently, "recently"),
-    (Feature::Lately, "lately"),
-    (Feature::Age, "age"),
-    (Feature::Place, "place"),
-    (Feature::Last, "last"),
-    (Feature::Seen, "seen"),
-    (Feature::Repeats, "repeats"),
+    (Feature::PopularEver, "popular_ever"),
+    (Feature::PopularThisWeek, "popular_this_week"),
+    (Feature::PopularToday, "popular_today"),
+    (Feature::PopularThisHour, "popular_this_hour"),
     (Feature::Fresh, "fresh"),
+    (Feature::New, "new"),
+    (Feature::Seen, "seen"),
+    (Feature::Rank, "rank"),
+    (Feature::Recent, "recent"),
+    (Feature::Count, "count"),
+    (Feature::Share, "share"),
+    (Feature::TakenAgain, "taken_again"),
+    (Feature::Listed, "listed"),
+    (Feature::Last, "last"),
+    (Feature::InSession, "in_session"),
+    (Feature::NextOfLast, "next_of_last"),
+    (Feature::Next, "next"),
+    (Feature::Together, "together"),
+    (Feature::TogetherWithLast, "together_with_last"),
+    (Feature::SameUsers, "same_users"),
+    (Feature::Sessions, "sessions"),
+    (Feature::SessionsUnordered, "sessions_unordered"),
+    (Feature::SessionCosine, "session_cosine"),
+    (Feature::SessionRate, "session_rate"),
+    (Feature::UserCosine, "user_cosine"),
+    (Feature::UserRate, "user_rate"),
     (Feature::Context, "context"),
     (Feature::Interest, "interest"),
 ];
@@ -82,109 +112,139 @@ pub const FEATURES: [(Feature, &str); FEATURE_COUNT] = [
 /// A candidate's features, by [`Feature`].
 pub type Features = [f64; FEATURE_COUNT];
 
-/// Weight of the popularity in smoothing, in decayed events.
-const SMOOTHING: f64 = 1.0;
-/// Pseudo-events of every item, so that an item without events has a probability.
-const PSEUDO_EVENTS: f64 = 0.01;
-/// The share of the session neighbours' sum from which a share counts by its logarithm, and what popularity weighs in
-/// smoothing such shares.
-const LEAST_SHARE: f64 = 0.001;
-const SHARE_SMOOTHING: f64 = 0.1;
-/// The sequential item-kNN: decay by place, what is added to both norms, exponent of the candidate's norm, and the sum from
-/// which it counts by its logarithm. The exponents are those that did best for data without repeats.
-const PLACE_DECAY: [f64; PAIR_WINDOW] = [1.0, 0.6, 0.36, 0.216, 0.1296];
-const NORM_PRIOR: f64 = 2.0;
-const ITEM_NORM: f64 = 0.3;
-const ITEM_SMOOTHING: f64 = 0.1;
-/// What [`Feature::Fresh`] is for an item without events: a thousand half-lives old.
-const NEVER: f64 = -13.8;
+/// What is added to an item's events, and to all events for each item: the prior of Jeffreys.
+const PSEUDO_EVENTS: f64 = 0.5;
+/// The sum from which cosines and rates count by their logarithm.
+const LEAST: f64 = 0.001;
+/// The exponent of the candidate's count in a rate; ACCURACY's protocol of baskets found it good for baskets and for films.
+const RATE_EXPONENT: f64 = 0.3;
+/// What is added to the counts of a rate, and how many events the log's share of repeats weighs.
+const SUPPORT: f64 = 5.0;
+/// The share of a user's events from which a share counts by its logarithm.
+const LEAST_SHARE: f64 = 1e-4;
+/// An age of an item without events: ten years in seconds.
+const NEVER: f64 = 3.2e8;
+
+/// Popularities of one item: of all time, then in the windows.
+struct Popularity {
+    ever: f64,
+    windows: [f64; WINDOWS],
+}
+
+impl Popularity {
+    fn of(stats: &ItemStats, all: &Candidates) -> Self {
+        let totals = &all.totals;
+        let items = f64::from(totals.items.max(1));
+        let ever = (stats.events as f64 + PSEUDO_EVENTS) / (totals.events as f64 + PSEUDO_EVENTS * items);
+        let mut longer = ever;
+        let windows = std::array::from_fn(|place| {
+            longer = (stats.windows[place].at(all.weighed_at, WINDOW_HALF_LIVES[place]) + longer) / (all.windows[place] + 1.0);
+            longer
+        });
+        Self { ever, windows }
+    }
+}
 
 /// The features of a candidate whose popularity is looked up.
 pub(super) fn features(candidate: &Candidate, all: &Candidates, query: &Query<'_>) -> Features {
-    let now = |score: crate::decay::LogSum| score.at(all.weighed_at, query.half_life);
-    let count = now(candidate.stats.score);
-    let items = f64::from(all.totals.items.max(1));
-    let base = (count + PSEUDO_EVENTS) / (now(all.totals.score) + PSEUDO_EVENTS * items);
-    let mut f = evidence(candidate, all, query, count, base);
-    f[Feature::Fresh as usize] =
-        if candidate.stats.events > 0 { -ages(query, query.now.saturating_sub(candidate.stats.last_at)).ln_1p() } else { NEVER };
-    if !candidate.context.is_empty() {
-        f[Feature::Context as usize] = lift(now(candidate.context), SMOOTHING * base);
-    }
-    f
-}
-
-/// The score of a candidate that is not looked up, as if all items were equally popular.
-pub(super) fn shortlist_score(candidate: &Candidate, all: &Candidates, query: &Query<'_>) -> f32 {
-    let base = 1.0 / f64::from(all.totals.items.max(1));
-    query.weights.score(&evidence(candidate, all, query, 1.0, base)) as f32
-}
-
-/// The features that say what the candidate and the profile have to do with each other. `count` is the candidate's
-/// decayed popularity and `base` its share.
-fn evidence(candidate: &Candidate, all: &Candidates, query: &Query<'_>, count: f64, base: f64) -> Features {
     let mut f = [0.0; FEATURE_COUNT];
-    let (mut earlier, mut sequential) = (0.0, 0.0);
-    for (place, decay) in PLACE_DECAY.into_iter().enumerate() {
-        let met = candidate.together[place] + candidate.next[place];
-        if met > 0.0 {
-            sequential += decay * met / (all.together_total[place] + NORM_PRIOR).sqrt();
-            if place > 0 {
-                earlier += decay * candidate.next[place];
-            }
-        }
-    }
-    if sequential > 0.0 {
-        f[Feature::Next as usize] = lift(candidate.next[0], SMOOTHING * base);
-        f[Feature::NextEarlier as usize] = lift(earlier, SMOOTHING * base);
-        f[Feature::ItemNeighbors as usize] = lift(sequential / (count + NORM_PRIOR).powf(ITEM_NORM), ITEM_SMOOTHING);
-    }
-    if candidate.sessions > 0.0 {
-        let share = candidate.sessions / all.sessions_total;
-        f[Feature::Sessions as usize] = lift(share, LEAST_SHARE);
-        f[Feature::SessionsLift as usize] = lift(share, SHARE_SMOOTHING * base);
-    }
-    let near = candidate.sources & Source::Interest as u8 != 0;
-    f[Feature::Interest as usize] = f64::from(candidate.interest);
-    let named = sequential > 0.0 || candidate.sessions > 0.0 || candidate.place.is_some() || near;
-    f[if named { Feature::Popularity } else { Feature::Trending } as usize] = base.ln();
-    if let Some(place) = candidate.place {
-        let known = &query.profile.items[place];
-        let age = ages(query, known.age);
-        f[Feature::History as usize] = lift(known.weight.max(0.0), SMOOTHING * base);
-        f[Feature::JustNow as usize] = (-age).exp();
-        f[Feature::Recently as usize] = (-age * 0.03).exp();
-        f[Feature::Lately as usize] = (-age * 0.001).exp();
-        f[Feature::Age as usize] = -age.ln_1p();
-        f[Feature::Place as usize] = 1.0 / (place + 1) as f64;
-        f[Feature::Last as usize] = f64::from(place == 0);
-        f[Feature::Seen as usize] = 1.0;
-        f[Feature::Repeats as usize] = query.profile.repeats();
+    let stats = &candidate.stats;
+    let popularity = Popularity::of(stats, all);
+    let [month, week, day, hour] = popularity.windows.map(f64::ln);
+    f[Feature::Popularity as usize] = month;
+    f[Feature::PopularEver as usize] = popularity.ever.ln() - month;
+    f[Feature::PopularThisWeek as usize] = week - month;
+    f[Feature::PopularToday as usize] = day - week;
+    f[Feature::PopularThisHour as usize] = hour - day;
+    let met = stats.events > 0;
+    f[Feature::Fresh as usize] = -(if met { seconds(all.weighed_at, stats.last_at) } else { NEVER }).ln_1p();
+    f[Feature::New as usize] = -(if met { seconds(all.weighed_at, stats.mean_at()) } else { NEVER }).ln_1p();
+    history(candidate, all, query, &mut f);
+    let counts = [stats.sessions, stats.users].map(|sum| sum.at(all.weighed_at, query.half_life));
+    evidence(candidate, all, popularity.windows[0], counts, &mut f);
+    if !candidate.context.is_empty() {
+        f[Feature::Context as usize] = (candidate.context.at(all.weighed_at, query.half_life) / popularity.windows[0]).ln_1p();
     }
     f
 }
 
-/// The places of the profile's items that Next, NextEarlier and ItemNeighbors owe most to.
-pub(super) fn leading(candidate: &Candidate, all: &Candidates) -> [Option<usize>; 3] {
-    let strongest = |strength: &dyn Fn(usize) -> f64| {
-        let places = (0..PAIR_WINDOW).map(|place| (place, strength(place))).filter(|(_, strength)| *strength > 0.0);
-        places.reduce(|best, other| if other.1 > best.1 { other } else { best }).map(|(place, _)| place)
-    };
-    [
-        strongest(&|place| if place == 0 { candidate.next[place] } else { 0.0 }),
-        strongest(&|place| if place > 0 { PLACE_DECAY[place] * candidate.next[place] } else { 0.0 }),
-        strongest(&|place| {
-            PLACE_DECAY[place] * (candidate.together[place] + candidate.next[place]) / (all.together_total[place] + NORM_PRIOR).sqrt()
-        }),
-    ]
+/// What the user and the item have to do with each other.
+fn history(candidate: &Candidate, all: &Candidates, query: &Query<'_>, f: &mut Features) {
+    f[Feature::Listed as usize] = f64::from(candidate.found.listed.is_some());
+    f[Feature::Last as usize] = f64::from(candidate.found.listed == Some(0));
+    let Some(place) = candidate.found.place.filter(|_| !query.profile.given) else { return };
+    let known = &query.profile.items[place as usize];
+    let (totals, stats) = (&all.totals, &candidate.stats);
+    let repeats = totals.repeats as f64 / totals.events.max(1) as f64;
+    let again = ((stats.repeats as f64 + SUPPORT * repeats) / (stats.events as f64 + SUPPORT)).clamp(LEAST, 1.0 - LEAST);
+    let share = if query.profile.total > 0.0 { (known.weight / query.profile.total).clamp(0.0, 1.0) } else { 0.0 };
+    f[Feature::Seen as usize] = 1.0;
+    f[Feature::Rank as usize] = -f64::from(place + 1).ln();
+    f[Feature::Recent as usize] = -(known.age as f64 / 1e6).ln_1p();
+    f[Feature::Count as usize] = f64::from(known.count.max(1)).ln();
+    f[Feature::Share as usize] = (share + LEAST_SHARE).ln() + 4.0;
+    f[Feature::TakenAgain as usize] = (again / (1.0 - again)).ln();
+    f[Feature::InSession as usize] = f64::from(known.in_session);
+}
+
+/// What the list and the candidate have to do with each other. `base` is the candidate's popularity; `sessions` and `users` are those that met it.
+fn evidence(candidate: &Candidate, all: &Candidates, base: f64, [sessions, users]: [f64; 2], f: &mut Features) {
+    f[Feature::Interest as usize] = f64::from(candidate.found.interest);
+    let (found, prior) = (&candidate.found.evidence, &all.smoothing);
+    f[Feature::NextOfLast as usize] = lift(found.next_of_last, prior.next_of_last * base);
+    f[Feature::Next as usize] = lift(found.next, prior.next * base);
+    f[Feature::Together as usize] = lift(found.session, prior.session * base);
+    f[Feature::TogetherWithLast as usize] = lift(found.session_of_last, prior.session_of_last * base);
+    f[Feature::SameUsers as usize] = lift(found.user, prior.user * base);
+    let neighbors = all.neighbor_count as f64;
+    f[Feature::Sessions as usize] = lift(found.neighbors.ordered * neighbors, all.neighbors.ordered * base);
+    f[Feature::SessionsUnordered as usize] = lift(found.neighbors.unordered * neighbors, all.neighbors.unordered * base);
+    let asked = all.asked.len().max(1) as f64;
+    let mean = |sum: f64, norm: f64| if sum > 0.0 { (sum / asked / norm / LEAST).ln_1p() } else { 0.0 };
+    f[Feature::SessionCosine as usize] = mean(found.session_cosine, sessions.sqrt());
+    f[Feature::SessionRate as usize] = mean(found.session_rate, (sessions + SUPPORT).powf(RATE_EXPONENT));
+    f[Feature::UserCosine as usize] = mean(found.user_cosine, users.sqrt());
+    f[Feature::UserRate as usize] = mean(found.user_rate * asked, (users + SUPPORT).sqrt());
 }
 
 /// How much more of `count` than of nothing there is, `smoothing` being what chance brings.
 fn lift(count: f64, smoothing: f64) -> f64 {
-    (count / smoothing).ln_1p()
+    if count > 0.0 { (count / smoothing).ln_1p() } else { 0.0 }
 }
 
-/// An age in thousandths of the half-life.
-fn ages(query: &Query<'_>, age: i64) -> f64 {
-    age.max(0) as f64 * 1000.0 / query.half_life.micros()
+fn seconds(now: Micros, at: Micros) -> f64 {
+    now.saturating_sub(at).max(0) as f64 / 1e6
+}
+
+/// The source that a feature comes from.
+pub(super) fn source_of(feature: Feature) -> Source {
+    match feature {
+        Feature::NextOfLast | Feature::Next => Source::Transitions,
+        Feature::Together
+        | Feature::TogetherWithLast
+        | Feature::SameUsers
+        | Feature::SessionCosine
+        | Feature::SessionRate
+        | Feature::UserCosine
+        | Feature::UserRate => Source::Covisits,
+        Feature::Sessions | Feature::SessionsUnordered => Source::Sessions,
+        Feature::Popularity
+        | Feature::PopularEver
+        | Feature::PopularThisWeek
+        | Feature::PopularToday
+        | Feature::PopularThisHour
+        | Feature::Fresh
+        | Feature::New => Source::Trending,
+        Feature::Context => Source::Context,
+        Feature::Interest => Source::Interest,
+        Feature::Seen
+        | Feature::Rank
+        | Feature::Recent
+        | Feature::Count
+        | Feature::Share
+        | Feature::TakenAgain
+        | Feature::Listed
+        | Feature::Last
+        | Feature::InSession => Source::History,
+    }
 }

@@ -13,13 +13,12 @@ mod similar;
 pub use candidates::{Nearest, Source};
 pub use contribution::Contribution;
 pub use features::{FEATURE_COUNT, FEATURES, Feature, Features};
-pub use fusion::{SESSION_WEIGHTS, USER_WEIGHTS, Weights};
-pub use neighbors_of_sessions::SessionNeighbors;
+pub use fusion::{Head, Weights};
 pub use profile::{Profile, ProfileItem};
 pub use rank::{
-    Explanation, Filter, Query, Recommendation, explain, features_of, rank, rank_with_features, recommend, recommend_with_features,
+    Choice, Explanation, Filter, Own, Query, Recommendation, explain, rank, rank_with_features, recommend, recommend_with_features,
 };
 pub use second_phase::{
     FIRST_PHASE, FIRST_PHASE_SCORE, Given, InputError, Inputs, Offer, first_phase_like, first_phase_names, first_phase_values,
 };
-pub use similar::{similar_items, trending_in_contexts};
+pub use similar::{Similar, similar_items, trending_in_contexts};

@@ -1,12 +1,12 @@
 //! The queries: recommend, rank, explain.
 
-use super::candidates::{Candidate, Candidates, Nearest, Reach};
-use super::features::{features, leading};
+use super::candidates::{Candidate, Candidates, Nearest, Reach, leading};
+use super::features::features;
 use super::{Features, Profile, Source, Weights};
 use crate::decay::HalfLife;
 use crate::error::Result;
 use crate::store::Store;
-use crate::{ContextId, ItemId, Micros};
+use crate::{ContextId, ItemId, Micros, SessionId};
 use rustc_hash::FxHashSet;
 
 /// What is asked, and of whom.
@@ -25,6 +25,24 @@ pub struct Query<'a> {
     pub interest: Option<&'a dyn Nearest>,
     /// The model.
     pub weights: &'a Weights,
+    /// What of the question is in the store although its asker is to be a stranger.
+    pub own: Option<Own<'a>>,
+}
+
+/// A session that asks as if the store did not have it yet.
+#[derive(Debug, Clone, Copy)]
+pub struct Own<'a> {
+    /// Its row, if it has one.
+    pub session: Option<SessionId>,
+    /// Those of its items that are stored.
+    pub items: &'a [ItemId],
+}
+
+impl Own<'_> {
+    /// What it has added to the sums of two items: one event each, of which nothing has faded.
+    pub(super) fn of(&self, one: ItemId, other: ItemId) -> f64 {
+        f64::from(self.items.contains(&one) && self.items.contains(&other))
+    }
 }
 
 /// Which candidates may be shown.
@@ -68,16 +86,15 @@ pub struct Explanation {
     pub recommendation: Recommendation,
     /// The features.
     pub features: Features,
-    /// The places of the profile's items that [`super::Feature::Next`], [`super::Feature::NextEarlier`] and
-    /// [`super::Feature::ItemNeighbors`] owe most to.
-    pub(super) leading: [Option<usize>; 3],
+    /// The items of the list that what followed, what sessions and what users met with the item owe most to.
+    pub(super) leading: [Option<ItemId>; 3],
 }
 
-/// How many trending items a query asks for beyond those that it shows.
-const SPARE_TRENDING: usize = 50;
+/// How many items of each order of popularity become candidates.
+const LEADERS: usize = 75;
 
-/// How many items of the other sources a query looks up: each costs a row.
-const SHORTLIST: usize = 300;
+/// How many of the best items of each other source a query looks up: each costs a row.
+const BEST: usize = 100;
 
 /// The `filter.n` best items, best first; fewer only where fewer may be shown.
 pub fn recommend(store: &dyn Store, query: &Query<'_>, filter: &Filter<'_>) -> Result<Vec<Recommendation>> {
@@ -94,7 +111,7 @@ fn ask<T>(store: &dyn Store, query: &Query<'_>, filter: &Filter<'_>, show: impl 
         return Ok(Vec::new());
     }
     let hidden = hidden(query.profile, filter);
-    let mut reach = Reach { hidden: &hidden, popular: filter.n.saturating_add(SPARE_TRENDING), shortlist: SHORTLIST };
+    let mut reach = Reach { hidden: &hidden, leaders: LEADERS.max(filter.n), popular: 0, best: BEST.max(filter.n) };
     loop {
         (filter.interrupt)()?;
         let candidates = Candidates::collect(store, query, &reach)?;
@@ -102,8 +119,8 @@ fn ask<T>(store: &dyn Store, query: &Query<'_>, filter: &Filter<'_>, show: impl 
         if shown.len() >= filter.n || candidates.exhausted {
             return Ok(shown.iter().map(|row| show(&candidates, row)).collect());
         }
-        reach.popular = reach.popular.saturating_mul(8);
-        reach.shortlist = reach.shortlist.saturating_mul(8);
+        reach.popular = reach.popular.max(filter.n.saturating_add(LEADERS)).saturating_mul(8);
+        reach.best = reach.best.saturating_mul(8);
     }
 }
 
@@ -119,10 +136,28 @@ pub fn rank_with_features(store: &dyn Store, query: &Query<'_>, items: &[ItemId]
     Ok(scored(&candidates, query).iter().map(|row| row.with_features(&candidates, query)).collect())
 }
 
-/// The features of the caller's items, each once: what weights are fitted on.
-pub fn features_of(store: &dyn Store, query: &Query<'_>, items: &[ItemId]) -> Result<Vec<(ItemId, Features)>> {
-    let candidates = Candidates::given(store, query, items)?;
-    Ok(candidates.list.iter().map(|candidate| (candidate.item, features(candidate, &candidates, query))).collect())
+/// The candidates of a question from which nothing is hidden.
+pub struct Choice<'a> {
+    candidates: Candidates,
+    query: &'a Query<'a>,
+}
+
+impl<'a> Choice<'a> {
+    /// Collects them.
+    pub fn of(store: &dyn Store, query: &'a Query<'a>) -> Result<Self> {
+        let reach = Reach { hidden: &FxHashSet::default(), leaders: LEADERS, popular: 0, best: BEST };
+        Ok(Self { candidates: Candidates::collect(store, query, &reach)?, query })
+    }
+
+    /// The items, and whether the asker has met them.
+    pub fn items(&self) -> impl Iterator<Item = (ItemId, bool)> {
+        self.candidates.list.iter().map(|candidate| (candidate.found.item, candidate.found.place.is_some()))
+    }
+
+    /// The features of the item at a place.
+    pub fn features(&self, place: usize) -> Features {
+        features(&self.candidates.list[place], &self.candidates, self.query)
+    }
 }
 
 /// Why an item has the score that [`rank`] gives it.
@@ -130,11 +165,11 @@ pub fn explain(store: &dyn Store, query: &Query<'_>, item: ItemId) -> Result<Exp
     let candidates = Candidates::given(store, query, &[item])?;
     let candidate = &candidates.list[0];
     let features = features(candidate, &candidates, query);
-    Ok(Explanation { recommendation: recommendation(candidate, &features, query), features, leading: leading(candidate, &candidates) })
+    Ok(Explanation { recommendation: recommendation(candidate, &features, query), features, leading: leading(store, query, item)? })
 }
 
 fn recommendation(candidate: &Candidate, features: &Features, query: &Query<'_>) -> Recommendation {
-    Recommendation { item: candidate.item, score: query.weights.score(features) as f32, sources: candidate.sources }
+    Recommendation { item: candidate.found.item, score: query.weights.score(features) as f32, sources: candidate.found.sources }
 }
 
 /// A candidate's row of the answer.

@@ -266,7 +266,7 @@ mod tests {
             assert!(find(&signature(&[(element, &[&name])]), &[default], false).is_ok(), "{name}");
         }
         let unknown = find(&signature(&[(Element::Float, &["first_phase_skore"])]), &[], true);
-        assert!(matches!(unknown, Err(InputError::Unknown { name, existing }) if name == "first_phase_skore" && existing.len() == 25));
+        assert!(matches!(unknown, Err(InputError::Unknown { name, existing }) if name == "first_phase_skore" && existing.len() == 35));
     }
 
     #[test]

@@ -6,32 +6,56 @@ use crate::store::{Store, best_first};
 use crate::{ContextId, ItemId, Micros};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-/// The items that are met with `item` more often than their popularity explains, best first: decayed co-visits and transitions
-/// over the square root of the item's own popularity (the cosine of two items up to a factor that all share).
-pub fn similar_items(
-    store: &dyn Store,
-    item: ItemId,
-    n: usize,
-    since: Micros,
-    now: Micros,
-    half_life: HalfLife,
-) -> Result<Vec<(ItemId, f32)>> {
+/// An item that is met with another one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Similar {
+    /// The item.
+    pub item: ItemId,
+    /// How similar: between 0 and 1.
+    pub score: f32,
+    /// The decayed number of sessions that met both.
+    pub sessions: f32,
+    /// The decayed number of users who met both.
+    pub users: f32,
+}
+
+/// What is added to the number of meetings that chance would bring: one meeting of two rare items says little (shrinkage).
+const SHRINKAGE: f64 = 5.0;
+
+/// How many meetings in sessions an item must have for the cosine over sessions to count as much as that over users.
+const SESSION_SUPPORT: f64 = 10.0;
+
+/// The items that are met with `item`, best first. The cosine over sessions counts as far as its support goes, the rest is the cosine over users; each is
+/// c / (sqrt(n(v) n(z)) + 5).
+pub fn similar_items(store: &dyn Store, item: ItemId, n: usize, since: Micros, now: Micros, half_life: HalfLife) -> Result<Vec<Similar>> {
     let now = store.totals()?.weighed_at(now);
-    let mut met: FxHashMap<ItemId, f64> = FxHashMap::default();
+    let mut met: FxHashMap<ItemId, [f64; 2]> = FxHashMap::default();
     store.neighbors(&[item], &mut |_, row| {
         let loss = row.landmark(half_life).loss(now);
-        let end = row.edges.partition_point(|edge| edge.last_at.get() >= since);
-        met.extend(row.edges[..end].iter().map(|edge| (edge.item.get(), f64::from(edge.together.get() + edge.next.get()) * loss)));
+        let edges = row.edges.iter().filter(|edge| edge.last_at() >= since);
+        met.extend(edges.map(|edge| (edge.item.get(), [edge.session, edge.user].map(|sum| f64::from(sum.get()) * loss))));
     })?;
-    let mut popularity: FxHashMap<ItemId, f64> = FxHashMap::default();
+    met.retain(|_, [sessions, users]| *sessions + *users > 0.0);
+    let mut counts: FxHashMap<ItemId, [f64; 2]> = FxHashMap::default();
     let asked: Vec<ItemId> = met.keys().copied().chain([item]).collect();
     store.items(&asked, &mut |item, stats| {
-        popularity.insert(item, stats.score.at(now, half_life));
+        counts.insert(item, [stats.sessions, stats.users].map(|sum| sum.at(now, half_life)));
     })?;
-    let popularity = |item: &ItemId| popularity.get(item).copied().unwrap_or(0.0) + 1.0;
-    let own = popularity(&item);
-    let mut list: Vec<(ItemId, f32)> = met.iter().map(|(other, met)| (*other, (met / (own * popularity(other)).sqrt()) as f32)).collect();
-    list.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    let count = |item: &ItemId| counts.get(item).copied().unwrap_or([0.0; 2]);
+    let own = count(&item);
+    // Added up in the order of items, so that the last digit is the same each time.
+    let mut strongest: Vec<(&ItemId, &[f64; 2])> = met.iter().collect();
+    strongest.sort_unstable_by_key(|(item, _)| **item);
+    let support: f64 = strongest.iter().map(|(_, [sessions, _])| sessions).sum();
+    let trust = support / (support + SESSION_SUPPORT);
+    let similar = |(other, met): &(&ItemId, &[f64; 2])| {
+        let other_counts = count(other);
+        let cosine = |kind: usize| met[kind] / ((own[kind] * other_counts[kind]).sqrt() + SHRINKAGE);
+        let score = (trust * cosine(0) + (1.0 - trust) * cosine(1)) as f32;
+        Similar { item: **other, score, sessions: met[0] as f32, users: met[1] as f32 }
+    };
+    let mut list: Vec<Similar> = strongest.iter().map(similar).collect();
+    list.sort_unstable_by(|a, b| b.score.total_cmp(&a.score).then(a.item.cmp(&b.item)));
     list.truncate(n);
     Ok(list)
 }

@@ -1,11 +1,11 @@
 //! A store in memory: for `as_of` in the past, for tests, backtests and benches.
 
-use super::{ItemStats, Store, Totals, best_first};
+use super::{ItemStats, Order, Store, Totals, best_first};
 use crate::decay::LogSum;
 use crate::error::Result;
 use crate::event::{Event, Rules};
-use crate::fold::{Changes, Past, UserBatch, fold};
-use crate::packed::{History, Neighbors, NeighborsView, Session, SessionView, Visits, VisitsView};
+use crate::fold::{Changes, Moments, Past, UserBatch, fold};
+use crate::packed::{History, Leaders, Neighbors, NeighborsView, Session, SessionView, Visits, VisitsView};
 use crate::{ContextId, ItemId, SessionId, UserId};
 use rustc_hash::FxHashMap;
 
@@ -19,9 +19,8 @@ pub struct MemoryStore {
     neighbors: FxHashMap<ItemId, Neighbors>,
     visits: FxHashMap<ItemId, Visits>,
     sessions: FxHashMap<SessionId, Session>,
-    next_session: SessionId,
-    next_item: ItemId,
-    total: ItemStats,
+    leaders: [Leaders; Order::ALL.len()],
+    totals: Totals,
 }
 
 impl MemoryStore {
@@ -35,9 +34,8 @@ impl MemoryStore {
             neighbors: FxHashMap::default(),
             visits: FxHashMap::default(),
             sessions: FxHashMap::default(),
-            next_session: 0,
-            next_item: 0,
-            total: ItemStats::NONE,
+            leaders: Default::default(),
+            totals: Totals::NONE,
         }
     }
 
@@ -56,9 +54,9 @@ impl MemoryStore {
         self.items.get(&item).copied().unwrap_or(ItemStats::NONE)
     }
 
-    /// The number of events, dislikes left out.
-    pub fn events(&self) -> i64 {
-        self.total.events
+    /// The lists of items by each of [`Order::ALL`].
+    pub fn leader_rows(&self) -> &[Leaders] {
+        &self.leaders
     }
 
     /// Popularities by context and item.
@@ -88,6 +86,13 @@ impl MemoryStore {
 
     /// Adds events that come after all that the store has.
     pub fn append(&mut self, events: impl IntoIterator<Item = (UserId, Event)>) -> Result<()> {
+        let changes = self.fold(events, None)?;
+        self.apply(&changes);
+        Ok(())
+    }
+
+    /// What events change that come after all that the store has; `moments` says which instants are noted.
+    pub fn fold(&self, events: impl IntoIterator<Item = (UserId, Event)>, moments: Option<&Moments>) -> Result<Changes> {
         let mut by_user: FxHashMap<UserId, Vec<Event>> = FxHashMap::default();
         let mut newest = i64::MIN;
         for (user, event) in events {
@@ -96,9 +101,7 @@ impl MemoryStore {
         }
         let mut batches: Vec<UserBatch> = by_user.into_iter().map(|(user, added)| self.batch(user, added, Vec::new())).collect();
         batches.sort_by_key(|batch| (batch.added.first().map(Event::position), batch.user));
-        let changes = fold(batches, &self.rules, newest, self.next_session, self, &|| Ok(()))?;
-        self.apply(&changes);
-        Ok(())
+        fold(batches, &self.rules, newest, self.totals.sessions, self, moments, &|| Ok(()))
     }
 
     /// Writes what a fold found.
@@ -119,15 +122,16 @@ impl MemoryStore {
         for (&item, sessions) in &changes.visits {
             self.visits.entry(item).or_default().merge(sessions, self.rules.max_visits);
         }
+        let items = changes.items.keys().map(|item| item + 1).max().unwrap_or(0).max(self.totals.items);
         for (&item, delta) in &changes.items {
             let newest = self.visits.get(&item).and_then(|visits| visits.view().sessions.first().map(|visit| visit.at()));
             let stats = self.items.entry(item).or_insert(ItemStats::NONE);
-            *stats = stats.merged(delta, newest);
-            self.next_item = self.next_item.max(item + 1);
+            *stats = stats.merged(delta, changes.landmark.at, newest);
         }
+        self.lead(changes);
         for (&key, delta) in &changes.context_items {
             let stats = self.context_items.entry(key).or_insert(ItemStats::NONE);
-            *stats = stats.merged(delta, None);
+            *stats = stats.merged(delta, changes.landmark.at, None);
         }
         for (&id, session) in &changes.sessions {
             match session {
@@ -135,9 +139,16 @@ impl MemoryStore {
                 None => self.sessions.remove(&id),
             };
         }
-        self.next_session = changes.next_session;
-        let newest = self.total.last_at.max(changes.newest);
-        self.total = ItemStats { last_at: newest, ..self.total.merged(&changes.total, None) };
+        self.totals = Totals { items, sessions: changes.next_session, ..self.totals.merged(&changes.total, changes.landmark.at, changes.grouped, changes.newest) };
+    }
+
+    fn lead(&mut self, changes: &Changes) {
+        for (order, leaders) in Order::ALL.into_iter().zip(&mut self.leaders) {
+            let changed = changes.items.keys().map(|item| (*item, order.rank(&self.items[item]))).collect();
+            if !leaders.merge(changed) {
+                *leaders = Leaders::of(self.items.iter().map(|(item, stats)| (*item, order.rank(stats))));
+            }
+        }
     }
 }
 
@@ -157,7 +168,7 @@ impl Past for MemoryStore {
 
 impl Store for MemoryStore {
     fn totals(&self) -> Result<Totals> {
-        Ok(Totals { score: self.total.score, newest: self.total.last_at, items: self.next_item, sessions: self.next_session })
+        Ok(self.totals)
     }
 
     fn neighbors(&self, items: &[ItemId], each: &mut dyn FnMut(ItemId, NeighborsView<'_>)) -> Result<()> {
@@ -200,6 +211,11 @@ impl Store for MemoryStore {
         let mut list: Vec<_> = self.items.iter().filter(|(_, stats)| stats.events > 0).map(|(&item, stats)| (item, stats.score)).collect();
         best_first(&mut list, n);
         Ok(list)
+    }
+
+    fn leaders(&self, order: Order, each: &mut dyn FnMut(&Leaders)) -> Result<()> {
+        each(&self.leaders[order as usize]);
+        Ok(())
     }
 
     fn context_items(&self, context: ContextId, items: &[ItemId], each: &mut dyn FnMut(ItemId, LogSum)) -> Result<()> {

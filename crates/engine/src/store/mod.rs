@@ -3,63 +3,40 @@
 pub mod memory;
 pub mod overlay;
 
+pub use crate::popularity::{ItemStats, Totals, WINDOW_HALF_LIVES, WINDOWS, Windows};
+
 use crate::decay::LogSum;
 use crate::error::Result;
-use crate::fold::ItemDelta;
-use crate::packed::{NeighborsView, SessionView, VisitsView};
-use crate::{ContextId, ItemId, Micros, SessionId};
+use crate::packed::{Leaders, NeighborsView, SessionView, VisitsView};
+use crate::{ContextId, ItemId, SessionId};
 
-/// What is known of an item by itself.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ItemStats {
-    /// Its forward-decayed popularity.
-    pub score: LogSum,
-    /// Its events, dislikes left out.
-    pub events: i64,
-    /// Its newest event, to the second.
-    pub last_at: Micros,
+/// A list of items by one order, kept ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Order {
+    /// By popularity with the first of [`WINDOW_HALF_LIVES`], ...
+    Month = 0,
+    /// ... the second,
+    Week = 1,
+    /// ... the third,
+    Day = 2,
+    /// ... and the fourth.
+    Hour = 3,
+    /// By the newest event.
+    Newest = 4,
 }
 
-impl ItemStats {
-    /// An item without events.
-    pub const NONE: ItemStats = ItemStats { score: LogSum::EMPTY, events: 0, last_at: i64::MIN };
+impl Order {
+    /// All orders.
+    pub const ALL: [Order; 5] = [Order::Month, Order::Week, Order::Day, Order::Hour, Order::Newest];
 
-    /// The stats after a batch. `newest_visit` is what the item's visit row says after the batch; it replaces
-    /// the newest event when events were removed.
-    pub fn merged(&self, delta: &ItemDelta, newest_visit: Option<Micros>) -> ItemStats {
-        let events = self.events + delta.events;
-        if events <= 0 {
-            return Self::NONE;
+    /// Where an item of `stats` stands: the greater, the earlier; minus infinity without events.
+    pub fn rank(self, stats: &ItemStats) -> f64 {
+        match self {
+            _ if stats.events <= 0 => f64::NEG_INFINITY,
+            Order::Newest => stats.last_at as f64,
+            window => stats.windows[window as usize].0,
         }
-        let last_at =
-            if delta.removed.is_empty() { self.last_at.max(whole_second(delta.last_at)) } else { newest_visit.unwrap_or(i64::MIN) };
-        ItemStats { score: self.score.plus(delta.added).minus(delta.removed), events, last_at }
-    }
-}
-
-fn whole_second(at: Micros) -> Micros {
-    at.saturating_sub(at.rem_euclid(1_000_000))
-}
-
-/// What is known of a recommender as a whole.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Totals {
-    /// The forward-decayed popularity of all items together.
-    pub score: LogSum,
-    /// The newest event.
-    pub newest: Micros,
-    /// How many numbers of items are given.
-    pub items: u32,
-    /// How many numbers of sessions are given.
-    pub sessions: u32,
-}
-
-impl Totals {
-    /// The time that a question at `now` decays weights to: that of the newest event, if it is earlier. All weights decay alike, so
-    /// a pause of the whole log changes nothing but their size; and size against a fixed smoothing is what evidence is. A log of last
-    /// year answers as it did then.
-    pub fn weighed_at(&self, now: Micros) -> Micros {
-        if self.newest == i64::MIN { now } else { now.min(self.newest) }
     }
 }
 
@@ -69,7 +46,7 @@ impl Totals {
 pub trait Store {
     /// The totals.
     fn totals(&self) -> Result<Totals>;
-    /// Transitions and co-visits of items.
+    /// What followed items and what was met with them.
     fn neighbors(&self, items: &[ItemId], each: &mut dyn FnMut(ItemId, NeighborsView<'_>)) -> Result<()>;
     /// The most recent sessions of items.
     fn visits(&self, items: &[ItemId], each: &mut dyn FnMut(ItemId, VisitsView<'_>)) -> Result<()>;
@@ -79,6 +56,8 @@ pub trait Store {
     fn items(&self, items: &[ItemId], each: &mut dyn FnMut(ItemId, ItemStats)) -> Result<()>;
     /// The `n` most popular items, best first, equal ones by number; fewer where fewer have events.
     fn trending(&self, n: usize) -> Result<Vec<(ItemId, LogSum)>>;
+    /// The first items of an order, as far as they are kept ready.
+    fn leaders(&self, order: Order, each: &mut dyn FnMut(&Leaders)) -> Result<()>;
     /// Popularities of items within a context; items without events there are left out.
     fn context_items(&self, context: ContextId, items: &[ItemId], each: &mut dyn FnMut(ItemId, LogSum)) -> Result<()>;
     /// The `n` most popular items of a context, best first, equal ones by number.

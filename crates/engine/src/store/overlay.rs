@@ -1,11 +1,12 @@
 //! Unpacked events laid over a store, so that a reader sees them as if they were packed.
 
-use super::{ItemStats, Store, Totals, best_first};
+use super::{ItemStats, Order, Store, Totals, best_first};
 use crate::decay::LogSum;
 use crate::error::Result;
 use crate::event::Rules;
-use crate::fold::{Changes, ItemDelta};
-use crate::packed::{History, Landmark, Neighbors, NeighborsView, PairDelta, SessionView, Visits, VisitsView};
+use crate::fold::Changes;
+use crate::packed::{History, Landmark, Leaders, Neighbors, NeighborsView, PairDelta, SessionView, Visits, VisitsDelta, VisitsView};
+use crate::popularity::ItemDelta;
 use crate::{ContextId, ItemId, Micros, SessionId, UserId};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::cell::RefCell;
@@ -27,6 +28,8 @@ pub struct Unpacked {
     packed_stats: RefCell<FxHashMap<ItemId, ItemStats>>,
     /// Stats of changed items, packed and unpacked together, as far as asked for.
     merged_stats: RefCell<FxHashMap<ItemId, ItemStats>>,
+    /// The leaders of each order, packed and unpacked together, as far as asked for.
+    merged_leaders: RefCell<[Option<Leaders>; Order::ALL.len()]>,
 }
 
 impl Unpacked {
@@ -41,6 +44,7 @@ impl Unpacked {
             new_items: 0,
             packed_stats: RefCell::default(),
             merged_stats: RefCell::default(),
+            merged_leaders: RefCell::default(),
         }
     }
 
@@ -69,6 +73,7 @@ impl Unpacked {
         for &session in changes.sessions.keys() {
             self.user_of_session.insert(session, user);
         }
+        *self.merged_leaders.get_mut() = Default::default();
         self.next_session = self.next_session.max(changes.next_session);
         self.by_user.insert(user, changes);
     }
@@ -76,6 +81,7 @@ impl Unpacked {
     /// Forgets a user's unpacked events.
     pub fn remove(&mut self, user: UserId) {
         let Some(changes) = self.by_user.remove(&user) else { return };
+        *self.merged_leaders.get_mut() = Default::default();
         for &item in touched(&changes) {
             self.merged_stats.get_mut().remove(&item);
             if let Some(users) = self.users_of_item.get_mut(&item) {
@@ -116,17 +122,15 @@ impl Unpacked {
     fn pairs(&self, item: ItemId) -> FxHashMap<ItemId, PairDelta> {
         let mut sum: FxHashMap<ItemId, PairDelta> = FxHashMap::default();
         for (&other, delta) in self.changes_of(item).filter_map(|changes| changes.pairs.get(&item)).flatten() {
-            let entry = sum.entry(other).or_insert(PairDelta { last_at: i64::MIN, ..PairDelta::default() });
-            entry.count += delta.count;
-            entry.next += delta.next;
-            entry.together += delta.together;
-            entry.last_at = entry.last_at.max(delta.last_at);
+            sum.entry(other).or_default().merge(delta);
         }
         sum
     }
 
-    fn visits(&self, item: ItemId) -> FxHashMap<SessionId, Option<Micros>> {
-        self.changes_of(item).filter_map(|changes| changes.visits.get(&item)).flatten().map(|(&session, &at)| (session, at)).collect()
+    fn visits(&self, item: ItemId) -> VisitsDelta {
+        let mut sum = VisitsDelta::default();
+        self.changes_of(item).filter_map(|changes| changes.visits.get(&item)).for_each(|delta| sum.merge(delta));
+        sum
     }
 }
 
@@ -178,8 +182,8 @@ impl Overlay<'_> {
             let stats = self.unpacked.packed_stats.borrow().get(&item).copied().unwrap_or(ItemStats::NONE);
             let stats = match self.unpacked.item_delta(item) {
                 Some(delta) => {
-                    let newest = if delta.removed.is_empty() { None } else { self.newest_visit(item)? };
-                    stats.merged(&delta, newest)
+                    let newest = if delta.has_removals() { self.newest_visit(item)? } else { None };
+                    stats.merged(&delta, self.unpacked.landmark.at, newest)
                 }
                 None => stats,
             };
@@ -192,16 +196,19 @@ impl Overlay<'_> {
 
 impl Store for Overlay<'_> {
     fn totals(&self) -> Result<Totals> {
-        let mut totals = self.base.totals()?;
-        let mut delta = ItemDelta::default();
+        let totals = self.base.totals()?;
+        let (mut delta, mut grouped, mut newest) = (ItemDelta::default(), 0, i64::MIN);
         for changes in self.unpacked.by_user.values() {
             delta.merge(&changes.total);
-            totals.newest = totals.newest.max(changes.newest);
+            grouped += changes.grouped;
+            newest = newest.max(changes.newest);
         }
-        totals.score = totals.score.plus(delta.added).minus(delta.removed);
-        totals.items += self.unpacked.new_items;
-        totals.sessions += self.unpacked.next_session - FIRST_UNPACKED_SESSION;
-        Ok(totals)
+        let merged = totals.merged(&delta, self.unpacked.landmark.at, grouped, newest);
+        Ok(Totals {
+            items: totals.items + self.unpacked.new_items,
+            sessions: totals.sessions + (self.unpacked.next_session - FIRST_UNPACKED_SESSION),
+            ..merged
+        })
     }
 
     fn neighbors(&self, items: &[ItemId], each: &mut dyn FnMut(ItemId, NeighborsView<'_>)) -> Result<()> {
@@ -276,6 +283,19 @@ impl Store for Overlay<'_> {
         Ok(list)
     }
 
+    fn leaders(&self, order: Order, each: &mut dyn FnMut(&Leaders)) -> Result<()> {
+        let mut kept = self.unpacked.merged_leaders.borrow_mut();
+        let kept = &mut kept[order as usize];
+        if kept.is_none() {
+            let changed: Vec<ItemId> = self.unpacked.users_of_item.keys().copied().collect();
+            let changed: Vec<(ItemId, f64)> =
+                self.merged_stats(&changed)?.iter().map(|(item, stats)| (*item, order.rank(stats))).collect();
+            self.base.leaders(order, &mut |list| *kept = Some(list.with(&changed)))?;
+        }
+        each(kept.as_ref().unwrap_or(&Leaders::default()));
+        Ok(())
+    }
+
     fn context_items(&self, context: ContextId, items: &[ItemId], each: &mut dyn FnMut(ItemId, LogSum)) -> Result<()> {
         let (changed, same) = self.split(items);
         self.base.context_items(context, &same, each)?;
@@ -285,7 +305,7 @@ impl Store for Overlay<'_> {
         })?;
         for item in changed {
             let score = packed.get(&item).copied().unwrap_or(LogSum::EMPTY);
-            let score = self.unpacked.context_delta((context, item)).map_or(score, |delta| score.plus(delta.added).minus(delta.removed));
+            let score = self.unpacked.context_delta((context, item)).map_or(score, |delta| delta.score.apply(score));
             if !score.is_empty() {
                 each(item, score);
             }

@@ -22,7 +22,7 @@ CREATE TABLE recommend.items_{id} (
     sessions float8 NOT NULL,
     users float8 NOT NULL,
     repeats bigint NOT NULL,
-    seconds float8 NOT NULL,
+    seconds bigint NOT NULL,
     CONSTRAINT items_{id}_pkey PRIMARY KEY (node),
     CONSTRAINT items_{id}_key UNIQUE (key)
 ) USING heap WITH (fillfactor = 80);

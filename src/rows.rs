@@ -243,7 +243,7 @@ fn item_stats(row: &Columns<'_>) -> ItemStats {
         sessions: sum(10),
         users: sum(11),
         repeats: count(12),
-        seconds: row.datum(13).map_or(0.0, float8),
+        seconds: count(13),
     }
 }
 

@@ -78,7 +78,7 @@ impl<'a> Writer<'a> {
                      seconds = excluded.seconds"
         );
         let (sum, count, time) = (pg_sys::FLOAT8OID, pg_sys::INT8OID, pg_sys::TIMESTAMPTZOID);
-        let upsert_types = [key, pg_sys::INT4OID, sum, count, time, sum, sum, sum, sum, sum, sum, count, sum];
+        let upsert_types = [key, pg_sys::INT4OID, sum, count, time, sum, sum, sum, sum, sum, sum, count, count];
         let mut statements = Bulks::new([(upsert, &upsert_types)]);
         for (item, node, stats) in rows {
             let [month, week, day, hour] = stats.windows.map(|sum| float8_datum(sum.0));
@@ -95,7 +95,7 @@ impl<'a> Writer<'a> {
                 float8_datum(stats.sessions.0),
                 float8_datum(stats.users.0),
                 Datum::from(stats.repeats),
-                float8_datum(stats.seconds),
+                Datum::from(stats.seconds),
             ];
             statements.push(UPSERT, &row, 0)?;
         }

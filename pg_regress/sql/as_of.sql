@@ -3,7 +3,7 @@ CREATE SCHEMA as_of;
 SET search_path = as_of, public;
 SET recommend.auto_compact = off;
 CREATE TABLE log (u int, i int, at timestamptz, kind text, device text);
-SELECT create_recommender('shop', 'log', 'u', 'i', 'at', event_column => 'kind', event_weights => '{"view": 1, "buy": 3, "hide": -1}', context_columns => '{device}', half_life => '1 hour');
+SELECT create_recommender('shop', 'log', 'u', 'i', 'at', event_column => 'kind', event_weights => '{"view": 1, "buy": 3, "hide": -1}', context_columns => '{device}', half_life => '1 hour', learn => false);
 -- Several events at the same time, late ones, dislikes; half of them packed.
 INSERT INTO log SELECT n % 7, n * n % 13, '2020-01-01'::timestamptz + n / 2 * interval '1 min', CASE WHEN n % 11 = 0 THEN 'hide' WHEN n % 5 = 0 THEN 'buy' ELSE 'view' END,
     CASE n % 3 WHEN 0 THEN 'ios' WHEN 1 THEN 'web' END FROM generate_series(1, 150) n;
@@ -12,7 +12,7 @@ INSERT INTO log SELECT n % 7, n * n % 17, '2020-01-01'::timestamptz + (n * 37 % 
 UPDATE log SET at = at + interval '7 min' WHERE u = 3 AND i = 3;
 DELETE FROM log WHERE u = 2 AND i = 4;
 CREATE TABLE past (LIKE log);
-SELECT create_recommender('past', 'past', 'u', 'i', 'at', event_column => 'kind', event_weights => '{"view": 1, "buy": 3, "hide": -1}', context_columns => '{device}', half_life => '1 hour');
+SELECT create_recommender('past', 'past', 'u', 'i', 'at', event_column => 'kind', event_weights => '{"view": 1, "buy": 3, "hide": -1}', context_columns => '{device}', half_life => '1 hour', learn => false);
 CREATE FUNCTION answers(name text, at timestamptz) RETURNS TABLE (question text, item bigint, score numeric, place int) LANGUAGE sql STABLE AS $$
     SELECT 'recommend ' || u, item_id, round(score::numeric, 4), rank FROM generate_series(0, 7) u, recommend(u, 20, name, as_of => at)
     UNION ALL SELECT 'unseen ' || u, item_id, round(score::numeric, 4), rank FROM generate_series(0, 7) u, recommend(u, 20, name, context => '{"device": "ios"}', include_seen => false, as_of => at)
@@ -54,7 +54,7 @@ SELECT count(*) FROM recommend(1, as_of => now() + interval '1 year');
 
 -- Events dated after the clock wait until their time comes, whoever compacts.
 CREATE TABLE clock (u int, i int, at timestamptz);
-SELECT create_recommender('clock', 'clock', 'u', 'i', 'at');
+SELECT create_recommender('clock', 'clock', 'u', 'i', 'at', learn => false);
 INSERT INTO clock VALUES (1, 1, now() - interval '1 hour'), (1, 2, now() + interval '1 hour'), (2, 3, now() + interval '2 days');
 SELECT array_agg(item_id ORDER BY rank) FROM recommend(1, 5, 'clock');
 SELECT array_agg(item_id ORDER BY rank) FROM trending_items(5, 'clock', half_life => '1 day');

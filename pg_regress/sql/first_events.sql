@@ -3,7 +3,7 @@ CREATE SCHEMA first_events;
 SET search_path = first_events, public;
 SET recommend.auto_compact = off;
 CREATE TABLE log (u int, i int, at timestamptz);
-SELECT create_recommender('r', 'log', 'u', 'i', 'at', half_life => '1 day');
+SELECT create_recommender('r', 'log', 'u', 'i', 'at', half_life => '1 day', learn => false);
 CREATE VIEW answers AS
     SELECT 'recommend' AS what, u AS of, item_id, round(score::numeric, 3) AS score
       FROM generate_series(1, 4) AS u, recommend(u, 10, as_of => '2025-03-02')

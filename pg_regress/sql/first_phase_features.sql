@@ -63,7 +63,7 @@ INSERT INTO log SELECT visitor(3), 'p' || n, '2026-03-20', 'buy', 'phone', 999 F
 SELECT count(*) FROM (SELECT * FROM before EXCEPT SELECT * FROM training_set('shop', 'labels', '{first_phase%}')) d;
 -- By name for ctr_predict(): the names of the model choose.
 SELECT deploy_model('m', (SELECT onnx FROM files WHERE name = 'lightgbm'),
-                    '{first_phase_score,item_view_count_24h,item_view_seconds_since,first_phase_next,user_view_count_24h,first_phase_trending}',
+                    '{first_phase_score,item_view_count_24h,item_view_seconds_since,first_phase_next,user_view_count_24h,first_phase_popularity}',
                     defaults => '{"item_view_seconds_since": "NaN"}');
 SELECT alter_recommender('shop', model => 'm');
 SELECT count(*), bool_and(abs(ctr_predict('m', features_json(visitor(3), item_id, 'shop', features => (SELECT features FROM models WHERE name = 'm' AND active))) - score) < 1e-6) AS same

@@ -3,7 +3,7 @@ CREATE SCHEMA maintain;
 SET search_path = maintain, public;
 SET recommend.auto_compact = off;
 CREATE TABLE log (u int, i text, at timestamptz);
-SELECT create_recommender('shop', 'log', 'u', 'i', 'at');
+SELECT create_recommender('shop', 'log', 'u', 'i', 'at', learn => false);
 CREATE VIEW state AS SELECT events, backlog, skipped, users, items, newest_event, needs_rebuild FROM recommend.status WHERE recommender = 'shop';
 CREATE FUNCTION answers() RETURNS TABLE (question text, item text, score numeric, place int) LANGUAGE sql STABLE AS $$
     SELECT 'recommend ' || u, item_id, round(score::numeric, 4), rank FROM generate_series(0, 9) u, recommend(u, NULL::text, 20, as_of => '2020-01-02')
@@ -79,14 +79,14 @@ SELECT array_agg(item_id ORDER BY item_id) FROM recommend(8, NULL::text, 2, as_o
 SELECT array_agg(item_id ORDER BY rank) FROM similar_items('two'::text, 2, as_of => '2020-01-02');
 -- So was that of a dropped recommender of the same number.
 CREATE TABLE other (u int, i text, at timestamptz);
-SELECT create_recommender('other', 'other', 'u', 'i', 'at') AS id \gset
+SELECT create_recommender('other', 'other', 'u', 'i', 'at', learn => false) AS id \gset
 INSERT INTO other VALUES (1, 'first', '2020-01-01'), (1, 'second', '2020-01-01 00:01');
 SELECT recommend.maintain('other');
 INSERT INTO other VALUES (1, 'first', '2020-01-01 00:02');
 SELECT array_agg(item_id ORDER BY item_id) FROM recommend(1, NULL::text, 5, 'other', as_of => '2020-01-02');
 SELECT drop_recommender('other');
 TRUNCATE other;
-SELECT create_recommender('other', 'other', 'u', 'i', 'at') = :id AS same_number;
+SELECT create_recommender('other', 'other', 'u', 'i', 'at', learn => false) = :id AS same_number;
 INSERT INTO other VALUES (1, 'third', '2020-01-01'), (1, 'first', '2020-01-01 00:01');
 SELECT recommend.maintain('other');
 INSERT INTO other VALUES (1, 'first', '2020-01-01 00:02');

@@ -20,7 +20,7 @@ SELECT create_recommender('plain', 'log', 'visitor', 'product', 'at', 'kind', '{
 
 -- Models over declared features, and over what the first phase says.
 SELECT deploy_model('mlp', (SELECT onnx FROM files WHERE name = 'mlp'),
-                    ARRAY['first_phase_score', 'first_phase_history', 'item_bought_7d', 'user_view_count_7d', 'first_phase_trending',
+                    ARRAY['first_phase_score', 'first_phase_share', 'item_bought_7d', 'user_view_count_7d', 'first_phase_popularity',
                           'item_view_rate_24h', 'first_phase_next', 'of no use'], defaults => '{"of no use": 0.5}');
 SELECT alter_recommender('ranked', model => 'mlp');
 SELECT name, model, vector_set FROM recommend.recommenders ORDER BY name;
@@ -85,7 +85,7 @@ SELECT count(*), min(variant) AS variant FROM recommend_session('{}'::bigint[], 
 -- Not packed yet, and as of an earlier time: what was known then, whatever came later.
 CREATE TABLE before AS SELECT * FROM rank_items(7::bigint, ARRAY(SELECT generate_series(1, 60))::bigint[], 'ranked', as_of => '2026-03-10');
 INSERT INTO log SELECT 10000 + n, 7, n, '2026-03-15', 'buy', 'phone' FROM generate_series(1, 30) n;
-SELECT (seen(7, 3) ->> 'first_phase_history')::real > 0 AS fresh, ctr_predict('mlp', seen(7, 3) - 'probability', 7) = (seen(7, 3) ->> 'probability')::real AS same;
+SELECT (seen(7, 3) ->> 'first_phase_share')::real > 0 AS fresh, ctr_predict('mlp', seen(7, 3) - 'probability', 7) = (seen(7, 3) ->> 'probability')::real AS same;
 SELECT count(*), bool_and(a.score = b.score AND a.first_phase_score = b.first_phase_score AND a.rank = b.rank) AS same
   FROM before a JOIN rank_items(7::bigint, ARRAY(SELECT generate_series(1, 60))::bigint[], 'ranked', as_of => '2026-03-10') b USING (item_id);
 SELECT count(*), max(abs(score - (seen(7, item_id, NULL, '2026-03-10') ->> 'probability')::float8)) < 1e-6 AS explained FROM before;
@@ -95,7 +95,7 @@ SELECT count(*), bool_and(abs(a.score - b.score) < 1e-6) AS same
 
 -- Traffic is split by user, as ctr_predict() splits it by that unit. A session has the active version.
 SELECT deploy_model('mlp', (SELECT onnx FROM files WHERE name = 'mlp'),
-                    ARRAY['item_view_rate_24h', 'first_phase_score', 'first_phase_seen', 'user_view_count_7d', 'first_phase_trending', 'first_phase_fresh',
+                    ARRAY['item_view_rate_24h', 'first_phase_score', 'first_phase_seen', 'user_view_count_7d', 'first_phase_popularity', 'first_phase_fresh',
                           'first_phase_next', 'item_bought_7d'], activate => false);
 SELECT set_model_traffic('mlp', '{"1": 50, "2": 50}');
 SELECT variant, count(*) > 5 AS several FROM generate_series(1, 40) u, recommend(u::bigint, 1, 'ranked') GROUP BY variant ORDER BY variant;
@@ -125,7 +125,7 @@ SELECT count(*), bool_and(abs(score - ctr_predict('columns', seen(7, item_id, c)
 SELECT (seen(7, 4711) ->> 'item_buy_seconds_since')::float8 AS default;
 -- Trees take missing values as they are.
 SELECT deploy_model('trees', (SELECT onnx FROM files WHERE name = 'lightgbm'),
-                    ARRAY['first_phase_score', 'item_buy_seconds_since', 'first_phase_age', 'user_view_count_7d', 'first_phase_fresh', 'item_bought_7d']);
+                    ARRAY['first_phase_score', 'item_buy_seconds_since', 'first_phase_recent', 'user_view_count_7d', 'first_phase_fresh', 'item_bought_7d']);
 SELECT alter_recommender('ranked', model => 'trees');
 SELECT bool_and(abs(score - ctr_predict('trees', seen(7, item_id) - 'probability')) < 1e-6) AS same,
        count(*) FILTER (WHERE seen(7, item_id) ->> 'item_buy_seconds_since' = 'NaN') AS missing FROM rank_items(7::bigint, '{1,2,4711}'::bigint[], 'ranked');
@@ -140,7 +140,7 @@ SELECT count(*), count(*) FILTER (WHERE item_id > 60) AS unmet, count(*) FILTER 
 CREATE TABLE vectors AS SELECT n::bigint AS product, ARRAY[cos(n), sin(n), 0.5]::real[] AS vector FROM generate_series(1, 300) n;
 CREATE UNIQUE INDEX ON vectors (product);
 SELECT create_vector_set('rank vectors', 'vectors', 'product', 'vector') IS NOT NULL AS created;
-SELECT deploy_model('interests', (SELECT onnx FROM files WHERE name = 'three_classes'), '{first_phase_interest,first_phase_trending,first_phase_popularity}', output_class => 'buy');
+SELECT deploy_model('interests', (SELECT onnx FROM files WHERE name = 'three_classes'), '{first_phase_interest,first_phase_popularity,first_phase_popular_ever}', output_class => 'buy');
 INSERT INTO stock SELECT n FROM generate_series(91, 300) n;
 SELECT alter_recommender('ranked', vector_set => 'rank vectors', model => 'interests');
 SELECT count(*), count(*) FILTER (WHERE item_id > 60) AS unmet, max(abs(score - (seen(7, item_id) ->> 'probability')::float8)) < 1e-6 AS explained
@@ -170,7 +170,7 @@ RESET min_parallel_table_scan_size;
 
 -- A shadow is scored on the same candidates.
 SELECT deploy_model('mlp', (SELECT onnx FROM files WHERE name = 'mlp'),
-                    ARRAY['first_phase_score', 'first_phase_history', 'item_bought_7d', 'user_view_count_7d', 'first_phase_trending',
+                    ARRAY['first_phase_score', 'first_phase_share', 'item_bought_7d', 'user_view_count_7d', 'first_phase_popularity',
                           'item_view_rate_24h', 'first_phase_next', 'of no use'], defaults => '{"of no use": 0.5}', activate => false);
 SELECT set_model_shadow('mlp', 3);
 SELECT count(*) FROM recommend(7::bigint, 5, 'ranked');

@@ -93,7 +93,7 @@ SELECT count(*), min(variant) FROM recommend(3, 3, 'shop');
 SELECT create_features('shop', windows => '{7 days}', half_lives => '{}') IS NOT NULL;
 SELECT count(*), min(variant) FROM recommend(3, 3, 'shop');
 -- A score that is no number: the root of a negative number.
-SELECT deploy_model('roots', file('roots'), '{first_phase_popularity,first_phase_seen}');
+SELECT deploy_model('roots', file('roots'), '{first_phase_popular_ever,first_phase_seen}');
 SELECT alter_recommender('shop', model => 'roots');
 SELECT count(*), min(variant) FROM recommend(3, 3, 'shop');
 SELECT count(*), min(variant) FROM recommend_session('{3}'::int[], 3, 'shop');

@@ -129,6 +129,10 @@ impl Sums {
 
     /// Learns from one question.
     pub(super) fn learn(&mut self, question: &Question<'_>, prior: &Weights) {
+        // A time made up, years off, gives numbers that teach nothing.
+        if question.features.iter().any(|value| !value.is_finite()) {
+            return;
+        }
         let (p, loss) = question.softmax(&self.weights.view());
         let (_, prior_loss) = question.softmax(&ArrayView1::from(&prior.0));
         let mean = question.features.t().dot(&p);

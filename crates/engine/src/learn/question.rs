@@ -35,7 +35,8 @@ pub fn lessons(
         return Ok(());
     }
     moments.sort_by_key(|moment| (moment.at, moment.hash));
-    for moment in moments.iter() {
+    // An earlier instant would be asked about with what came after it.
+    for moment in moments.iter().filter(|moment| totals.newest.saturating_sub(moment.at) <= SLACK) {
         interrupt()?;
         Lesson { moment, rules, store, totals: &totals, random: Xoshiro256PlusPlus::seed_from_u64(moment.hash) }.teach(learnt)?;
     }
@@ -81,6 +82,9 @@ pub fn append_log(
     Ok(())
 }
 
+/// How much earlier than the newest event an instant may lie that is asked about: events of different sessions commit in any order.
+const SLACK: i64 = 3_600_000_000;
+
 struct Lesson<'a> {
     moment: &'a Moment,
     rules: &'a Rules,
@@ -93,7 +97,8 @@ impl Lesson<'_> {
     fn teach(mut self, learnt: &mut Learnt) -> Result<()> {
         let moment = self.moment;
         if !moment.history.edges.is_empty() {
-            let (now, weighed_at) = (moment.at, self.totals.weighed_at(moment.at));
+            let now = moment.at.max(self.totals.newest);
+            let weighed_at = self.totals.weighed_at(now);
             let profile = Profile::of_history(&moment.history, now, weighed_at, i64::MIN, self.rules.session_gap());
             self.ask(&profile, Head::User, &moment.answers, None, learnt)?;
         }
@@ -144,7 +149,7 @@ impl Lesson<'_> {
     fn ask(&mut self, profile: &Profile, head: Head, answers: &[ItemId], own: Option<Own<'_>>, learnt: &mut Learnt) -> Result<()> {
         let contexts = [self.moment.context];
         let query = Query {
-            now: self.moment.at,
+            now: self.moment.at.max(self.totals.newest),
             since: i64::MIN,
             half_life: self.rules.half_life,
             profile,

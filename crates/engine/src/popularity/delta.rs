@@ -61,8 +61,8 @@ pub struct ItemDelta {
     pub events: i64,
     /// Those of them that were not the first of their user.
     pub repeats: i64,
-    /// The sum of the times of the events that came less those that went, in seconds since 2000-01-01.
-    pub seconds: f64,
+    /// The sum of the times of the events that came less those that went, in whole seconds since 2000-01-01.
+    pub seconds: i64,
     /// The newest event that came.
     pub last_at: Micros,
     /// The newest event that went.
@@ -78,7 +78,7 @@ impl Default for ItemDelta {
             users: SumDelta::NONE,
             events: 0,
             repeats: 0,
-            seconds: 0.0,
+            seconds: 0,
             last_at: i64::MIN,
             last_removed: i64::MIN,
         }
@@ -94,7 +94,7 @@ impl ItemDelta {
         self.users.merge(&other.users);
         self.events += other.events;
         self.repeats += other.repeats;
-        self.seconds += other.seconds;
+        self.seconds = self.seconds.saturating_add(other.seconds);
         self.last_at = self.last_at.max(other.last_at);
         self.last_removed = self.last_removed.max(other.last_removed);
     }
@@ -116,7 +116,7 @@ impl ItemDelta {
     /// Counts an event.
     pub(crate) fn count(&mut self, sign: Sign, weights: &EventWeights, at: Micros) {
         self.score.count(sign, weights.score);
-        self.seconds += sign.number() as f64 * (at as f64 / 1e6);
+        self.seconds = self.seconds.saturating_add(sign.number() * at.div_euclid(1_000_000));
         self.windows.iter_mut().zip(weights.windows).for_each(|(sum, weight)| *sum += sign.number() as f64 * weight);
         if sign == Sign::Plus {
             self.events += 1;

@@ -31,8 +31,8 @@ pub struct ItemStats {
     pub events: i64,
     /// Those of them that were not the first of their user.
     pub repeats: i64,
-    /// The sum of the times of its events, in seconds since 2000-01-01: sums can be taken back, a first event could not.
-    pub seconds: f64,
+    /// The sum of the times of its events, in whole seconds since 2000-01-01: sums can be taken back, a first event could not.
+    pub seconds: i64,
     /// Its newest event, to the second.
     pub last_at: Micros,
 }
@@ -46,7 +46,7 @@ impl ItemStats {
         users: LogSum::EMPTY,
         events: 0,
         repeats: 0,
-        seconds: 0.0,
+        seconds: 0,
         last_at: i64::MIN,
     };
 
@@ -69,7 +69,7 @@ impl ItemStats {
             users: delta.users.apply(self.users),
             events,
             repeats: (self.repeats + delta.repeats).clamp(0, events),
-            seconds: self.seconds + delta.seconds,
+            seconds: self.seconds.saturating_add(delta.seconds),
             last_at,
         }
     }
@@ -78,7 +78,7 @@ impl ItemStats {
 impl ItemStats {
     /// The mean time of its events.
     pub fn mean_at(&self) -> Micros {
-        (self.seconds / self.events.max(1) as f64 * 1e6) as Micros
+        (self.seconds as f64 / self.events.max(1) as f64 * 1e6) as Micros
     }
 }
 

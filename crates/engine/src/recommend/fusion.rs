@@ -51,8 +51,8 @@ impl Head {
 
 const fn weights<const N: usize>(list: [(Feature, f64); N]) -> Weights {
     let mut features = [0.0; FEATURE_COUNT];
-    // No log with contexts was at hand, and one with vectors: by analogy with the lifts, and the best of 0.5, 1, 2, 3 and 5 for films with genres.
-    features[Feature::Context as usize] = 0.3;
+    // No log with contexts was at hand: popularity in the context counts as popularity does. Of 0.5, 1, 2, 3 and 5 the best for films with genres.
+    features[Feature::Context as usize] = 1.0;
     features[Feature::Interest as usize] = 1.0;
     let mut place = 0;
     while place < N {

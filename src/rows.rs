@@ -141,6 +141,9 @@ impl<'a> PackedRows<'a> {
 
     /// The weights that serve a kind of question.
     pub fn weights(&self, head: Head) -> Result<Weights> {
+        if self.state.is_void() {
+            return Ok(*head.prior());
+        }
         row_cache::with(self.recommender.id, self.state.generation, |cache| {
             let kept = cache.weights();
             let weights = match kept {
@@ -336,6 +339,10 @@ impl Store for PackedRows<'_> {
     }
 
     fn leaders(&self, order: Order, each: &mut dyn FnMut(&Leaders)) -> Result<()> {
+        if self.state.is_void() {
+            each(&Leaders::default());
+            return Ok(());
+        }
         row_cache::with(self.recommender.id, self.state.generation, |cache| {
             let leaders = cache.leaders(order);
             if leaders.is_none() {

@@ -84,8 +84,9 @@ fn nearest(store: &dyn Store, list: &[Listed], totals: &Totals, own: Option<Sess
     store.visits(&items, &mut |item, visits| {
         let Some(listed) = list.iter().find(|listed| listed.item == item) else { return };
         let end = visits.sessions.partition_point(|visit| visit.at() >= since);
-        // An item of few sessions says more: the idf of VSKNN, over the sessions that the row keeps.
-        let weight = nearness(listed.place) * (f64::from(totals.sessions) / visits.sessions.len() as f64).ln_1p();
+        // An item of few sessions says more: the idf of VSKNN, over the sessions that the row keeps. Events are counted, for numbers of sessions
+        // have gaps where some were taken back.
+        let weight = nearness(listed.place) * (totals.events as f64 / visits.sessions.len() as f64).ln_1p();
         for visit in visits.sessions[..end].iter().filter(|visit| !visit.is_alone() && Some(visit.session.get()) != own) {
             let session = visit.session.get();
             let neighbor = found.entry(session).or_insert(Neighbor { session, similarity: 0.0, matched: (listed.place, item) });

@@ -132,7 +132,8 @@ impl<'a> Batch<'a> {
         let interests = user_interest::after(&mut batches, &rules(self.recommender), &past)?;
         let (rules, interrupt) = (rules(self.recommender), interrupt::checker());
         let moments = Moments::of(&state.totals);
-        let mut changes = fold(batches, &rules, landmark, state.totals.sessions, &past, self.recommender.learn.then_some(&moments), &interrupt)?;
+        let mut changes =
+            fold(batches, &rules, landmark, state.totals.sessions, &past, self.recommender.learn.then_some(&moments), &interrupt)?;
         // An emptied store is not asked: its rows are those of events that are gone.
         let mut learnt = if state.totals.events > 0 { rows.learnt()? } else { Learnt::default() };
         let taught = self.recommender.learn && !changes.moments.is_empty() && state.totals.events > 0;

@@ -137,7 +137,9 @@ pub fn rebuild(recommender: &Recommender) -> Result<u64> {
 fn at_pace(recommender: &Recommender) -> Result<Rc<Recommender>> {
     if recommender.follows_pace {
         let sql = include_str!("../sql/pace.sql").replace("{id}", &recommender.id.to_string());
-        let pace = owner::as_user(recommender.owner, || spi::read(&sql, &[Arg::datum(Some(timestamp_datum(horizon())), pg_sys::TIMESTAMPTZOID)], |row| row.get::<f64>(1)))?;
+        let pace = owner::as_user(recommender.owner, || {
+            spi::read(&sql, &[Arg::datum(Some(timestamp_datum(horizon())), pg_sys::TIMESTAMPTZOID)], |row| row.get::<f64>(1))
+        })?;
         if let Some(Some(seconds)) = pace.first() {
             let sql = "UPDATE recommend.recommenders SET pace = pg_catalog.make_interval(secs => $2) WHERE id = $1";
             owner::as_user(catalog_owner()?, || spi::write(sql, &[Arg::of(recommender.id), Arg::of(*seconds)]))?;

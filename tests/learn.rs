@@ -5,7 +5,7 @@ use log::{HOUR, SECOND, START, half_life};
 use pg_recommend_engine::NO_CONTEXT;
 use pg_recommend_engine::event::{DEFAULT_MAX_VISITS, Event, Rules, SessionRule};
 use pg_recommend_engine::fold::Moments;
-use pg_recommend_engine::learn::{Learnt, append_log};
+use pg_recommend_engine::learn::{Learnt, append, append_log};
 use pg_recommend_engine::recommend::{FEATURES, Feature, Head};
 use pg_recommend_engine::store::memory::MemoryStore;
 use pg_recommend_engine::store::{Store, Totals};
@@ -102,6 +102,29 @@ fn the_log_of_a_rebuild_asks_the_same_questions() {
     let (fine, coarse) = (asked(10), asked(40));
     assert_eq!(fine, coarse);
     assert!(fine.len() > 6000, "{}", fine.len());
+}
+
+/// What is packed when a question is asked depends on how the events came; what is learnt depends on it little.
+#[test]
+fn followed_and_rebuilt_learn_nearly_the_same() {
+    let log = users_log(4000, |last, random| match last {
+        Some(last) if random.below(4) > 0 => (last + 1 + random.below(3)) % 200,
+        _ => random.below(200),
+    });
+    let rebuilt = learnt(&log).1;
+    let (mut store, mut followed) = (MemoryStore::new(rules()), Learnt::default());
+    for events in log.chunks(10) {
+        append(&mut store, events.iter().copied(), &mut followed, &|| Ok(())).expect("memory");
+    }
+    for head in Head::ALL {
+        assert_eq!(rebuilt.sums(head).is_proven(), followed.sums(head).is_proven());
+        let (a, b) = (rebuilt.weights(head).0, followed.weights(head).0);
+        let distance = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).sum::<f64>();
+        let (apart, moved) = (distance(&a, &b), distance(&a, &head.prior().0));
+        assert!(apart <= 0.25 * moved, "{}: {apart} apart, {moved} from the prior", head.name());
+        let (one, other) = (rebuilt.sums(head).losses().expect("asked"), followed.sums(head).losses().expect("asked"));
+        assert!((one.0 - other.0).abs() < 0.05 * one.0, "{one:?} {other:?}");
+    }
 }
 
 proptest! {

@@ -2,10 +2,10 @@
 mod log;
 
 use log::{END, ITEMS, USERS, half_life, packed, rules};
+use pg_recommend_engine::learn::Learnt;
 use pg_recommend_engine::packed::{
     EdgesView, History, HistoryView, Leaders, Neighbors, NeighborsView, Session, SessionView, UserInterest, Visits, VisitsView, validate,
 };
-use pg_recommend_engine::learn::Learnt;
 use pg_recommend_engine::store::Store;
 use pg_recommend_engine::{Micros, NO_CONTEXT, event::Event, fold::Past};
 use proptest::prelude::*;
@@ -119,7 +119,8 @@ fn pairs(log: &[(u32, Event)], left: &dyn Fn(Micros) -> f64, by_column: bool) ->
         for (_, event) in log::in_order(log.to_vec()).iter().filter(|(other, _)| *other == user) {
             let (item, at, weight) = (event.item, event.at, f64::from(event.weight));
             if weight > 0.0 {
-                let liked: Vec<(u32, Micros, f64)> = last.iter().copied().filter(|(other, _, weight)| *weight > 0.0 && *other != item).collect();
+                let liked: Vec<(u32, Micros, f64)> =
+                    last.iter().copied().filter(|(other, _, weight)| *weight > 0.0 && *other != item).collect();
                 let pair = |other: f64| (weight * other).sqrt() * left(at);
                 if last.first().is_none_or(|(newest, ..)| *newest != item) {
                     for (gap, (other, _, w)) in liked.iter().filter(|(_, before, _)| *before < at).take(5).enumerate() {

@@ -6,10 +6,10 @@ use pg_recommend_engine::NO_CONTEXT;
 use pg_recommend_engine::event::Event;
 use pg_recommend_engine::fold::fold;
 use pg_recommend_engine::packed::{History, Landmark};
+use pg_recommend_engine::recommend::Head;
 use pg_recommend_engine::recommend::{
     Filter, Profile, Query, Recommendation, rank, rank_with_features, recommend, recommend_with_features, similar_items,
 };
-use pg_recommend_engine::recommend::Head;
 use pg_recommend_engine::store::Store;
 use pg_recommend_engine::store::overlay::{Overlay, Unpacked};
 use proptest::prelude::*;
@@ -21,7 +21,16 @@ fn answer(store: &dyn Store, history: Option<&History>, filter: &Filter<'_>) -> 
 }
 
 fn query(profile: &Profile) -> Query<'_> {
-    Query { now: END, since: i64::MIN, half_life: half_life(), profile, contexts: &[], interest: None, weights: Head::User.prior(), own: None }
+    Query {
+        now: END,
+        since: i64::MIN,
+        half_life: half_life(),
+        profile,
+        contexts: &[],
+        interest: None,
+        weights: Head::User.prior(),
+        own: None,
+    }
 }
 
 fn filter<'a>(n: usize, include_seen: bool, exclude: &'a FxHashSet<u32>) -> Filter<'a> {

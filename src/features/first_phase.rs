@@ -83,9 +83,9 @@ fn ask(
     let store = past.store();
     let since = recommender.time_window_us.map_or(i64::MIN, |window| now.saturating_sub(window));
     let weighed_at = store.totals()?.weighed_at(now);
-    let profile = user.and_then(|user| past.history(user)).map(|history| {
-        Profile::of_history(history, now, weighed_at, since, past.rules().session_gap())
-    });
+    let profile = user
+        .and_then(|user| past.history(user))
+        .map(|history| Profile::of_history(history, now, weighed_at, since, past.rules().session_gap()));
     let profile = profile.unwrap_or_default();
     let query = Query {
         now,

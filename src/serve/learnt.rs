@@ -65,6 +65,7 @@ pub fn in_words(recommender: &Recommender) -> engine::Result<String> {
         share(habits.found)
     );
     let serving: Vec<&str> = Head::ALL.iter().filter(|head| learnt.sums(**head).is_proven()).map(|head| head.name()).collect();
-    let serving = if serving.is_empty() { "the prior weights serve".into() } else { format!("learnt weights serve for: {}", serving.join(", ")) };
+    let serving =
+        if serving.is_empty() { "the prior weights serve".into() } else { format!("learnt weights serve for: {}", serving.join(", ")) };
     Ok(format!("{habit}; {asked} questions asked, {serving}"))
 }

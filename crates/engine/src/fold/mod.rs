@@ -15,8 +15,8 @@ pub use moment::{Moment, Moments, Running};
 use crate::error::Result;
 use crate::event::{Event, Rules};
 use crate::packed::{History, OpenSession, Session};
-use crate::{SessionId, UserId};
 use crate::popularity::Sign;
+use crate::{SessionId, UserId};
 use machine::Machine;
 use rustc_hash::FxHashMap;
 

@@ -62,12 +62,7 @@ const LONGEST_PART: usize = 4096;
 const PART_SHARE: i64 = 50;
 
 /// Adds a log in the order of time, in parts so short that each question sees nearly all that was before it.
-pub fn append_log(
-    store: &mut MemoryStore,
-    log: &[(UserId, Event)],
-    learnt: &mut Learnt,
-    interrupt: &dyn Fn() -> Result<()>,
-) -> Result<()> {
+pub fn append_log(store: &mut MemoryStore, log: &[(UserId, Event)], learnt: &mut Learnt, interrupt: &dyn Fn() -> Result<()>) -> Result<()> {
     let mut left = log;
     while !left.is_empty() {
         interrupt()?;

@@ -106,4 +106,3 @@ impl Leaders {
         self.list.sort_unstable_by(precedes);
     }
 }
-

@@ -128,8 +128,7 @@ pub struct Neighbors {
 impl Neighbors {
     /// An empty row whose weights are relative to `landmark`.
     pub fn new(landmark: Landmark) -> Self {
-        let header =
-            NeighborsHeader { version: VERSION, kind: Kind::Neighbors as u8, reserved: [0; 2], landmark: landmark.at.into() };
+        let header = NeighborsHeader { version: VERSION, kind: Kind::Neighbors as u8, reserved: [0; 2], landmark: landmark.at.into() };
         Self { header, landmark, edges: Vec::new() }
     }
 

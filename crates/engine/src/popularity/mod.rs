@@ -3,6 +3,6 @@
 mod delta;
 mod stats;
 
-pub use delta::{ItemDelta, SumDelta};
 pub(crate) use delta::{EventWeights, Sign};
+pub use delta::{ItemDelta, SumDelta};
 pub use stats::{ItemStats, Totals, WINDOW_HALF_LIVES, WINDOWS, Windows};

@@ -276,8 +276,7 @@ impl Candidates {
             let loss = row.landmark(query.half_life).loss(at);
             for edge in row.edges.iter().filter(|edge| edge.last_at() >= query.since && wanted(edge.item.get())) {
                 let own = query.own.map_or(0.0, |own| own.of(item, edge.item.get()));
-                let [next, session, user] =
-                    [edge.next, edge.session, edge.user].map(|sum| (f64::from(sum.get()) * loss - own).max(0.0));
+                let [next, session, user] = [edge.next, edge.session, edge.user].map(|sum| (f64::from(sum.get()) * loss - own).max(0.0));
                 if next + session + user > 0.0 {
                     self.insert(edge.item.get()).meet(&listed, &counts[&item], [next, session, user]);
                 }
@@ -333,7 +332,8 @@ impl Candidates {
         let strengths: [fn(&Evidence) -> f64; 4] =
             [|sum| sum.next, |sum| sum.session_rate, |sum| sum.user_rate, |sum| sum.neighbors.unordered];
         for strength in strengths {
-            let mut named: Vec<(f64, usize)> = others.iter().map(|found| strength(&found.evidence)).zip(0..).filter(|(sum, _)| *sum > 0.0).collect();
+            let mut named: Vec<(f64, usize)> =
+                others.iter().map(|found| strength(&found.evidence)).zip(0..).filter(|(sum, _)| *sum > 0.0).collect();
             if named.len() > best {
                 let order = |a: &(f64, usize), b: &(f64, usize)| b.0.total_cmp(&a.0).then(others[a.1].item.cmp(&others[b.1].item));
                 named.select_nth_unstable_by(best, order);

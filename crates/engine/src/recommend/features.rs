@@ -4,8 +4,8 @@
 //! asked about, and beta B what popularity alone would bring, evidence enters as the log-lift `ln((q + beta B) / (beta B))`: Dirichlet smoothing
 //! (Zhai, Lafferty: "A study of smoothing methods", 2004) up to a term that all candidates of a query share. No evidence is exactly zero.
 
-use super::candidates::{Candidate, Candidates, Source};
 use super::Query;
+use super::candidates::{Candidate, Candidates, Source};
 use crate::Micros;
 use crate::store::{ItemStats, WINDOW_HALF_LIVES, WINDOWS};
 

@@ -139,7 +139,11 @@ impl MemoryStore {
                 None => self.sessions.remove(&id),
             };
         }
-        self.totals = Totals { items, sessions: changes.next_session, ..self.totals.merged(&changes.total, changes.landmark.at, changes.grouped, changes.newest) };
+        self.totals = Totals {
+            items,
+            sessions: changes.next_session,
+            ..self.totals.merged(&changes.total, changes.landmark.at, changes.grouped, changes.newest)
+        };
     }
 
     fn lead(&mut self, changes: &Changes) {

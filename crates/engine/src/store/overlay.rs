@@ -288,8 +288,7 @@ impl Store for Overlay<'_> {
         let kept = &mut kept[order as usize];
         if kept.is_none() {
             let changed: Vec<ItemId> = self.unpacked.users_of_item.keys().copied().collect();
-            let changed: Vec<(ItemId, f64)> =
-                self.merged_stats(&changed)?.iter().map(|(item, stats)| (*item, order.rank(stats))).collect();
+            let changed: Vec<(ItemId, f64)> = self.merged_stats(&changed)?.iter().map(|(item, stats)| (*item, order.rank(stats))).collect();
             self.base.leaders(order, &mut |list| *kept = Some(list.with(&changed)))?;
         }
         each(kept.as_ref().unwrap_or(&Leaders::default()));

@@ -6,7 +6,7 @@ use super::log::{Log, Question};
 use super::ours::{self, Ours};
 use super::rivals::ease::Ease;
 use super::rivals::pairs::{Formula, Pairs, Set};
-use super::rivals::popularity::{DAY, Fading, Window};
+use super::rivals::popularity::{Fading, WINDOWS, Window};
 use super::rivals::{Knowledge, Scores, best};
 use pg_recommend_engine::{ItemId, Micros, Result};
 
@@ -15,15 +15,13 @@ const LENGTH: usize = 10;
 /// EASE takes so many items, the most frequent ones, and this lambda.
 const EASE_ITEMS: usize = 8_000;
 const EASE_LAMBDA: f32 = 500.0;
-/// The windows of popularity, in days.
-const WINDOWS: [i64; 3] = [1, 7, 30];
 
 /// All methods, as of the split.
 pub struct Frozen {
     pub ours: Ours,
     pub pairs: Vec<(&'static str, Pairs, Ease)>,
-    windows: Vec<(String, Window)>,
-    fading: Vec<(String, Fading)>,
+    windows: [(&'static str, Window); 3],
+    fading: [(&'static str, Fading); 3],
 }
 
 impl Frozen {
@@ -38,11 +36,8 @@ impl Frozen {
         Ok(Self {
             ours: Ours::of(ours::Settings::default(), lines)?,
             pairs: sets.iter().map(pairs).collect(),
-            windows: WINDOWS.iter().map(|days| (format!("bestsellers of {days} days"), read(Window::new(days * DAY), lines))).collect(),
-            fading: WINDOWS
-                .iter()
-                .map(|days| (format!("bestsellers, half-life {days} days"), read(Fading::new(days * DAY), lines)))
-                .collect(),
+            windows: WINDOWS.map(|(name, length)| (name, read(Window::new(length), lines))),
+            fading: WINDOWS.map(|(name, length)| (name, read(Fading::new(length), lines))),
         })
     }
 
@@ -54,10 +49,10 @@ impl Frozen {
             vec![Figure(questions.iter().map(one).collect())]
         };
         for (name, window) in &self.windows {
-            table.rival(name, figure(&|question| window.scores(question.at)));
+            table.rival(format!("bestsellers of {name}"), figure(&|question| window.scores(question.at)));
         }
         for (name, fading) in &self.fading {
-            table.rival(name, figure(&|_| fading.scores().clone()));
+            table.rival(format!("bestsellers, half-life {name}"), figure(&|_| fading.scores().clone()));
         }
         for (set, pairs, ease) in &self.pairs {
             for (formula, name) in [

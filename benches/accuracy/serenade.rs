@@ -5,7 +5,7 @@ use super::figures::{Figure, Table};
 use super::log::Question;
 use super::ours;
 use super::rivals::pairs::{Formula, Pairs, Set};
-use super::rivals::popularity::{DAY, Window};
+use super::rivals::popularity::{DAY, WINDOWS, Window};
 use super::rivals::recency::Markov;
 use super::rivals::sessions::{Search, Sessions};
 use super::rivals::{Knowledge, Scores, best};
@@ -90,7 +90,7 @@ pub fn figures(questions: &[Question], answers: &[Vec<ItemId>]) -> Vec<Figure> {
 pub fn rivals(log: &Log, questions: &[Question], table: &mut Table) {
     let items = 1 + log.train.iter().map(|line| line.event.item as usize).max().unwrap_or(0);
     let (mut sessions, mut markov, mut pairs) = (Sessions::new(0), Markov::default(), Pairs::new(Set::Session, items));
-    let mut windows: Vec<(i64, Window)> = [1, 7, 30].map(|days| (days, Window::new(days * DAY))).into();
+    let mut windows = WINDOWS.map(|(name, length)| (name, Window::new(length)));
     for line in &log.train {
         windows.iter_mut().for_each(|(_, window)| window.learn(line));
         sessions.learn(line);
@@ -102,8 +102,8 @@ pub fn rivals(log: &Log, questions: &[Question], table: &mut Table) {
         let answers: Vec<Vec<ItemId>> = questions.iter().map(|question| best(&scores(question), question, LENGTH)).collect();
         table.rival(name, figures(questions, &answers));
     };
-    for (days, window) in &windows {
-        add(format!("bestsellers of {days} days"), &|question| window.scores(question.at));
+    for (name, window) in &windows {
+        add(format!("bestsellers of {name}"), &|question| window.scores(question.at));
     }
     add("transitions from the last item".into(), &|question| markov.scores(&known(question)));
     let last = |question: &Question| known(question).last().copied().into_iter().collect::<Vec<_>>();

@@ -14,12 +14,13 @@ const LENGTH: usize = 10;
 const SUPPORT: f64 = 20.0;
 const TOGETHER: f32 = 3.0;
 
-/// `overlap@10` with the first of the pairs, over a sample of the items; `recall@10` of the other items of later sets, one given.
+/// `overlap@10` with the first of the pairs, over the most frequent items; `recall@10` of the other items of later sets, one given.
 pub fn table(frozen: &Frozen, split: Micros, later: &[Vec<ItemId>], settings: &Settings) -> Result<Table> {
     let (reference, random) = (&frozen.pairs[0].1, &mut Random::new(settings.seed));
     let mut asked: Vec<(ItemId, Vec<ItemId>)> =
         (0..reference.items() as ItemId).map(|item| (item, supported(reference, item))).filter(|(_, list)| list.len() == LENGTH).collect();
-    random.sample(&mut asked, settings.questions);
+    asked.sort_by(|(a, _), (b, _)| reference.count(*b).total_cmp(&reference.count(*a)).then(a.cmp(b)));
+    asked.truncate(settings.questions);
     let questions = questions(later, split, reference, random, settings);
     let mut table = Table::new(&["overlap@10 with cosine", "recall@10 of later sets"]);
     let mut row = |name: String, ours: bool, list: &dyn Fn(ItemId) -> Result<Vec<ItemId>>, same: bool| -> Result<()> {
@@ -77,12 +78,12 @@ fn supported(pairs: &Pairs, item: ItemId) -> Vec<ItemId> {
 
 /// Prints the lists of some items with their titles, to be looked at.
 pub fn titles(frozen: &Frozen, titles: &[String], wanted: &[&str], at: Micros) -> Result<()> {
-    println!("| item | similar_items | cosine, {} |\n|---|---|---|", frozen.pairs[0].0);
+    println!("| item | similar_items | cosine, shrunk by 10, {} |\n|---|---|---|", frozen.pairs[0].0);
     for wanted in wanted {
         let Some(item) = titles.iter().position(|title| title.starts_with(wanted)) else { continue };
         let names = |list: Vec<ItemId>| list.iter().take(5).map(|item| titles[*item as usize].as_str()).collect::<Vec<_>>().join("; ");
         let ours = frozen.ours.similar(item as ItemId, at, LENGTH)?;
-        println!("| {} | {} | {} |", titles[item], names(ours), names(supported(&frozen.pairs[0].1, item as ItemId)));
+        println!("| {} | {} | {} |", titles[item], names(ours), names(cosine(&frozen.pairs[0].1, item as ItemId, Formula::Cosine(10.0))));
     }
     println!();
     Ok(())

@@ -6,7 +6,7 @@ use super::interests::Interests;
 use super::log::Question;
 use super::ours::{self, Ours};
 use super::retail::{self, groups};
-use super::rivals::popularity::{DAY, Window};
+use super::rivals::popularity::{DAY, WINDOWS, Window};
 use super::rivals::{Knowledge, best};
 use pg_recommend_engine::recommend::Nearest;
 use pg_recommend_engine::{ItemId, Result, UserId};
@@ -72,7 +72,7 @@ pub fn baskets() -> Loaded {
 pub fn mrr(log: &Log) -> Result<Table> {
     let mut ours = Ours::new(SETTINGS)?;
     let mut interests = Interests::new(&log.vectors, *ours.rules());
-    let mut windows = [1, 7, 30].map(|days| (days, Window::new(days * DAY), Figure::default()));
+    let mut windows = WINDOWS.map(|(name, length)| (name, Window::new(length), Figure::default()));
     let (mut plain, mut near, mut seen) = (Figure::default(), Figure::default(), FxHashMap::<UserId, FxHashSet<ItemId>>::default());
     let (first, mut asked) = (log.lines.len() / 5 * 4, 0);
     let mut position = 0;
@@ -102,8 +102,8 @@ pub fn mrr(log: &Log) -> Result<Table> {
         position += group.len();
     }
     let mut table = Table::new(&["MRR@20"]);
-    for (days, _, figure) in windows {
-        table.rival(format!("bestsellers of {days} days"), vec![figure]);
+    for (name, _, figure) in windows {
+        table.rival(format!("bestsellers of {name}"), vec![figure]);
     }
     table.ours("pg_recommend, half-life 30 days", vec![plain]);
     if !log.vectors.is_empty() {

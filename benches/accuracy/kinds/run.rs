@@ -94,6 +94,13 @@ impl<'a> Run<'a> {
         let given = &question.given;
         let mut list: Vec<(String, Scores)> =
             self.windows.iter().map(|(name, window)| (format!("bestsellers of {name}"), window.scores(question.at))).collect();
+        if question.user.is_some() && question.seen {
+            for (name, window) in &self.windows {
+                let mut scores = window.scores(question.at);
+                scores.retain(|item, _| !given.contains(item));
+                list.push((format!("bestsellers of {name}, the user's own left out"), scores));
+            }
+        }
         list.push(("LocalGlobal recency".into(), self.recency.local_global(question.user)));
         list.push(("the user's own items, most often first".into(), self.recency.most_often(question.user)));
         list.push(("the last items".into(), last_items(given)));

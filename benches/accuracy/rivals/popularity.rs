@@ -8,6 +8,8 @@ use std::collections::VecDeque;
 
 /// A day in microseconds.
 pub const DAY: i64 = 86_400 * SECOND;
+/// The windows that every table has.
+pub const WINDOWS: [(&str, i64); 3] = [("1 day", DAY), ("7 days", 7 * DAY), ("30 days", 30 * DAY)];
 
 /// Counts of the events of a window that ends now.
 pub struct Window {
@@ -35,14 +37,13 @@ impl Knowledge for Window {
     fn learn(&mut self, line: &Line) {
         self.events.push_back((line.event.at, line.event.item));
         *self.counts.entry(line.event.item).or_default() += 1;
-        while let Some((at, item)) = self.events.front().copied().filter(|(at, _)| *at < line.event.at - self.length) {
+        while let Some((_, item)) = self.events.front().copied().filter(|(at, _)| *at < line.event.at - self.length) {
             self.events.pop_front();
             let count = self.counts.entry(item).or_default();
             *count -= 1;
             if *count == 0 {
                 self.counts.remove(&item);
             }
-            let _ = at;
         }
     }
 }

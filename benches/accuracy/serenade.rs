@@ -114,5 +114,5 @@ pub fn rivals(log: &Log, questions: &[Question], table: &mut Table) {
         add(format!("VMIS-kNN, m {recent}, k {neighbors}, last {items}"), &|question| sessions.vmis(&question.given, search, false));
     }
     let search = Search { recent: 2500, neighbors: 500, items: 10 };
-    add("VSTAN, m 2500, k 500".into(), &|question| sessions.vstan(&question.given, search, question.at));
+    add("VSTAN, m 2500, k 500".into(), &|question| sessions.vstan(&question.given, search, false, question.at));
 }

@@ -13,7 +13,7 @@ WHERE position < (SELECT min(known) FROM questions) ORDER BY position;
 
 CREATE EXTENSION pg_recommend;
 SELECT create_recommender('log', 'events', user_column => 'user_id', item_column => 'item_id', time_column => 'at',
-    session_column => CASE WHEN :'session_column' THEN 'session_id' END) \g /dev/null
+    session_column => CASE WHEN :'session_column' THEN name 'session_id' END) \g /dev/null
 ANALYZE;
 
 CREATE PROCEDURE run() LANGUAGE plpgsql AS $$
@@ -43,7 +43,7 @@ WITH figures AS (
     FROM questions, LATERAL (VALUES ('through SQL', answer), ('engine in memory', engine)) AS both_lists (method, list)
 )
 SELECT format('| %s | %s | %s, %s questions | %s ± %s |', :'name', method, :'figure', count(*), round(avg(figure), 4),
-              round(stddev_samp(figure) / sqrt(count(*)), 4))
+              round(stddev_samp(figure) / sqrt(count(*)::numeric), 4))
 FROM figures GROUP BY method ORDER BY method;
 SELECT format('| %s | both | of ten answers the same | %s |', :'name', round(avg(
     (SELECT count(*) FROM unnest(answer[1:10]) AS item WHERE item = ANY (engine[1:10]))), 2)) FROM questions;

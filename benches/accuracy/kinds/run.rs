@@ -116,7 +116,7 @@ impl<'a> Run<'a> {
             }
         }
         list.push(("VMIS-kNN, m 1000, k 300".into(), self.sessions.vmis(given, SEARCH, true)));
-        list.push(("VSTAN, m 1000, k 300".into(), self.sessions.vstan(given, SEARCH, question.at)));
+        list.push(("VSTAN, m 1000, k 300".into(), self.sessions.vstan(given, SEARCH, true, question.at)));
         list
     }
 }

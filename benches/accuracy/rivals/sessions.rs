@@ -83,8 +83,9 @@ impl Sessions {
         scores
     }
 
-    /// VSTAN: similarity by the places in the list, by the session's length and age; items by their distance from the match.
-    pub fn vstan(&self, given: &[ItemId], search: Search, now: Micros) -> Scores {
+    /// VSTAN: similarity by the places in the list, by the session's length and age; items by their distance from the match. `current` as
+    /// in [`Self::vmis`].
+    pub fn vstan(&self, given: &[ItemId], search: Search, current: bool, now: Micros) -> Scores {
         let [by_place, by_days, by_distance, by_idf, by_match] = VSTAN;
         let list = unique(newest(given, search.items));
         let length = list.iter().enumerate().map(|(place, _)| (-(place as f64) / by_place).exp().powi(2)).sum::<f64>().sqrt();
@@ -102,6 +103,9 @@ impl Sessions {
                 let near = (-(position.abs_diff(matched) as f64) / by_distance).exp();
                 *scores.entry(*item).or_default() += weight * near * (1.0 + by_idf * self.idf(*item));
             }
+        }
+        if !current && let Some(last) = given.last() {
+            scores.remove(last);
         }
         scores
     }

@@ -74,8 +74,13 @@ pub fn day(text: &str) -> Result<Micros, Box<dyn Error>> {
 }
 
 /// An event of weight 1 at exactly its second: what is bought together happens at one instant.
-pub fn instant(item: ItemId, unix_seconds: i64, row: usize, session: Option<i64>) -> Event {
-    Event { item, at: (unix_seconds - UNIX_2000) * SECOND, tie: row as u64, weight: 1.0, session, context: NO_CONTEXT }
+pub fn instant(item: ItemId, unix_seconds: i64) -> Event {
+    Event { item, at: (unix_seconds - UNIX_2000) * SECOND, tie: tie(item), weight: 1.0, session: None, context: NO_CONTEXT }
+}
+
+/// What orders the events of one instant: the item alone, as through SQL. Neighbours in a file are often alike, so its order would tell.
+pub fn tie(item: ItemId) -> u64 {
+    (u64::from(item) + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
 /// An event of weight 1. Its row, counted from 0, adds microseconds: the log's order is that of its times, here and through SQL.

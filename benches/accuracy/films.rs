@@ -15,11 +15,11 @@ const LEAST: usize = 3;
 pub fn load() -> Result<Option<Log>, Box<dyn Error>> {
     let Some(rows) = data::rows("movietweetings_ratings.csv.gz")? else { return Ok(None) };
     let (mut users, mut items, mut log) = (Keys::default(), Keys::default(), Log::default());
-    for (number, row) in rows.iter().enumerate() {
-        let event = data::instant(items.number(&row[1]), row[3].parse()?, number, None);
+    for row in &rows {
+        let event = data::instant(items.number(&row[1]), row[3].parse()?);
         log.lines.push(Line { user: users.number(&row[0]), event });
     }
-    log.lines.sort_by_key(|line| line.event.at);
+    log.lines.sort_by_key(|line| line.event.position());
     log.titles = items.names();
     for film in data::rows("movietweetings_movies.csv.gz")?.unwrap_or_default() {
         if let Some(title) = log.titles.get_mut(items.number(&film[0]) as usize) {

@@ -30,9 +30,9 @@ pub fn load(anonymous: bool) -> Result<Option<Log>, Box<dyn Error>> {
             continue;
         }
         let user = if customer.is_empty() { users.number(&format!("invoice at {}", invoice.1)) } else { users.number(customer) };
-        log.lines.push(Line { user, event: data::instant(items.number(&row[0]), data::unix_seconds(&row[2])?, number, None) });
+        log.lines.push(Line { user, event: data::instant(items.number(&row[0]), data::unix_seconds(&row[2])?) });
     }
-    log.lines.sort_by_key(|line| line.event.at);
+    log.lines.sort_by_key(|line| line.event.position());
     (log.items, log.titles) = (items.len(), items.names());
     Ok(Some(log))
 }

@@ -1,7 +1,7 @@
 //! Six kinds of logs, drawn from users with tastes. Their constants are round numbers, chosen once; nothing was fitted to any method.
 
 use super::catalogue::Catalogue;
-use crate::data::{Line, SECOND};
+use crate::data::{Line, SECOND, tie};
 use crate::log::{Log, Random};
 use crate::rivals::popularity::DAY;
 use pg_recommend_engine::event::Event;
@@ -17,16 +17,15 @@ struct Writer(Vec<Line>);
 
 impl Writer {
     fn push(&mut self, user: usize, item: ItemId, after: f64, session: Option<i64>) {
-        // Whole milliseconds, and the item as tie: what SQL gives, too.
+        // Whole milliseconds.
         let at = START + (after / 1e3) as i64 * 1_000;
-        self.0.push(Line { user: user as UserId, event: Event { item, at, tie: 0, weight: 1.0, session, context: NO_CONTEXT } });
+        self.0.push(Line { user: user as UserId, event: Event { item, at, tie: tie(item), weight: 1.0, session, context: NO_CONTEXT } });
     }
 
     fn finish(mut self, days: f64, items: usize) -> Log {
         let end = START + days as i64 * DAY;
         self.0.retain(|line| line.event.at < end);
-        self.0.sort_by_key(|line| line.event.at);
-        self.0.iter_mut().enumerate().for_each(|(row, line)| line.event.tie = row as u64);
+        self.0.sort_by_key(|line| line.event.position());
         Log { lines: self.0, items, titles: Vec::new() }
     }
 }

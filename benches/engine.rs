@@ -4,7 +4,7 @@
 #[path = "accuracy/data.rs"]
 #[allow(dead_code)]
 mod data;
-#[path = "accuracy/serenade.rs"]
+#[path = "accuracy/serenade_log.rs"]
 #[allow(dead_code)]
 mod serenade;
 
@@ -75,7 +75,8 @@ fn queries(criterion: &mut Criterion) {
         });
     });
     if let Ok(Some(log)) = serenade::load() {
-        let store = serenade::store(&log).expect("appending works");
+        let mut store = MemoryStore::new(Rules { session: SessionRule::Column, ..rules });
+        store.append(log.train.iter().map(|line| (line.user, line.event))).expect("appending works");
         let prefixes: Vec<_> =
             log.test.iter().filter_map(|clicks| Some((&clicks[..clicks.len().checked_sub(1)?], clicks.last()?.at))).collect();
         let mut turn = 0;

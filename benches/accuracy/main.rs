@@ -15,6 +15,7 @@ mod ours;
 mod retail;
 mod rivals;
 mod serenade;
+mod serenade_log;
 mod settings;
 mod similar;
 mod unseen;
@@ -32,12 +33,15 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::time::Instant;
 
+/// Prints the tables of one part.
+type Part<'a> = &'a dyn Fn() -> Result<(), Box<dyn Error>>;
+
 fn main() -> Result<(), Box<dyn Error>> {
     let settings = Settings::read(std::env::args().skip(1))?;
     if let Some(directory) = &settings.export {
         return kinds::export(&settings, directory);
     }
-    let tables: [(&str, &dyn Fn() -> Result<(), Box<dyn Error>>); 8] = [
+    let tables: [(&str, Part<'_>); 8] = [
         ("retail", &|| retail_tables(&settings)),
         ("films", &|| films_tables(&settings)),
         ("wiki", &|| wiki_table(&settings)),
@@ -117,7 +121,7 @@ fn wiki_table(settings: &Settings) -> Result<(), Box<dyn Error>> {
 }
 
 fn serenade_table(settings: &Settings) -> Result<(), Box<dyn Error>> {
-    let Some(log) = serenade::load()? else { return Ok(()) };
+    let Some(log) = serenade_log::load()? else { return Ok(()) };
     let (lines, questions) = serenade::questions(if settings.development { &log.valid } else { &log.test });
     let mut table = Table::new(&["HR@20", "MRR@20"]);
     serenade::rivals(&log, &questions, &mut table);

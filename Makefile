@@ -107,8 +107,9 @@ bench-rank: test-install ## Bench recommend() with a model that ranks (EVENTS=10
 bench-ctr: ## Bench models beside Python's onnxruntime (ROWS=1000000; 1 GB from PyPI)
 	@scripts/bench-ctr
 
-accuracy: test-install ## Print the accuracy on two public logs, from the engine and through SQL
+accuracy: test-install ## Print the accuracy on public and generated logs beside simple rivals, from the engine and through SQL (docs/accuracy.md)
 	cargo bench $(ENGINE) --bench accuracy
+	cargo bench -q $(ENGINE) --bench accuracy -- --export "$${CARGO_TARGET_DIR:-$(CURDIR)/target}/accuracy/kinds"
 	@scripts/accuracy
 
 fmt: ## Format the Rust code

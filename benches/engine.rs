@@ -4,7 +4,7 @@
 #[path = "accuracy/data.rs"]
 #[allow(dead_code)]
 mod data;
-#[path = "accuracy/serenade.rs"]
+#[path = "accuracy/serenade_log.rs"]
 #[allow(dead_code)]
 mod serenade;
 
@@ -12,7 +12,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use data::SECOND;
 use pg_recommend_engine::decay::HalfLife;
 use pg_recommend_engine::event::{DEFAULT_MAX_VISITS, Event, Rules, SessionRule};
-use pg_recommend_engine::recommend::{Filter, Profile, Query, SESSION_WEIGHTS, USER_WEIGHTS, Weights, recommend};
+use pg_recommend_engine::recommend::{Filter, Head, Profile, Query, Weights, recommend};
 use pg_recommend_engine::store::memory::MemoryStore;
 use pg_recommend_engine::{Micros, UserId};
 use rustc_hash::FxHashSet;
@@ -40,7 +40,8 @@ fn zipf_log() -> Vec<(UserId, Event)> {
 }
 
 fn ask(store: &MemoryStore, profile: &Profile, now: Micros, weights: &Weights) -> usize {
-    let query = Query { now, since: i64::MIN, half_life: store.rules().half_life, profile, contexts: &[], interest: None, weights };
+    let query =
+        Query { now, since: i64::MIN, half_life: store.rules().half_life, profile, contexts: &[], interest: None, weights, own: None };
     let filter = Filter {
         n: 20,
         include_seen: true,
@@ -63,19 +64,22 @@ fn queries(criterion: &mut Criterion) {
     criterion.bench_function("recommend, Zipf log", |bencher| {
         bencher.iter(|| {
             user = (user + 1) % USERS as UserId;
-            let profile = store.history(user).map_or_else(Profile::default, |history| Profile::of_history(history, now, now, i64::MIN));
-            black_box(ask(&store, &profile, now, &USER_WEIGHTS))
+            let profile = store
+                .history(user)
+                .map_or_else(Profile::default, |history| Profile::of_history(history, now, now, i64::MIN, rules.session_gap()));
+            black_box(ask(&store, &profile, now, Head::User.prior()))
         });
     });
     let mut first = 0;
     criterion.bench_function("recommend_session, Zipf log", |bencher| {
         bencher.iter(|| {
             first = (first + 1) % 1000;
-            black_box(ask(&store, &Profile::of_session(&[first, first + 7, first + 20]), now, &SESSION_WEIGHTS))
+            black_box(ask(&store, &Profile::of_session(&[first, first + 7, first + 20]), now, Head::List.prior()))
         });
     });
     if let Ok(Some(log)) = serenade::load() {
-        let store = serenade::store(&log).expect("appending works");
+        let mut store = MemoryStore::new(Rules { session: SessionRule::Column, ..rules });
+        store.append(log.train.iter().map(|line| (line.user, line.event))).expect("appending works");
         let prefixes: Vec<_> =
             log.test.iter().filter_map(|clicks| Some((&clicks[..clicks.len().checked_sub(1)?], clicks.last()?.at))).collect();
         let mut turn = 0;
@@ -84,7 +88,7 @@ fn queries(criterion: &mut Criterion) {
                 turn = (turn + 1) % prefixes.len();
                 let (clicks, now) = prefixes[turn];
                 let items: Vec<_> = clicks.iter().map(|click| click.item).collect();
-                black_box(ask(&store, &Profile::of_session(&items), now, &SESSION_WEIGHTS))
+                black_box(ask(&store, &Profile::of_session(&items), now, Head::List.prior()))
             });
         });
     }

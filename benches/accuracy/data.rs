@@ -2,7 +2,7 @@
 
 use flate2::read::GzDecoder;
 use pg_recommend_engine::event::Event;
-use pg_recommend_engine::{ItemId, NO_CONTEXT};
+use pg_recommend_engine::{ItemId, Micros, NO_CONTEXT};
 use std::collections::HashMap;
 use std::error::Error;
 use std::fs::File;
@@ -33,6 +33,13 @@ impl Keys {
     pub fn len(&self) -> usize {
         self.0.len()
     }
+
+    /// The keys by their numbers.
+    pub fn names(&self) -> Vec<String> {
+        let mut names = vec![String::new(); self.0.len()];
+        self.0.iter().for_each(|(key, number)| names[*number as usize].clone_from(key));
+        names
+    }
 }
 
 /// Where the logs are.
@@ -50,6 +57,30 @@ pub fn rows(name: &str) -> Result<Option<Vec<csv::StringRecord>>, Box<dyn Error>
     }
     let mut reader = csv::Reader::from_reader(GzDecoder::new(File::open(path)?));
     Ok(Some(reader.records().collect::<Result<_, _>>()?))
+}
+
+/// Reads `2010-12-01 08:26:00` as seconds from 1970 (days from the civil date: Hinnant, "chrono-compatible low-level date algorithms").
+pub fn unix_seconds(text: &str) -> Result<i64, Box<dyn Error>> {
+    let numbers: Vec<i64> = text.split(['-', ' ', ':']).map(str::parse).collect::<Result<_, _>>()?;
+    let [year, month, day, hour, minute, second] = numbers[..] else { return Err(format!("no time: {text}").into()) };
+    let (year, month) = if month <= 2 { (year - 1, month + 9) } else { (year, month - 3) };
+    let days = 365 * year + year / 4 - year / 100 + year / 400 + (month * 306 + 5) / 10 + day - 1 - 719_468;
+    Ok(((days * 24 + hour) * 60 + minute) * 60 + second)
+}
+
+/// The start of a day such as `2011-11-15` on the engine's clock.
+pub fn day(text: &str) -> Result<Micros, Box<dyn Error>> {
+    Ok((unix_seconds(&format!("{text} 00:00:00"))? - UNIX_2000) * SECOND)
+}
+
+/// An event of weight 1 at exactly its second: what is bought together happens at one instant.
+pub fn instant(item: ItemId, unix_seconds: i64) -> Event {
+    Event { item, at: (unix_seconds - UNIX_2000) * SECOND, tie: tie(item), weight: 1.0, session: None, context: NO_CONTEXT }
+}
+
+/// What orders the events of one instant: the item alone, as through SQL. Neighbours in a file are often alike, so its order would tell.
+pub fn tie(item: ItemId) -> u64 {
+    (u64::from(item) + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
 /// An event of weight 1. Its row, counted from 0, adds microseconds: the log's order is that of its times, here and through SQL.

@@ -1,17 +1,19 @@
 //! Logs where only new items count: every few lines of the last fifth of a log, the next item that is new to its user.
 
-use super::data::{self, Keys, Line, SECOND};
+use super::data::{self, Keys, Line};
+use super::figures::{Figure, Table};
 use super::interests::Interests;
-use pg_recommend_engine::decay::HalfLife;
-use pg_recommend_engine::event::{DEFAULT_MAX_VISITS, Rules, SessionRule};
-use pg_recommend_engine::recommend::{Filter, Nearest, Profile, Query, USER_WEIGHTS, recommend};
-use pg_recommend_engine::store::Store;
-use pg_recommend_engine::store::memory::MemoryStore;
-use pg_recommend_engine::{Error, ItemId, Result};
-use rustc_hash::FxHashSet;
+use super::log::Question;
+use super::ours::{self, Ours};
+use super::retail::{self, groups};
+use super::rivals::popularity::{DAY, WINDOWS, Window};
+use super::rivals::{Knowledge, best};
+use pg_recommend_engine::recommend::Nearest;
+use pg_recommend_engine::{ItemId, Result, UserId};
+use rustc_hash::{FxHashMap, FxHashSet};
 
-/// The half-life of the recommender: both logs are a year or longer.
-const HALF_LIFE: i64 = 30 * 86_400 * SECOND;
+/// What is set: both logs are half a year or longer.
+const SETTINGS: ours::Settings = ours::Settings { half_life: Some(30 * DAY), session_column: false };
 /// The length of the lists, and how many lines one question stands for.
 const LENGTH: usize = 20;
 const EVERY: usize = 20;
@@ -60,72 +62,52 @@ fn film_vector(title: &str, genres: impl Iterator<Item = usize>) -> Vec<f32> {
     vector
 }
 
-/// Purchase lines of known customers, returns left out.
+/// Purchases of known customers, by baskets.
 pub fn baskets() -> Loaded {
-    let Some(rows) = data::rows("online_retail.csv.gz")? else { return Ok(None) };
-    let (mut users, mut items) = (Keys::default(), Keys::default());
-    let mut lines = Vec::new();
-    for (number, row) in rows.iter().enumerate().filter(|(_, row)| !row[4].is_empty() && !row[1].starts_with('-')) {
-        let event = data::event(items.number(&row[0]), unix_seconds(&row[2])?, number, None);
-        lines.push(Line { user: users.number(&row[4]), event });
-    }
-    lines.sort_by_key(|line| line.event.at);
-    Ok(Some(Log { lines, vectors: Vec::new() }))
+    Ok(retail::load(false)?.map(|log| Log { lines: log.lines, vectors: Vec::new() }))
 }
 
-/// Reads `2010-12-01 08:26:00` (days from the civil date: Hinnant, "chrono-compatible low-level date algorithms").
-fn unix_seconds(text: &str) -> std::result::Result<i64, Box<dyn std::error::Error>> {
-    let numbers: Vec<i64> = text.split(['-', ' ', ':']).map(str::parse).collect::<std::result::Result<_, _>>()?;
-    let [year, month, day, hour, minute, second] = numbers[..] else { return Err(format!("no time: {text}").into()) };
-    let (year, month) = if month <= 2 { (year - 1, month + 9) } else { (year, month - 3) };
-    let days = 365 * year + year / 4 - year / 100 + year / 400 + (month * 306 + 5) / 10 + day - 1 - 719_468;
-    Ok(((days * 24 + hour) * 60 + minute) * 60 + second)
-}
-
-/// MRR@20 of decayed popularity, of the engine, and of the engine that knows the items' vectors too; and the number of questions.
-pub fn mrr(log: &Log) -> Result<([f64; 3], usize)> {
-    let half_life = HalfLife::from_micros(HALF_LIFE).ok_or_else(|| Error::Store("a half-life is positive".into()))?;
-    let rules = Rules { half_life, session: SessionRule::Gap(1800 * SECOND), max_edges: 128, max_visits: DEFAULT_MAX_VISITS };
-    let (mut store, mut interests) = (MemoryStore::new(rules), Interests::new(&log.vectors, rules));
-    let first = log.lines.len() / 5 * 4;
-    store.append(log.lines[..first].iter().map(|line| (line.user, line.event)))?;
-    interests.append(&log.lines[..first])?;
-    let (mut sums, mut questions) = ([0.0; 3], 0usize);
-    for part in log.lines[first..].chunks(EVERY) {
-        let line = &part[0];
-        if let Some(history) = store.history(line.user) {
-            let profile = Profile::of_history(history, line.event.at, store.totals()?.weighed_at(line.event.at), i64::MIN);
-            let seen: FxHashSet<ItemId> = profile.items.iter().map(|known| known.item).collect();
-            if !seen.contains(&line.event.item) {
-                let trending = store.trending(LENGTH + seen.len())?;
-                sums[0] += reciprocal(trending.iter().map(|row| row.0).filter(|item| !seen.contains(item)), line.event.item);
-                sums[1] += reciprocal(unseen(&store, &profile, line, None)?.into_iter(), line.event.item);
-                let near = interests.of(line.user, line.event.at)?;
-                let interest = near.as_ref().map(|near| near as &dyn Nearest);
-                sums[2] += reciprocal(unseen(&store, &profile, line, interest)?.into_iter(), line.event.item);
-                questions += 1;
+/// MRR@20 of the bestsellers of three windows, of the engine, and of the engine that knows the items' vectors too. What a user meets at one
+/// instant is one question, asked before it: its first item that is new to the user counts.
+pub fn mrr(log: &Log) -> Result<Table> {
+    let mut ours = Ours::new(SETTINGS)?;
+    let mut interests = Interests::new(&log.vectors, *ours.rules());
+    let mut windows = WINDOWS.map(|(name, length)| (name, Window::new(length), Figure::default()));
+    let (mut plain, mut near, mut seen) = (Figure::default(), Figure::default(), FxHashMap::<UserId, FxHashSet<ItemId>>::default());
+    let (first, mut asked) = (log.lines.len() / 5 * 4, 0);
+    let mut position = 0;
+    for group in groups(&log.lines) {
+        let (user, at) = (group[0].user, group[0].event.at);
+        let known = seen.entry(user).or_default();
+        if position >= first && position >= asked && !known.is_empty() {
+            asked = position + EVERY;
+            let targets: Vec<ItemId> = group.iter().map(|line| line.event.item).filter(|item| !known.contains(item)).collect();
+            let question = Question { user: Some(user), given: known.iter().copied().collect(), at, seen: false, targets };
+            if !question.targets.is_empty() {
+                for (_, window, figure) in &mut windows {
+                    figure.0.push(question.reciprocal(&best(&window.scores(at), &question, LENGTH), LENGTH));
+                }
+                plain.0.push(question.reciprocal(&ours.answer(&question, LENGTH)?, LENGTH));
+                if !log.vectors.is_empty() {
+                    let interest = interests.of(user, at)?;
+                    let interest = interest.as_ref().map(|interest| interest as &dyn Nearest);
+                    near.0.push(question.reciprocal(&ours.answer_near(&question, LENGTH, interest)?, LENGTH));
+                }
             }
         }
-        store.append(part.iter().map(|line| (line.user, line.event)))?;
-        interests.append(part)?;
+        known.extend(group.iter().map(|line| line.event.item));
+        group.iter().for_each(|line| windows.iter_mut().for_each(|(_, window, _)| window.learn(line)));
+        ours.append(&group)?;
+        interests.append(&group)?;
+        position += group.len();
     }
-    Ok((sums.map(|sum| sum / questions as f64), questions))
-}
-
-fn reciprocal(list: impl Iterator<Item = ItemId>, truth: ItemId) -> f64 {
-    list.take(LENGTH).position(|item| item == truth).map_or(0.0, |place| 1.0 / (place + 1) as f64)
-}
-
-fn unseen(store: &MemoryStore, profile: &Profile, line: &Line, interest: Option<&dyn Nearest>) -> Result<Vec<ItemId>> {
-    let half_life = store.rules().half_life;
-    let query = Query { now: line.event.at, since: i64::MIN, half_life, profile, contexts: &[], interest, weights: &USER_WEIGHTS };
-    let filter = Filter {
-        n: LENGTH,
-        include_seen: false,
-        exclude: &FxHashSet::default(),
-        min_score: None,
-        eligible: &|items| Ok(items.iter().copied().collect()),
-        interrupt: &|| Ok(()),
-    };
-    Ok(recommend(store, &query, &filter)?.iter().map(|row| row.item).collect())
+    let mut table = Table::new(&["MRR@20"]);
+    for (name, _, figure) in windows {
+        table.rival(format!("bestsellers of {name}"), vec![figure]);
+    }
+    table.ours("pg_recommend, half-life 30 days", vec![plain]);
+    if !log.vectors.is_empty() {
+        table.ours("the same with vectors of genres and years", vec![near]);
+    }
+    Ok(table)
 }

@@ -1,15 +1,15 @@
 //! tgbl_wiki (Temporal Graph Benchmark): each test edit's page is ranked among all pages for its user.
 
-use super::data::{self, Keys, Line, SECOND};
-use pg_recommend_engine::decay::HalfLife;
-use pg_recommend_engine::event::{DEFAULT_MAX_VISITS, Rules, SessionRule};
-use pg_recommend_engine::recommend::{Profile, Query, USER_WEIGHTS, rank};
-use pg_recommend_engine::store::Store;
-use pg_recommend_engine::store::memory::MemoryStore;
-use pg_recommend_engine::{Error, ItemId, Result};
+use super::data::{self, Keys, Line};
+use super::figures::Figure;
+use super::ours::{self, Ours};
+use super::rivals::popularity::DAY;
+use super::rivals::recency::Recency;
+use super::rivals::{Knowledge, Scores};
+use pg_recommend_engine::{ItemId, Result, UserId};
 
-/// The half-life of the recommender. It hardly matters: on the validation window 6 hours to 4 days are within 0.003 of each other.
-const HALF_LIFE: i64 = 86_400 * SECOND;
+/// What is set. It hardly matters: on the validation window half-lives of 6 hours to 4 days are within 0.003 of each other.
+pub const SETTINGS: ours::Settings = ours::Settings { half_life: Some(DAY), session_column: false };
 
 /// The log and where it is split.
 pub struct Log {
@@ -17,11 +17,6 @@ pub struct Log {
     pub pages: Vec<ItemId>,
     /// The first line of validation, and of test.
     pub splits: [usize; 2],
-}
-
-pub fn rules() -> Result<Rules> {
-    let half_life = HalfLife::from_micros(HALF_LIFE).ok_or_else(|| Error::Store("a half-life is positive".into()))?;
-    Ok(Rules { half_life, session: SessionRule::Gap(1800 * SECOND), max_edges: 128, max_visits: DEFAULT_MAX_VISITS })
 }
 
 pub fn load() -> std::result::Result<Option<Log>, Box<dyn std::error::Error>> {
@@ -47,43 +42,59 @@ fn quantile(lines: &[Line], share: f64) -> f64 {
     low + (high - low) * place.fract()
 }
 
-/// The rank of each line's page, from line `first` on; the state takes events in batches of `batch`.
-pub fn ranks(log: &Log, first: usize, batch: usize) -> Result<Vec<f64>> {
-    let mut store = MemoryStore::new(rules()?);
-    store.append(log.lines[..first].iter().map(|line| (line.user, line.event)))?;
-    let mut ranks = Vec::with_capacity(log.lines.len() - first);
-    for lines in log.lines[first..].chunks(batch) {
+/// The rank of each line's page, from line `first` to before line `end`; the state takes events in batches of `batch`.
+pub fn ours(log: &Log, settings: ours::Settings, [first, end]: [usize; 2], batch: usize) -> Result<Vec<f64>> {
+    let mut ours = Ours::of(settings, &log.lines[..first])?;
+    let mut ranks = Vec::with_capacity(end - first);
+    for lines in log.lines[first..end].chunks(batch) {
         for line in lines {
-            ranks.push(rank_of(&store, line, &log.pages)?);
+            let scores = ours.scores(line.user, line.event.at, &log.pages)?;
+            let scores: Vec<f64> = dense(scores.into_iter().map(|(item, score)| (item, f64::from(score))), log.pages.len());
+            ranks.push(rank(&scores, line.event.item));
         }
-        store.append(lines.iter().map(|line| (line.user, line.event)))?;
+        ours.append(lines)?;
     }
     Ok(ranks)
 }
 
-/// Mean reciprocal rank.
-pub fn mrr(ranks: &[f64]) -> f64 {
-    ranks.iter().map(|rank| 1.0 / rank).sum::<f64>() / ranks.len() as f64
+/// A rival: what it scores a user's items by.
+type Rule = fn(&Recency, UserId) -> Scores;
+
+/// The rivals that need no weights.
+pub const RIVALS: [(&str, Rule); 2] = [
+    ("EdgeBank, unlimited memory", |recency, user| recency.edge_bank(Some(user))),
+    ("LocalGlobal recency", |recency, user| recency.local_global(Some(user))),
+];
+
+/// The ranks of a rival, as [`ours`].
+pub fn rival(log: &Log, rule: Rule, [first, end]: [usize; 2], batch: usize) -> Vec<f64> {
+    let mut recency = Recency::default();
+    log.lines[..first].iter().for_each(|line| recency.learn(line));
+    let mut ranks = Vec::with_capacity(end - first);
+    for lines in log.lines[first..end].chunks(batch) {
+        for line in lines {
+            ranks.push(rank(&dense(rule(&recency, line.user), log.pages.len()), line.event.item));
+        }
+        lines.iter().for_each(|line| recency.learn(line));
+    }
+    ranks
 }
 
-/// The rank of the line's page among all, ties at their average rank.
-fn rank_of(store: &MemoryStore, line: &Line, pages: &[ItemId]) -> Result<f64> {
-    let now = line.event.at;
-    let weighed_at = store.totals()?.weighed_at(now);
-    let profile = store.history(line.user).map_or_else(Profile::default, |history| Profile::of_history(history, now, weighed_at, i64::MIN));
-    let query = Query {
-        now,
-        since: i64::MIN,
-        half_life: store.rules().half_life,
-        profile: &profile,
-        contexts: &[],
-        interest: None,
-        weights: &USER_WEIGHTS,
-    };
-    let ranked = rank(store, &query, pages)?;
-    let Some(place) = ranked.iter().position(|row| row.item == line.event.item) else { return Ok(f64::INFINITY) };
-    let score = ranked[place].score;
-    let better = ranked.iter().filter(|row| row.score > score).count();
-    let equal = ranked.iter().filter(|row| row.score == score).count();
-    Ok(better as f64 + (equal as f64 + 1.0) / 2.0)
+/// One over each rank.
+pub fn reciprocal(ranks: &[f64]) -> Figure {
+    Figure(ranks.iter().map(|rank| 1.0 / rank).collect())
+}
+
+fn dense(scores: impl IntoIterator<Item = (ItemId, f64)>, pages: usize) -> Vec<f64> {
+    let mut dense = vec![f64::NEG_INFINITY; pages];
+    scores.into_iter().for_each(|(item, score)| dense[item as usize] = score);
+    dense
+}
+
+/// The rank of a page among all, ties at their average rank.
+fn rank(scores: &[f64], page: ItemId) -> f64 {
+    let own = scores[page as usize];
+    let better = scores.iter().filter(|score| **score > own).count();
+    let equal = scores.iter().filter(|score| **score == own).count();
+    better as f64 + (equal as f64 + 1.0) / 2.0
 }

@@ -27,5 +27,5 @@ WHERE p.next_item IS NOT NULL;
 CREATE TABLE millis AS SELECT extract(epoch FROM clock_timestamp() - :'began') * 1000 / (SELECT count(*) FROM ranks) AS millis;
 \copy millis TO 'serenade_sql_millis'
 \copy (SELECT position, rank FROM ranks ORDER BY position) TO 'serenade_sql_ranks.csv' CSV HEADER
-SELECT format('| serenade, %s predictions | HR@20 | %s |', count(*), round(count(rank)::numeric / count(*), 4)) FROM ranks;
-SELECT format('| serenade, %s predictions | MRR@20 | %s |', count(*), round(sum(coalesce(1.0 / rank, 0)) / count(*), 4)) FROM ranks;
+SELECT format('| serenade, %s predictions | recommend_session | HR@20 | %s |', count(*), round(count(rank)::numeric / count(*), 4)) FROM ranks;
+SELECT format('| serenade, %s predictions | recommend_session | MRR@20 | %s |', count(*), round(sum(coalesce(1.0 / rank, 0)) / count(*), 4)) FROM ranks;

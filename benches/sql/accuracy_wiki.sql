@@ -44,4 +44,4 @@ END $$;
 CALL run(:split, :sample);
 
 \copy (SELECT position, rank FROM ranks ORDER BY position) TO 'wiki_sql_ranks.csv' CSV HEADER
-SELECT format('| tgbl_wiki, event-wise, first %s test edits | MRR | %s |', count(*), round(avg(1 / rank)::numeric, 4)) FROM ranks;
+SELECT format('| tgbl_wiki, event-wise, first %s test edits | recommend | MRR | %s |', count(*), round(avg(1 / rank)::numeric, 4)) FROM ranks;

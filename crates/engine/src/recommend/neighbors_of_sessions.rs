@@ -37,6 +37,8 @@ impl Share {
 struct Neighbor {
     session: SessionId,
     similarity: f64,
+    /// When it met what it has in common.
+    at: Micros,
     /// The newest matched item, and its place.
     matched: (usize, ItemId),
 }
@@ -89,15 +91,17 @@ fn nearest(store: &dyn Store, list: &[Listed], totals: &Totals, own: Option<Sess
         let weight = nearness(listed.place) * (totals.events as f64 / visits.sessions.len() as f64).ln_1p();
         for visit in visits.sessions[..end].iter().filter(|visit| !visit.is_alone() && Some(visit.session.get()) != own) {
             let session = visit.session.get();
-            let neighbor = found.entry(session).or_insert(Neighbor { session, similarity: 0.0, matched: (listed.place, item) });
+            let neighbor =
+                found.entry(session).or_insert(Neighbor { session, similarity: 0.0, at: visit.at(), matched: (listed.place, item) });
             neighbor.similarity += weight;
+            neighbor.at = neighbor.at.max(visit.at());
             if listed.place < neighbor.matched.0 {
                 neighbor.matched = (listed.place, item);
             }
         }
     })?;
     let mut nearest: Vec<Neighbor> = found.into_values().collect();
-    let order = |a: &Neighbor, b: &Neighbor| b.similarity.total_cmp(&a.similarity).then(b.session.cmp(&a.session));
+    let order = |a: &Neighbor, b: &Neighbor| b.similarity.total_cmp(&a.similarity).then(b.at.cmp(&a.at)).then(b.session.cmp(&a.session));
     let most = if totals.is_orderless() { BASKETS } else { NEIGHBORS };
     if nearest.len() > most {
         nearest.select_nth_unstable_by(most, order);

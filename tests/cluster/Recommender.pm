@@ -38,7 +38,7 @@ sub create_shop
 		CREATE EXTENSION pg_recommend;
 		SELECT create_recommender('shop', 'events', user_column => 'user_id', item_column => 'item_id',
 			time_column => 'at', event_column => 'kind', event_weights => '{"view": 1, "purchase": 8, "return": -4}',
-			context_columns => '{device}', half_life => '3 days')}, learn => false);
+			context_columns => '{device}', half_life => '3 days', learn => false)});
 	return;
 }
 

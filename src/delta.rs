@@ -19,7 +19,7 @@ use rustc_hash::FxHashMap;
 use crate::catalog::Recommender;
 use crate::delta_rows::{Change, DeltaTable, Met, MetRows};
 use crate::key::Key;
-use crate::numbers::{KeyedEvent, Known as KnownNumbers, Numbers};
+use crate::numbers::{KeyedEvent, Known as KnownNumbers, Numbers, context_hash};
 use crate::pg::fetch::HeapRow;
 use crate::pg::interrupt;
 use crate::rows::{PackedRows, past_sessions, past_sessions_of};
@@ -56,6 +56,11 @@ impl DeltaTable for Recommender {
 
     fn waits_until(event: &UserEvent) -> Micros {
         event.event.at
+    }
+
+    fn fingerprint(event: &UserEvent) -> u64 {
+        let context = event.event.context.as_ref().map_or(0, context_hash);
+        event.user.tie().rotate_left(32) ^ event.event.tie() ^ context.cast_unsigned()
     }
 }
 

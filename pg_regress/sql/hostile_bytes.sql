@@ -102,7 +102,9 @@ SET ROLE hostile_nobody;
 SELECT format('CREATE TRIGGER wrong AFTER INSERT ON events EXECUTE FUNCTION recommend.track_row(%L)', :hostile) AS statement \gset
 :statement;
 INSERT INTO events VALUES (1, 1, '2026-01-01');
+RESET ROLE;
 DROP TRIGGER wrong ON events;
+SET ROLE hostile_nobody;
 SELECT format('CREATE TRIGGER wrong BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION recommend.track_row(%L)', :hostile) AS statement \gset
 :statement;
 INSERT INTO events VALUES (1, 1, '2026-01-01');
@@ -170,9 +172,11 @@ SELECT alter_recommender('hostile', context_columns => '{NULL}');
 SELECT add_edges('hostile', 'events', 'user_id', 'user', 'item_id', 'item', 'again', context_columns => '{NULL}');
 SELECT add_edges('hostile', 4000000000::oid::regclass, 'user_id', 'user', 'item_id', 'item', 'again');
 SELECT create_vector_set('unknown', 4000000000::oid::regclass, 'id', 'vector');
+SELECT drop_features('hostile');
 SELECT create_features('hostile', categories => 4000000000::oid::regclass, category_item_column => 'a', category_column => 'b');
 
 SELECT drop_recommender('hostile');
+SET client_min_messages = warning;
 DROP SCHEMA hostile_bytes CASCADE;
 DROP OWNED BY hostile_nobody;
 DROP ROLE hostile_nobody;

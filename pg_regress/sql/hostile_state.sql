@@ -69,9 +69,11 @@ BEGIN
         RETURN NEXT;
     END LOOP;
 END $$;
+RESET ROLE;
 SELECT c.n, c.change, string_agg(DISTINCT t.outcome, ', ' ORDER BY t.outcome) AS outcomes
   FROM changes AS c, LATERAL try_rolled_back(:id, c.change) AS t GROUP BY c.n, c.change ORDER BY c.n;
 RESET client_min_messages;
+SET ROLE hostile_owner;
 SELECT count(*) FROM recommend(1, 3, 'altered');
 
 -- One that stays altered: all others go on, and dropping it works.
@@ -86,9 +88,6 @@ INSERT INTO sound VALUES (1, 9, '2026-02-01');
 \set VERBOSITY terse
 SELECT recommend.maintain();
 SELECT recommender, events, backlog FROM recommend.status ORDER BY recommender;
-SET ROLE hostile_owner;
-SELECT format('DROP TABLE recommend.visits_%s', :id) AS statement \gset
-:statement;
 SELECT format('ALTER TABLE recommend.visits_%s RENAME TO gone', :id) AS statement \gset
 :statement;
 \set VERBOSITY default
@@ -100,7 +99,9 @@ SELECT recommender, events, backlog FROM recommend.status ORDER BY recommender;
 \set VERBOSITY default
 SET ROLE hostile_owner;
 SELECT drop_recommender('altered');
+RESET ROLE;
 DROP TABLE recommend.gone;
+SET ROLE hostile_owner;
 
 -- A context that no index takes, and one that is longer still.
 TRUNCATE events;
@@ -128,6 +129,7 @@ SELECT count(*) > 0 AS answers FROM recommend(3, 3, 'long');
 SELECT drop_recommender('long');
 RESET ROLE;
 SELECT drop_recommender('sound');
+SET client_min_messages = warning;
 DROP SCHEMA hostile_state CASCADE;
 DROP OWNED BY hostile_owner;
 DROP ROLE hostile_owner;

@@ -17,7 +17,7 @@ use super::rows::SourceState;
 use super::source::EdgeSource;
 use crate::delta_rows::{DeltaTable, Met, MetRows};
 use crate::key::Key;
-use crate::numbers::{ContextValues, context_values, is_sound, stored_context};
+use crate::numbers::{ContextValues, context_hash, context_values, is_sound, stored_context};
 use crate::pg::fetch::HeapRow;
 use crate::totals::{float4, int8};
 
@@ -76,6 +76,11 @@ impl DeltaTable for EdgeSource {
 
     fn waits_until(edge: &KeyedEdge) -> Micros {
         edge.at
+    }
+
+    fn fingerprint(edge: &KeyedEdge) -> u64 {
+        let context = edge.context.as_ref().map_or(0, context_hash);
+        edge.from.tie().rotate_left(32) ^ edge.to.tie() ^ u64::from(edge.weight.to_bits()) ^ context.cast_unsigned()
     }
 }
 

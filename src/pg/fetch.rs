@@ -57,6 +57,8 @@ impl Scan {
     /// Goes to the start of the rows that equal `values`, in the order of the key columns.
     pub fn seek(&mut self, values: &[pg_sys::Datum]) {
         debug_assert_eq!(values.len(), self.keys.len());
+        // As many rows may be asked for as a caller likes.
+        super::interrupt::check();
         for (key, value) in self.keys.iter_mut().zip(values) {
             key.sk_argument = *value;
         }
@@ -66,6 +68,7 @@ impl Scan {
 
     /// The next visible row in index order.
     pub fn next_row(&mut self) -> Option<Columns<'_>> {
+        super::interrupt::check();
         // SAFETY: the scan and its slot are open.
         let found = unsafe { pg_sys::index_getnext_slot(self.scan, pg_sys::ScanDirection::ForwardScanDirection, self.slot) };
         found.then_some(Columns { slot: self.slot, _scan: std::marker::PhantomData })

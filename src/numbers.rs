@@ -65,14 +65,8 @@ impl KeyedEvent {
 
     /// Reads a row of the columns item_key, at, weight, session, context, user_key: an event, and the datum of its user.
     pub fn of_row(recommender: &Recommender, row: &spi::Row) -> Result<(Option<Self>, Option<pg_sys::Datum>)> {
-        let types = [
-            recommender.item.oid,
-            pg_sys::TIMESTAMPTZOID,
-            pg_sys::FLOAT4OID,
-            pg_sys::INT8OID,
-            pg_sys::TEXTARRAYOID,
-            recommender.user.oid,
-        ];
+        let types =
+            [recommender.item.oid, pg_sys::TIMESTAMPTZOID, pg_sys::FLOAT4OID, pg_sys::INT8OID, pg_sys::TEXTARRAYOID, recommender.user.oid];
         let [item, at, weight, session, context, user] = row.datums(types).map_err(store_error)?;
         Ok((Self::read(recommender, [item, at, weight, session, context])?, user))
     }
@@ -83,13 +77,7 @@ impl KeyedEvent {
         let (at, weight) = (int8(at), float4(weight));
         // One row that cannot be read costs that row alone, and is counted as skipped.
         let (Ok(item), true) = (Key::read(item, recommender.item.key), is_sound(at, weight)) else { return Ok(None) };
-        Ok(Some(Self {
-            item,
-            at,
-            weight,
-            session: session.map(int8),
-            context: context.and_then(context_values),
-        }))
+        Ok(Some(Self { item, at, weight, session: session.map(int8), context: context.and_then(context_values) }))
     }
 }
 

@@ -58,28 +58,30 @@ fn rows(call: &Call) -> Result<pg_sys::Datum, StatusError> {
     let caller = owner::current_user();
     let mut rows = call.rows()?;
     for (id, name) in catalog::names()? {
-        each("recommender", &name, || catalog::as_owner(|| {
-            snapshot::with_latest(|| {
-                let sql = include_str!("../sql/status_row.sql").replace("{id}", &id.to_string());
-                let args = [Arg::of(id), Arg::of(caller), Arg::of(guc::clock_skew_us())];
-                spi::read(&sql, &args, |row| {
-                    rows.push(&[
-                        name.as_str().into_datum(),
-                        bigint(row, 1)?,
-                        bigint(row, 2)?,
-                        bigint(row, 3)?,
-                        bigint(row, 4)?,
-                        bigint(row, 5)?,
-                        bigint(row, 6)?,
-                        row.datum(7, pg_sys::TIMESTAMPTZOID)?,
-                        row.datum(8, pg_sys::TIMESTAMPTZOID)?,
-                        row.value::<bool>(9)?.into_datum(),
-                        bigint(row, 10)?,
-                    ]);
-                    Ok::<_, SpiError>(())
+        each("recommender", &name, || {
+            catalog::as_owner(|| {
+                snapshot::with_latest(|| {
+                    let sql = include_str!("../sql/status_row.sql").replace("{id}", &id.to_string());
+                    let args = [Arg::of(id), Arg::of(caller), Arg::of(guc::clock_skew_us())];
+                    spi::read(&sql, &args, |row| {
+                        rows.push(&[
+                            name.as_str().into_datum(),
+                            bigint(row, 1)?,
+                            bigint(row, 2)?,
+                            bigint(row, 3)?,
+                            bigint(row, 4)?,
+                            bigint(row, 5)?,
+                            bigint(row, 6)?,
+                            row.datum(7, pg_sys::TIMESTAMPTZOID)?,
+                            row.datum(8, pg_sys::TIMESTAMPTZOID)?,
+                            row.value::<bool>(9)?.into_datum(),
+                            bigint(row, 10)?,
+                        ]);
+                        Ok::<_, SpiError>(())
+                    })
                 })
             })
-        }));
+        });
     }
     Ok(rows.finish(call))
 }

@@ -5,12 +5,12 @@ use engine::features::is_like;
 use engine::interest::{Grid, Running, ewma_add, ewma_check, ewma_numbers, ewma_of, ewma_vector};
 use engine::ranking::Ranking;
 use libfuzzer_sys::fuzz_target;
+use zerocopy::IntoBytes;
 
 fuzz_target!(|bytes: &[u8]| {
     // As aligned as the memory of Postgres is.
     let mut words = vec![0u64; bytes.len().div_ceil(8)];
-    // SAFETY: as many bytes as the words have at least.
-    let copy = unsafe { std::slice::from_raw_parts_mut(words.as_mut_ptr().cast::<u8>(), bytes.len()) };
+    let copy = &mut words.as_mut_bytes()[..bytes.len()];
     copy.copy_from_slice(bytes);
     if let Ok(mut ranking) = Ranking::parse(copy) {
         let _ = (ranking.k(), ranking.kind(), ranking.least(), ranking.unit().len());

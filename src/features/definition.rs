@@ -6,8 +6,8 @@ use engine::features::{Declaration, EntityKind, MAX_SPANS, MAX_TYPES, Patterns, 
 use engine::interest::Grid;
 use pgrx::pg_sys;
 
-use super::serve::{MAX_PATTERN_BYTES, MAX_PATTERNS};
 use super::error::{FeatureError, Result};
+use super::serve::{MAX_PATTERN_BYTES, MAX_PATTERNS};
 use crate::definition::{self, Definition};
 use crate::feed::{Feed, Weight};
 use crate::key::KeyType;

@@ -2,11 +2,11 @@
 
 use pgrx::PgSqlErrorCode;
 
-use crate::features::serve::MAX_PATTERNS;
 use crate::arguments::ArgumentError;
 use crate::bulk::WriteError;
 use crate::catalog::CatalogError;
 use crate::definition::DefinitionError;
+use crate::features::serve::MAX_PATTERNS;
 use crate::key::KeyError;
 use crate::pg::error::SqlError;
 use crate::pg::function::CallError;
@@ -238,7 +238,9 @@ impl SqlError for FeatureError {
             Self::Span { .. } | Self::SpanCount { .. } => "Give intervals such as '{5 minutes,1 hour}'; a month counts 30 days.".into(),
             Self::Rates { .. } => "Give pairs of event types by name, such as '{\"ctr\": [\"click\", \"impression\"]}'.".into(),
             Self::Smoothing(_) => "20 is the default: a rate counts as if 20 more events of the average rate had been seen.".into(),
-            Self::NoFeature(_) | Self::Pattern(_) | Self::Patterns(_) => "SELECT * FROM recommend.feature_list shows the names; patterns are those of LIKE.".into(),
+            Self::NoFeature(_) | Self::Pattern(_) | Self::Patterns(_) => {
+                "SELECT * FROM recommend.feature_list shows the names; patterns are those of LIKE.".into()
+            }
             Self::PastOfVectors(_) => "candidate_features(..., as_of => ..., features => ...) tells it for the items of one user.".into(),
             Self::FeatureCount(_) => "Choose some by features => '{user_%,item_click_%}', or declare fewer windows.".into(),
             Self::ItemType { expected, .. } => format!("Cast the item: ...::{expected}."),

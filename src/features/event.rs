@@ -40,14 +40,7 @@ impl FeatureEvent {
         if !is_sound(int8(at), 1.0) {
             return Ok(None);
         }
-        Ok(Some(Self {
-            user,
-            item,
-            at: int8(at),
-            recorded: recorded.map(int8),
-            kind,
-            context,
-        }))
+        Ok(Some(Self { user, item, at: int8(at), recorded: recorded.map(int8), kind, context }))
     }
 
     /// The later of when it happened and when it was recorded.

@@ -64,10 +64,7 @@ impl Chosen {
             return Err(FeatureError::Pattern(pattern.len()));
         }
         let check = interrupt::checker::<FeatureError>();
-        let chosen = Self {
-            plan: set.plan.like(&Patterns::new(&patterns), &check)?,
-            first_phase: first_phase_like(&patterns, &check)?,
-        };
+        let chosen = Self { plan: set.plan.like(&Patterns::new(&patterns), &check)?, first_phase: first_phase_like(&patterns, &check)? };
         if chosen.width() == 0 { Err(FeatureError::NoFeature(patterns)) } else { Ok(chosen) }
     }
 

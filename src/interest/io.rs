@@ -30,7 +30,11 @@ pub trait Stored {
 pub fn input<T: Stored>(call: &Call) -> Result<pg_sys::Datum> {
     let text = call.cstring(0).ok_or(CallError::Null("value"))?;
     if text.len() > LONGEST_TEXT {
-        return Err(InterestError::Syntax { type_name: T::NAME, text: text.chars().take(40).collect(), detail: format!("it has {} bytes", text.len()) });
+        return Err(InterestError::Syntax {
+            type_name: T::NAME,
+            text: text.chars().take(40).collect(),
+            detail: format!("it has {} bytes", text.len()),
+        });
     }
     let bytes = Fields::parse(&text)
         .and_then(|mut fields| {

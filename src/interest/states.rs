@@ -1,8 +1,6 @@
 //! The states of the direct aggregates as types: partial aggregates hand them over, and nobody can make up their bytes.
 
-use engine::interest::{
-    AsOf, Decayed, Grid, InterestError as MathError, Running, Sum, VERSION, ewma_check, ewma_numbers, ewma_of,
-};
+use engine::interest::{AsOf, Decayed, Grid, InterestError as MathError, Running, Sum, VERSION, ewma_check, ewma_numbers, ewma_of};
 
 use super::io::{self, Stored};
 use super::text::Fields;

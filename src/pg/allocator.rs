@@ -107,7 +107,8 @@ fn raise(size: usize) -> ! {
     }
     let _ = REPORTING.try_with(|reporting| reporting.set(true));
     let _reporting = Reporting;
-    let detail = if size > 0 { format!("Failed on request of size {size}.") } else { "What was left is set aside for this message.".into() };
+    let detail =
+        if size > 0 { format!("Failed on request of size {size}.") } else { "What was left is set aside for this message.".into() };
     ErrorReport::new(PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY, "out of memory", "pg_recommend")
         .set_detail(detail)
         .set_hint("docs/architecture.md says what takes how much memory.")

@@ -54,10 +54,7 @@ use pg_sys::{
 
 /// The columns of the tables of a feed, by the stems of their names.
 const OF_FEEDS: &[(&str, &[Column])] = &[
-    (
-        "delta",
-        &[Of(INT4OID), Of(INT2OID), Key(0), Key(1), Of(TIMESTAMPTZOID), Of(FLOAT4OID), Of(INT8OID), Of(TEXTARRAYOID)],
-    ),
+    ("delta", &[Of(INT4OID), Of(INT2OID), Key(0), Key(1), Of(TIMESTAMPTZOID), Of(FLOAT4OID), Of(INT8OID), Of(TEXTARRAYOID)]),
     ("contexts", &[Of(INT4OID), Of(INT8OID), Of(TEXTARRAYOID)]),
     ("users", &[Key(0), Of(INT4OID), Packed]),
     ("items", &[Of(INT4OID), Key(1), Of(FLOAT8OID), Of(INT8OID), Of(TIMESTAMPTZOID)]),
@@ -119,11 +116,7 @@ const OF_CATALOG: &[(&str, usize, &[Column])] = &[
         ],
     ),
     ("graph_state", 1, &[Of(INT4OID), Of(INT8OID), Of(INT4OID), Of(TIMESTAMPTZOID)]),
-    (
-        "edge_state",
-        1,
-        &[Of(INT4OID), Of(INT4OID), Of(INT4OID), Of(INT8OID), Of(TIMESTAMPTZOID), Of(INT8OID), Of(BOOLOID)],
-    ),
+    ("edge_state", 1, &[Of(INT4OID), Of(INT4OID), Of(INT4OID), Of(INT8OID), Of(TIMESTAMPTZOID), Of(INT8OID), Of(BOOLOID)]),
     ("graph_changes", 2, &[Of(INT4OID), Of(INT8OID), Of(INT8OID), Of(INT4ARRAYOID)]),
     (
         "feature_state",
@@ -144,17 +137,7 @@ const OF_CATALOG: &[(&str, usize, &[Column])] = &[
     (
         "models",
         1,
-        &[
-            Of(TEXTOID),
-            Of(INT8OID),
-            Of(NAMEOID),
-            Of(INT4OID),
-            Of(JSONBOID),
-            Of(INT4OID),
-            Of(JSONBOID),
-            Of(INT4OID),
-            Of(TIMESTAMPTZOID),
-        ],
+        &[Of(TEXTOID), Of(INT8OID), Of(NAMEOID), Of(INT4OID), Of(JSONBOID), Of(INT4OID), Of(JSONBOID), Of(INT4OID), Of(TIMESTAMPTZOID)],
     ),
 ];
 

@@ -53,7 +53,11 @@ pub fn attempt<T>(work: impl FnOnce() -> T) -> Result<T, Failure> {
     // SAFETY: ends the subtransaction begun above, in one way or the other.
     unsafe {
         pg_sys::MemoryContextSwitchTo(context);
-        if result.is_ok() { pg_sys::ReleaseCurrentSubTransaction() } else { pg_sys::RollbackAndReleaseCurrentSubTransaction() }
+        if result.is_ok() {
+            pg_sys::ReleaseCurrentSubTransaction()
+        } else {
+            pg_sys::RollbackAndReleaseCurrentSubTransaction()
+        }
         pg_sys::MemoryContextSwitchTo(context);
         pg_sys::CurrentResourceOwner = owner;
     }

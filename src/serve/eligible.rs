@@ -54,11 +54,12 @@ pub fn others(recommender: &Recommender, shown: &[Key], n: usize) -> Result<Vec<
             KeyType::Int8 | KeyType::Uuid | KeyType::Text => String::new(),
         },
     );
-    let found =
-        spi::read_prepared(&sql, &[keys(recommender, shown)?, Arg::of(i64::try_from(n).unwrap_or(i64::MAX))], |row| match row.datum(1, item.oid)? {
+    let found = spi::read_prepared(&sql, &[keys(recommender, shown)?, Arg::of(i64::try_from(n).unwrap_or(i64::MAX))], |row| {
+        match row.datum(1, item.oid)? {
             Some(datum) => Ok(Some(Key::read(datum, item.key)?)),
             None => Ok::<_, ServeError>(None),
-        })?;
+        }
+    })?;
     Ok(found.into_iter().flatten().collect())
 }
 

@@ -1,7 +1,5 @@
 //! Whether a trigger stands as the extension has made it: who may create triggers on a table may put our functions behind any.
 
-use std::borrow::Cow;
-
 use pgrx::pg_sys;
 
 use super::{TrackError, trigger_argument};
@@ -39,18 +37,17 @@ impl Standing {
     /// The trigger that calls, if it stands like this in level, timing and event: before a row of it is looked at.
     pub fn of<'a>(&self, call: &'a Call) -> Result<&'a pg_sys::TriggerData, TrackError> {
         let trigger = call.trigger().ok_or(CallError::NotTrigger(self.function))?;
-        if at::is_row(trigger) == self.is_row && at::is_before(trigger) == self.is_before && at::is_after(trigger) != self.is_before {
-            if at::is_truncate(trigger) == self.is_truncate {
-                return Ok(trigger);
-            }
-        }
-        Err(self.refused(trigger))
+        let fits = at::is_row(trigger) == self.is_row
+            && at::is_before(trigger) == self.is_before
+            && at::is_after(trigger) != self.is_before
+            && at::is_truncate(trigger) == self.is_truncate;
+        if fits { Ok(trigger) } else { Err(self.refused(trigger)) }
     }
 
     /// Whether the trigger has the name that ours has: a second one would count everything twice.
     pub fn check_name(&self, trigger: &pg_sys::TriggerData) -> Result<(), TrackError> {
         let expected = trigger_argument(trigger).map(|id| format!("{}{}", trigger_name(id), self.suffix));
-        if expected.is_some_and(|expected| at::name(trigger) == Cow::from(expected)) { Ok(()) } else { Err(self.refused(trigger)) }
+        if expected.is_some_and(|expected| at::name(trigger) == expected) { Ok(()) } else { Err(self.refused(trigger)) }
     }
 
     fn refused(&self, trigger: &pg_sys::TriggerData) -> TrackError {

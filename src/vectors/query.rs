@@ -7,8 +7,8 @@ use pgrx::pg_sys;
 
 use super::error::{Result, VectorsError};
 use crate::pg::function::{Call, CallError};
-use crate::pg::toast::Toasted;
 use crate::pg::image::Image;
+use crate::pg::toast::Toasted;
 use crate::pg::vector::{VECTOR_TYPES, VectorType};
 use crate::pg::{clock, relation, type_shape, varlena};
 

@@ -62,7 +62,7 @@ SELECT type::regtype, value FROM (VALUES
     ('recommend.cosine_ranking', ARRAY['''{"version":1,"k":5,"id_type":"bigint","vectors":0,"query":[1],"ids":["1"],"scores":[1]}'''])
 ) AS v (type, list), unnest(list) AS value;
 -- Types written into the values, but for rows, which have no text form.
-UPDATE driver_values SET value = value || '::' || type::text WHERE type <> ALL ('{record,interest,decayed_summary,recommend.packed}'::regtype[]);
+UPDATE driver_values SET value = '(' || value || ')::' || type::text WHERE type <> ALL ('{record,interest,decayed_summary,recommend.packed}'::regtype[]);
 INSERT INTO driver_values SELECT DISTINCT type, 'NULL::' || type::text FROM driver_values WHERE type <> 'record'::regtype;
 
 CREATE FUNCTION driver_value(wanted oid) RETURNS text LANGUAGE sql VOLATILE AS $$

@@ -261,8 +261,6 @@ impl SqlError for VectorsError {
             Self::Threads(_) => PgSqlErrorCode::ERRCODE_INSUFFICIENT_RESOURCES,
             Self::File(_) => PgSqlErrorCode::ERRCODE_IO_ERROR,
             Self::Copy(_) | Self::Topk(_) | Self::Ranking(RankingError::Corrupt) => PgSqlErrorCode::ERRCODE_DATA_CORRUPTED,
-            Self::Ranking(RankingError::Kind) => "A state belongs to the aggregate, and the types, that it was made with.".into(),
-            Self::RankingSyntax { .. } => "Values of this type are made by cosine_topk(), for partial aggregates to hand over.".into(),
             Self::Ranking(RankingError::TooLarge(_)) => PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
             Self::Ranking(RankingError::Kind) => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
             Self::Ranking(_) => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
@@ -322,6 +320,8 @@ impl SqlError for VectorsError {
             Self::Ranking(RankingError::K(..) | RankingError::Query) => {
                 "query and k must be the same for all rows of a group: GROUP BY them to ask for several.".into()
             }
+            Self::Ranking(RankingError::Kind) => "A state belongs to the aggregate, and the types, that it was made with.".into(),
+            Self::RankingSyntax { .. } => "Values of this type are made by cosine_topk(), for partial aggregates to hand over.".into(),
             Self::Ranking(RankingError::TooLarge(_)) => "Ask for fewer rows.".into(),
             other => return other.cause()?.hint(),
         })

@@ -15,7 +15,7 @@ ENGINE := -p pg_recommend_engine
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup build install installcheck package test test-unit test-install test-regress test-isolation \
+.PHONY: help setup build install installcheck package test test-unit test-install test-regress test-drive test-isolation drive fuzz miri valgrind \
 	test-kernels test-cluster test-majors test-neon test-models gpu-check demo bench bench-recommend bench-write bench-interest bench-features bench-graph \
 	bench-topk bench-topk-sql bench-ctr bench-rank bench-engine accuracy fmt lint clean
 
@@ -40,7 +40,7 @@ package: setup ## Build a tar.gz with the files to install
 demo: setup test-install ## Load a real shop's log into a throwaway cluster and watch Postgres recommend from it
 	@scripts/demo
 
-test: setup test-unit test-kernels test-install test-regress test-isolation test-cluster ## Run all tests (some ten minutes on 2 cores the first time, three after that)
+test: setup test-unit test-kernels test-install test-regress test-drive test-isolation test-cluster ## Run all tests (some ten minutes on 2 cores the first time, three after that)
 	@echo "All tests passed."
 
 test-unit: setup ## Run the engine's unit and property tests, without Postgres
@@ -55,6 +55,21 @@ test-install: setup
 
 test-regress: test-install ## Run pg_regress/ in a throwaway cluster
 	@scripts/regress
+
+test-drive: test-install ## Call every function with edge-case arguments, some thousand calls
+	@scripts/drive
+
+drive: test-install ## The same for long (CALLS=1000 of each function, SEED=random)
+	@scripts/drive $(or $(CALLS),1000) $(or $(SEED),random)
+
+fuzz: setup ## Fuzz what reads bytes of others (MINUTES=1 for each target, TARGETS="packed onnx")
+	@scripts/fuzz $(or $(MINUTES),1) $(TARGETS)
+
+miri: ## Run the tests of the engine's parsers under Miri (fetches a nightly toolchain)
+	@scripts/miri
+
+valgrind: test-install ## Run the SQL tests with the server under valgrind (TESTS="packed interest"; hours for all)
+	@scripts/valgrind $(TESTS)
 
 test-isolation: test-install ## Run tests/isolation/: concurrent sessions, step by step
 	@scripts/regress --isolation

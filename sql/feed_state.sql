@@ -22,8 +22,9 @@ COMMENT ON TABLE recommend.delta_{id} IS
 
 CREATE TABLE recommend.contexts_{id} (
     node int NOT NULL,
+    hash bigint NOT NULL,
     context text[] COLLATE "C" NOT NULL,
-    CONSTRAINT contexts_{id}_pkey PRIMARY KEY (node),
-    CONSTRAINT contexts_{id}_key UNIQUE (context)
+    CONSTRAINT contexts_{id}_pkey PRIMARY KEY (node)
 ) USING heap;
-COMMENT ON TABLE recommend.contexts_{id} IS 'Contexts: dense number and the texts of the context columns';
+CREATE INDEX contexts_{id}_key ON recommend.contexts_{id} (hash);
+COMMENT ON TABLE recommend.contexts_{id} IS 'Contexts: dense number, hash, and the texts of the context columns, which may be longer than an index takes';

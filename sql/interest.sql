@@ -101,90 +101,120 @@ CREATE FUNCTION decayed_avg(summary decayed_summary, as_of timestamptz) RETURNS 
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'decayed_summary_avg';
 COMMENT ON FUNCTION decayed_avg(decayed_summary, timestamptz) IS 'The average value, newer ones weighing more; as_of changes nothing, because all events decay alike';
 
--- The direct aggregates. Their state, 112 bytes, can give rows back: windows with a moving frame do not begin anew with each row.
+-- The direct aggregates. Their state, 112 bytes, can give rows back: windows with a moving frame do not begin anew with each row. States are types of their
+-- own, with no cast from bytea: their bytes cannot be made up.
 
-CREATE FUNCTION recommend.decayed_count_add(bytea, timestamptz, interval) RETURNS bytea
+CREATE TYPE recommend.decayed_state;
+
+CREATE FUNCTION recommend.decayed_state_in(cstring) RETURNS recommend.decayed_state
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'decayed_state_in';
+COMMENT ON FUNCTION recommend.decayed_state_in(cstring) IS 'Input of recommend.decayed_state: a JSON object with all its numbers, each checked';
+
+CREATE FUNCTION recommend.decayed_state_out(recommend.decayed_state) RETURNS cstring
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'decayed_state_out';
+COMMENT ON FUNCTION recommend.decayed_state_out(recommend.decayed_state) IS 'Output of recommend.decayed_state';
+
+CREATE FUNCTION recommend.decayed_state_recv(internal) RETURNS recommend.decayed_state
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'decayed_state_recv';
+COMMENT ON FUNCTION recommend.decayed_state_recv(internal) IS 'Binary input of recommend.decayed_state, after a check of every byte';
+
+CREATE FUNCTION recommend.decayed_state_send(recommend.decayed_state) RETURNS bytea
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'decayed_state_send';
+COMMENT ON FUNCTION recommend.decayed_state_send(recommend.decayed_state) IS 'Binary output of recommend.decayed_state: its bytes, numbers in little-endian order';
+
+CREATE TYPE recommend.decayed_state (
+    INPUT = recommend.decayed_state_in,
+    OUTPUT = recommend.decayed_state_out,
+    RECEIVE = recommend.decayed_state_recv,
+    SEND = recommend.decayed_state_send,
+    INTERNALLENGTH = VARIABLE,
+    ALIGNMENT = int4,
+    STORAGE = external
+);
+COMMENT ON TYPE recommend.decayed_state IS 'What decayed_count(), decayed_sum() and decayed_avg() have added up, which partial aggregates hand over; 112 bytes';
+
+CREATE FUNCTION recommend.decayed_count_add(recommend.decayed_state, timestamptz, interval) RETURNS recommend.decayed_state
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'decayed_count_add';
-COMMENT ON FUNCTION recommend.decayed_count_add(bytea, timestamptz, interval) IS 'Transition of decayed_count()';
+COMMENT ON FUNCTION recommend.decayed_count_add(recommend.decayed_state, timestamptz, interval) IS 'Transition of decayed_count()';
 
-CREATE FUNCTION recommend.decayed_count_take(bytea, timestamptz, interval) RETURNS bytea
+CREATE FUNCTION recommend.decayed_count_take(recommend.decayed_state, timestamptz, interval) RETURNS recommend.decayed_state
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'decayed_count_take';
-COMMENT ON FUNCTION recommend.decayed_count_take(bytea, timestamptz, interval) IS 'Inverse transition of decayed_count(); NULL where the frame must be added up anew';
+COMMENT ON FUNCTION recommend.decayed_count_take(recommend.decayed_state, timestamptz, interval) IS 'Inverse transition of decayed_count(); NULL where the frame must be added up anew';
 
-CREATE FUNCTION recommend.decayed_count_add(bytea, timestamptz, interval, timestamptz) RETURNS bytea
+CREATE FUNCTION recommend.decayed_count_add(recommend.decayed_state, timestamptz, interval, timestamptz) RETURNS recommend.decayed_state
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'decayed_count_add';
-COMMENT ON FUNCTION recommend.decayed_count_add(bytea, timestamptz, interval, timestamptz) IS 'Transition of decayed_count()';
+COMMENT ON FUNCTION recommend.decayed_count_add(recommend.decayed_state, timestamptz, interval, timestamptz) IS 'Transition of decayed_count()';
 
-CREATE FUNCTION recommend.decayed_count_take(bytea, timestamptz, interval, timestamptz) RETURNS bytea
+CREATE FUNCTION recommend.decayed_count_take(recommend.decayed_state, timestamptz, interval, timestamptz) RETURNS recommend.decayed_state
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'decayed_count_take';
-COMMENT ON FUNCTION recommend.decayed_count_take(bytea, timestamptz, interval, timestamptz) IS 'Inverse transition of decayed_count(); NULL where the frame must be added up anew';
+COMMENT ON FUNCTION recommend.decayed_count_take(recommend.decayed_state, timestamptz, interval, timestamptz) IS 'Inverse transition of decayed_count(); NULL where the frame must be added up anew';
 
-CREATE FUNCTION recommend.decayed_sum_add(bytea, float8, timestamptz, interval) RETURNS bytea
+CREATE FUNCTION recommend.decayed_sum_add(recommend.decayed_state, float8, timestamptz, interval) RETURNS recommend.decayed_state
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'decayed_sum_add';
-COMMENT ON FUNCTION recommend.decayed_sum_add(bytea, float8, timestamptz, interval) IS 'Transition of decayed_sum() and decayed_avg()';
+COMMENT ON FUNCTION recommend.decayed_sum_add(recommend.decayed_state, float8, timestamptz, interval) IS 'Transition of decayed_sum() and decayed_avg()';
 
-CREATE FUNCTION recommend.decayed_sum_take(bytea, float8, timestamptz, interval) RETURNS bytea
+CREATE FUNCTION recommend.decayed_sum_take(recommend.decayed_state, float8, timestamptz, interval) RETURNS recommend.decayed_state
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'decayed_sum_take';
-COMMENT ON FUNCTION recommend.decayed_sum_take(bytea, float8, timestamptz, interval) IS 'Inverse transition of decayed_sum() and decayed_avg(); NULL where the frame must be added up anew';
+COMMENT ON FUNCTION recommend.decayed_sum_take(recommend.decayed_state, float8, timestamptz, interval) IS 'Inverse transition of decayed_sum() and decayed_avg(); NULL where the frame must be added up anew';
 
-CREATE FUNCTION recommend.decayed_sum_add(bytea, float8, timestamptz, interval, timestamptz) RETURNS bytea
+CREATE FUNCTION recommend.decayed_sum_add(recommend.decayed_state, float8, timestamptz, interval, timestamptz) RETURNS recommend.decayed_state
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'decayed_sum_add';
-COMMENT ON FUNCTION recommend.decayed_sum_add(bytea, float8, timestamptz, interval, timestamptz) IS 'Transition of decayed_sum() and decayed_avg()';
+COMMENT ON FUNCTION recommend.decayed_sum_add(recommend.decayed_state, float8, timestamptz, interval, timestamptz) IS 'Transition of decayed_sum() and decayed_avg()';
 
-CREATE FUNCTION recommend.decayed_sum_take(bytea, float8, timestamptz, interval, timestamptz) RETURNS bytea
+CREATE FUNCTION recommend.decayed_sum_take(recommend.decayed_state, float8, timestamptz, interval, timestamptz) RETURNS recommend.decayed_state
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'decayed_sum_take';
-COMMENT ON FUNCTION recommend.decayed_sum_take(bytea, float8, timestamptz, interval, timestamptz) IS 'Inverse transition of decayed_sum() and decayed_avg(); NULL where the frame must be added up anew';
+COMMENT ON FUNCTION recommend.decayed_sum_take(recommend.decayed_state, float8, timestamptz, interval, timestamptz) IS 'Inverse transition of decayed_sum() and decayed_avg(); NULL where the frame must be added up anew';
 
-CREATE FUNCTION recommend.decayed_merge(bytea, bytea) RETURNS bytea
+CREATE FUNCTION recommend.decayed_merge(recommend.decayed_state, recommend.decayed_state) RETURNS recommend.decayed_state
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'decayed_merge';
-COMMENT ON FUNCTION recommend.decayed_merge(bytea, bytea) IS 'How partial decayed aggregates become one';
+COMMENT ON FUNCTION recommend.decayed_merge(recommend.decayed_state, recommend.decayed_state) IS 'How partial decayed aggregates become one';
 
-CREATE FUNCTION recommend.decayed_count_final(bytea) RETURNS float8
+CREATE FUNCTION recommend.decayed_count_final(recommend.decayed_state) RETURNS float8
     LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'decayed_count_final';
-COMMENT ON FUNCTION recommend.decayed_count_final(bytea) IS 'Result of decayed_count()';
+COMMENT ON FUNCTION recommend.decayed_count_final(recommend.decayed_state) IS 'Result of decayed_count()';
 
-CREATE FUNCTION recommend.decayed_sum_final(bytea) RETURNS float8
+CREATE FUNCTION recommend.decayed_sum_final(recommend.decayed_state) RETURNS float8
     LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'decayed_sum_final';
-COMMENT ON FUNCTION recommend.decayed_sum_final(bytea) IS 'Result of decayed_sum()';
+COMMENT ON FUNCTION recommend.decayed_sum_final(recommend.decayed_state) IS 'Result of decayed_sum()';
 
-CREATE FUNCTION recommend.decayed_avg_final(bytea) RETURNS float8
+CREATE FUNCTION recommend.decayed_avg_final(recommend.decayed_state) RETURNS float8
     LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'decayed_avg_final';
-COMMENT ON FUNCTION recommend.decayed_avg_final(bytea) IS 'Result of decayed_avg()';
+COMMENT ON FUNCTION recommend.decayed_avg_final(recommend.decayed_state) IS 'Result of decayed_avg()';
 
 CREATE AGGREGATE decayed_count(at timestamptz, half_life interval) (
-    SFUNC = recommend.decayed_count_add, STYPE = bytea, SSPACE = 128, FINALFUNC = recommend.decayed_count_final,
+    SFUNC = recommend.decayed_count_add, STYPE = recommend.decayed_state, SSPACE = 128, FINALFUNC = recommend.decayed_count_final,
     COMBINEFUNC = recommend.decayed_merge,
-    MSFUNC = recommend.decayed_count_add, MINVFUNC = recommend.decayed_count_take, MSTYPE = bytea, MSSPACE = 128, MFINALFUNC = recommend.decayed_count_final, PARALLEL = SAFE);
+    MSFUNC = recommend.decayed_count_add, MINVFUNC = recommend.decayed_count_take, MSTYPE = recommend.decayed_state, MSSPACE = 128, MFINALFUNC = recommend.decayed_count_final, PARALLEL = SAFE);
 COMMENT ON AGGREGATE decayed_count(timestamptz, interval) IS 'The decayed number of rows, as of now(): weights halve every half_life. Rows with a NULL time are skipped';
 
 CREATE AGGREGATE decayed_count(at timestamptz, half_life interval, as_of timestamptz) (
-    SFUNC = recommend.decayed_count_add, STYPE = bytea, SSPACE = 128, FINALFUNC = recommend.decayed_count_final,
+    SFUNC = recommend.decayed_count_add, STYPE = recommend.decayed_state, SSPACE = 128, FINALFUNC = recommend.decayed_count_final,
     COMBINEFUNC = recommend.decayed_merge,
-    MSFUNC = recommend.decayed_count_add, MINVFUNC = recommend.decayed_count_take, MSTYPE = bytea, MSSPACE = 128, MFINALFUNC = recommend.decayed_count_final, PARALLEL = SAFE);
+    MSFUNC = recommend.decayed_count_add, MINVFUNC = recommend.decayed_count_take, MSTYPE = recommend.decayed_state, MSSPACE = 128, MFINALFUNC = recommend.decayed_count_final, PARALLEL = SAFE);
 COMMENT ON AGGREGATE decayed_count(timestamptz, interval, timestamptz) IS 'The decayed number of rows, as of the latest as_of of its rows: weights halve every half_life. Rows with a NULL time are skipped';
 
 CREATE AGGREGATE decayed_sum(value float8, at timestamptz, half_life interval) (
-    SFUNC = recommend.decayed_sum_add, STYPE = bytea, SSPACE = 128, FINALFUNC = recommend.decayed_sum_final,
+    SFUNC = recommend.decayed_sum_add, STYPE = recommend.decayed_state, SSPACE = 128, FINALFUNC = recommend.decayed_sum_final,
     COMBINEFUNC = recommend.decayed_merge,
-    MSFUNC = recommend.decayed_sum_add, MINVFUNC = recommend.decayed_sum_take, MSTYPE = bytea, MSSPACE = 128, MFINALFUNC = recommend.decayed_sum_final, PARALLEL = SAFE);
+    MSFUNC = recommend.decayed_sum_add, MINVFUNC = recommend.decayed_sum_take, MSTYPE = recommend.decayed_state, MSSPACE = 128, MFINALFUNC = recommend.decayed_sum_final, PARALLEL = SAFE);
 COMMENT ON AGGREGATE decayed_sum(float8, timestamptz, interval) IS 'The decayed sum of value, as of now(): weights halve every half_life. Rows with a NULL value or time are skipped';
 
 CREATE AGGREGATE decayed_sum(value float8, at timestamptz, half_life interval, as_of timestamptz) (
-    SFUNC = recommend.decayed_sum_add, STYPE = bytea, SSPACE = 128, FINALFUNC = recommend.decayed_sum_final,
+    SFUNC = recommend.decayed_sum_add, STYPE = recommend.decayed_state, SSPACE = 128, FINALFUNC = recommend.decayed_sum_final,
     COMBINEFUNC = recommend.decayed_merge,
-    MSFUNC = recommend.decayed_sum_add, MINVFUNC = recommend.decayed_sum_take, MSTYPE = bytea, MSSPACE = 128, MFINALFUNC = recommend.decayed_sum_final, PARALLEL = SAFE);
+    MSFUNC = recommend.decayed_sum_add, MINVFUNC = recommend.decayed_sum_take, MSTYPE = recommend.decayed_state, MSSPACE = 128, MFINALFUNC = recommend.decayed_sum_final, PARALLEL = SAFE);
 COMMENT ON AGGREGATE decayed_sum(float8, timestamptz, interval, timestamptz) IS 'The decayed sum of value, as of the latest as_of of its rows: weights halve every half_life. Rows with a NULL value or time are skipped';
 
 CREATE AGGREGATE decayed_avg(value float8, at timestamptz, half_life interval) (
-    SFUNC = recommend.decayed_sum_add, STYPE = bytea, SSPACE = 128, FINALFUNC = recommend.decayed_avg_final,
+    SFUNC = recommend.decayed_sum_add, STYPE = recommend.decayed_state, SSPACE = 128, FINALFUNC = recommend.decayed_avg_final,
     COMBINEFUNC = recommend.decayed_merge,
-    MSFUNC = recommend.decayed_sum_add, MINVFUNC = recommend.decayed_sum_take, MSTYPE = bytea, MSSPACE = 128, MFINALFUNC = recommend.decayed_avg_final, PARALLEL = SAFE);
+    MSFUNC = recommend.decayed_sum_add, MINVFUNC = recommend.decayed_sum_take, MSTYPE = recommend.decayed_state, MSSPACE = 128, MFINALFUNC = recommend.decayed_avg_final, PARALLEL = SAFE);
 COMMENT ON AGGREGATE decayed_avg(float8, timestamptz, interval) IS 'The average of value, newer ones weighing more, as of now(): weights halve every half_life. Rows with a NULL value or time are skipped';
 
 CREATE AGGREGATE decayed_avg(value float8, at timestamptz, half_life interval, as_of timestamptz) (
-    SFUNC = recommend.decayed_sum_add, STYPE = bytea, SSPACE = 128, FINALFUNC = recommend.decayed_avg_final,
+    SFUNC = recommend.decayed_sum_add, STYPE = recommend.decayed_state, SSPACE = 128, FINALFUNC = recommend.decayed_avg_final,
     COMBINEFUNC = recommend.decayed_merge,
-    MSFUNC = recommend.decayed_sum_add, MINVFUNC = recommend.decayed_sum_take, MSTYPE = bytea, MSSPACE = 128, MFINALFUNC = recommend.decayed_avg_final, PARALLEL = SAFE);
+    MSFUNC = recommend.decayed_sum_add, MINVFUNC = recommend.decayed_sum_take, MSTYPE = recommend.decayed_state, MSSPACE = 128, MFINALFUNC = recommend.decayed_avg_final, PARALLEL = SAFE);
 COMMENT ON AGGREGATE decayed_avg(float8, timestamptz, interval, timestamptz) IS 'The average of value, newer ones weighing more, as of the latest as_of of its rows: weights halve every half_life. Rows with a NULL value or time are skipped';
 
 -- Interest vectors.
@@ -318,22 +348,51 @@ CREATE FUNCTION session_number(at timestamptz, gap interval) RETURNS bigint
 COMMENT ON FUNCTION session_number(timestamptz, interval) IS
     'The session of a row, from 1: a pause longer than gap starts a new one. OVER (PARTITION BY user ORDER BY at); NULL for a row without a time';
 
-CREATE FUNCTION recommend.ewma_interest_add(bytea, real[]) RETURNS bytea
-    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'ewma_interest_add';
-COMMENT ON FUNCTION recommend.ewma_interest_add(bytea, real[]) IS 'Transition of ewma_interest(), alpha 0.95';
+CREATE TYPE recommend.ewma_state;
 
-CREATE FUNCTION recommend.ewma_interest_add(bytea, real[], float8) RETURNS bytea
-    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'ewma_interest_add';
-COMMENT ON FUNCTION recommend.ewma_interest_add(bytea, real[], float8) IS 'Transition of ewma_interest()';
+CREATE FUNCTION recommend.ewma_state_in(cstring) RETURNS recommend.ewma_state
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'ewma_state_in';
+COMMENT ON FUNCTION recommend.ewma_state_in(cstring) IS 'Input of recommend.ewma_state: a JSON object with all its numbers, each checked';
 
-CREATE FUNCTION recommend.ewma_interest_final(bytea) RETURNS real[]
+CREATE FUNCTION recommend.ewma_state_out(recommend.ewma_state) RETURNS cstring
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'ewma_state_out';
+COMMENT ON FUNCTION recommend.ewma_state_out(recommend.ewma_state) IS 'Output of recommend.ewma_state';
+
+CREATE FUNCTION recommend.ewma_state_recv(internal) RETURNS recommend.ewma_state
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'ewma_state_recv';
+COMMENT ON FUNCTION recommend.ewma_state_recv(internal) IS 'Binary input of recommend.ewma_state, after a check of every byte';
+
+CREATE FUNCTION recommend.ewma_state_send(recommend.ewma_state) RETURNS bytea
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'ewma_state_send';
+COMMENT ON FUNCTION recommend.ewma_state_send(recommend.ewma_state) IS 'Binary output of recommend.ewma_state: its bytes, numbers in little-endian order';
+
+CREATE TYPE recommend.ewma_state (
+    INPUT = recommend.ewma_state_in,
+    OUTPUT = recommend.ewma_state_out,
+    RECEIVE = recommend.ewma_state_recv,
+    SEND = recommend.ewma_state_send,
+    INTERNALLENGTH = VARIABLE,
+    ALIGNMENT = int4,
+    STORAGE = external
+);
+COMMENT ON TYPE recommend.ewma_state IS 'What ewma_interest() has averaged so far; 4 bytes and 8 for each dimension';
+
+CREATE FUNCTION recommend.ewma_interest_add(recommend.ewma_state, real[]) RETURNS recommend.ewma_state
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'ewma_interest_add';
+COMMENT ON FUNCTION recommend.ewma_interest_add(recommend.ewma_state, real[]) IS 'Transition of ewma_interest(), alpha 0.95';
+
+CREATE FUNCTION recommend.ewma_interest_add(recommend.ewma_state, real[], float8) RETURNS recommend.ewma_state
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'ewma_interest_add';
+COMMENT ON FUNCTION recommend.ewma_interest_add(recommend.ewma_state, real[], float8) IS 'Transition of ewma_interest()';
+
+CREATE FUNCTION recommend.ewma_interest_final(recommend.ewma_state) RETURNS real[]
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'ewma_interest_final';
-COMMENT ON FUNCTION recommend.ewma_interest_final(bytea) IS 'Result of ewma_interest()';
+COMMENT ON FUNCTION recommend.ewma_interest_final(recommend.ewma_state) IS 'Result of ewma_interest()';
 
 CREATE AGGREGATE ewma_interest(session_vector real[]) (
-    SFUNC = recommend.ewma_interest_add, STYPE = bytea, SSPACE = 1100, FINALFUNC = recommend.ewma_interest_final, PARALLEL = SAFE);
+    SFUNC = recommend.ewma_interest_add, STYPE = recommend.ewma_state, SSPACE = 1100, FINALFUNC = recommend.ewma_interest_final, PARALLEL = SAFE);
 COMMENT ON AGGREGATE ewma_interest(real[]) IS 'The average over sessions, each leaving the share alpha (0.95) of what was before: call it with ORDER BY started_at. Rows with a NULL vector are skipped';
 
 CREATE AGGREGATE ewma_interest(session_vector real[], alpha float8) (
-    SFUNC = recommend.ewma_interest_add, STYPE = bytea, SSPACE = 1100, FINALFUNC = recommend.ewma_interest_final, PARALLEL = SAFE);
+    SFUNC = recommend.ewma_interest_add, STYPE = recommend.ewma_state, SSPACE = 1100, FINALFUNC = recommend.ewma_interest_final, PARALLEL = SAFE);
 COMMENT ON AGGREGATE ewma_interest(real[], float8) IS 'The average over sessions, each leaving the share alpha of what was before: call it with ORDER BY started_at. Rows with a NULL vector are skipped';

@@ -20,31 +20,62 @@ COMMENT ON FUNCTION drop_vector_set(text) IS 'Drop a vector set with its copy; t
 
 -- The aggregates.
 
-CREATE FUNCTION recommend.cosine_topk_add(bytea, anyelement, "any", real[], int) RETURNS bytea
+-- The state of the aggregates: ids as bytes, which nobody else can make up. There is no cast from bytea, and the input reads ids by their type.
+
+CREATE TYPE recommend.cosine_ranking;
+
+CREATE FUNCTION recommend.cosine_ranking_in(cstring) RETURNS recommend.cosine_ranking
+    LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cosine_ranking_in';
+COMMENT ON FUNCTION recommend.cosine_ranking_in(cstring) IS 'Input of recommend.cosine_ranking, after a check of every field';
+
+CREATE FUNCTION recommend.cosine_ranking_out(recommend.cosine_ranking) RETURNS cstring
+    LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cosine_ranking_out';
+COMMENT ON FUNCTION recommend.cosine_ranking_out(recommend.cosine_ranking) IS 'Output of recommend.cosine_ranking';
+
+CREATE FUNCTION recommend.cosine_ranking_recv(internal) RETURNS recommend.cosine_ranking
+    LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cosine_ranking_recv';
+COMMENT ON FUNCTION recommend.cosine_ranking_recv(internal) IS 'Binary input of recommend.cosine_ranking: its text, after a check of every field';
+
+CREATE FUNCTION recommend.cosine_ranking_send(recommend.cosine_ranking) RETURNS bytea
+    LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cosine_ranking_send';
+COMMENT ON FUNCTION recommend.cosine_ranking_send(recommend.cosine_ranking) IS 'Binary output of recommend.cosine_ranking: its text';
+
+CREATE TYPE recommend.cosine_ranking (
+    INPUT = recommend.cosine_ranking_in,
+    OUTPUT = recommend.cosine_ranking_out,
+    RECEIVE = recommend.cosine_ranking_recv,
+    SEND = recommend.cosine_ranking_send,
+    INTERNALLENGTH = VARIABLE,
+    ALIGNMENT = int4,
+    STORAGE = external
+);
+COMMENT ON TYPE recommend.cosine_ranking IS 'The best rows so far of cosine_topk(), which partial aggregates hand over';
+
+CREATE FUNCTION recommend.cosine_topk_add(recommend.cosine_ranking, anyelement, "any", real[], int) RETURNS recommend.cosine_ranking
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cosine_topk_add';
-COMMENT ON FUNCTION recommend.cosine_topk_add(bytea, anyelement, "any", real[], int) IS 'Transition of cosine_topk() and cosine_topk_scores()';
+COMMENT ON FUNCTION recommend.cosine_topk_add(recommend.cosine_ranking, anyelement, "any", real[], int) IS 'Transition of cosine_topk() and cosine_topk_scores()';
 
-CREATE FUNCTION recommend.cosine_topk_combine(bytea, bytea) RETURNS bytea
+CREATE FUNCTION recommend.cosine_topk_combine(recommend.cosine_ranking, recommend.cosine_ranking) RETURNS recommend.cosine_ranking
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'cosine_topk_combine';
-COMMENT ON FUNCTION recommend.cosine_topk_combine(bytea, bytea) IS 'How partial states of cosine_topk() become one';
+COMMENT ON FUNCTION recommend.cosine_topk_combine(recommend.cosine_ranking, recommend.cosine_ranking) IS 'How partial states of cosine_topk() become one';
 
-CREATE FUNCTION recommend.cosine_topk_ids(bytea, anyelement, "any", real[], int) RETURNS anyarray
+CREATE FUNCTION recommend.cosine_topk_ids(recommend.cosine_ranking, anyelement, "any", real[], int) RETURNS anyarray
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cosine_topk_ids';
-COMMENT ON FUNCTION recommend.cosine_topk_ids(bytea, anyelement, "any", real[], int) IS 'Result of cosine_topk()';
+COMMENT ON FUNCTION recommend.cosine_topk_ids(recommend.cosine_ranking, anyelement, "any", real[], int) IS 'Result of cosine_topk()';
 
-CREATE FUNCTION recommend.cosine_topk_final_scores(bytea, anyelement, "any", real[], int) RETURNS real[]
+CREATE FUNCTION recommend.cosine_topk_final_scores(recommend.cosine_ranking, anyelement, "any", real[], int) RETURNS real[]
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cosine_topk_scores';
-COMMENT ON FUNCTION recommend.cosine_topk_final_scores(bytea, anyelement, "any", real[], int) IS 'Result of cosine_topk_scores()';
+COMMENT ON FUNCTION recommend.cosine_topk_final_scores(recommend.cosine_ranking, anyelement, "any", real[], int) IS 'Result of cosine_topk_scores()';
 
 CREATE AGGREGATE cosine_topk(id anyelement, vector "any", query real[], k int) (
-    SFUNC = recommend.cosine_topk_add, STYPE = bytea, SSPACE = 2048, COMBINEFUNC = recommend.cosine_topk_combine,
+    SFUNC = recommend.cosine_topk_add, STYPE = recommend.cosine_ranking, SSPACE = 2048, COMBINEFUNC = recommend.cosine_topk_combine,
     FINALFUNC = recommend.cosine_topk_ids, FINALFUNC_EXTRA, PARALLEL = SAFE);
 COMMENT ON AGGREGATE cosine_topk(anyelement, "any", real[], int) IS
     'The ids of the k vectors of the greatest cosine with the query, the greatest first, equal ones in the order of their ids. Vectors may be real[], '
     'double precision[], or pgvector''s vector or halfvec. Rows without an id or a direction (a NULL, NaN or infinity in it, length 0) are skipped; other dimensions are an error';
 
 CREATE AGGREGATE cosine_topk_scores(id anyelement, vector "any", query real[], k int) (
-    SFUNC = recommend.cosine_topk_add, STYPE = bytea, SSPACE = 2048, COMBINEFUNC = recommend.cosine_topk_combine,
+    SFUNC = recommend.cosine_topk_add, STYPE = recommend.cosine_ranking, SSPACE = 2048, COMBINEFUNC = recommend.cosine_topk_combine,
     FINALFUNC = recommend.cosine_topk_final_scores, FINALFUNC_EXTRA, PARALLEL = SAFE);
 COMMENT ON AGGREGATE cosine_topk_scores(anyelement, "any", real[], int) IS
     'The cosines of what cosine_topk() gives for the same arguments, in the same order. One query with both computes them once: FROM unnest(ids, scores)';

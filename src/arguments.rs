@@ -4,7 +4,7 @@ use engine::Micros;
 use pgrx::PgSqlErrorCode;
 
 use crate::pg::error::SqlError;
-use crate::pg::function::Call;
+use crate::pg::function::{Call, CallError};
 use crate::pg::{clock, interval};
 use crate::totals::int8;
 
@@ -28,18 +28,23 @@ pub enum ArgumentError {
     /// A context that is no object.
     #[error("context must be a JSON object, but is {0}")]
     ContextShape(&'static str),
+    /// The call itself.
+    #[error(transparent)]
+    Call(#[from] CallError),
 }
 
 impl SqlError for ArgumentError {
     fn sqlstate(&self) -> PgSqlErrorCode {
         match self {
             Self::InfiniteTime(_) => PgSqlErrorCode::ERRCODE_DATETIME_FIELD_OVERFLOW,
+            Self::Call(error) => error.sqlstate(),
             Self::NegativeCount(_) | Self::Interval { .. } | Self::ContextShape(_) => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
         }
     }
 
     fn hint(&self) -> Option<String> {
         Some(match self {
+            Self::Call(error) => return error.hint(),
             Self::NegativeCount(_) => "Ask for 0 rows or more.".into(),
             Self::InfiniteTime(_) => "Leave as_of out to ask as of now.".into(),
             Self::Interval { .. } => "Give a positive interval, such as '1 day'.".into(),
@@ -77,7 +82,7 @@ pub fn positive_interval(call: &Call, place: usize, name: &'static str) -> Resul
 
 /// The values asked for by the names of context columns; those that are null are left out.
 pub fn context(call: &Call, place: usize) -> Result<Vec<(String, String)>> {
-    let Some(pgrx::JsonB(value)) = call.arg::<pgrx::JsonB>(place) else { return Ok(Vec::new()) };
+    let Some(value) = call.json(place, "context")? else { return Ok(Vec::new()) };
     let object = value.as_object().ok_or_else(|| ArgumentError::ContextShape(shape(&value)))?;
     let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     Ok(object.iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.clone(), text(value))).collect())

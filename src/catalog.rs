@@ -16,7 +16,7 @@ use crate::key::KeyType;
 use crate::pg::error::SqlError;
 use crate::pg::relation::Relation;
 use crate::pg::spi::{self, Arg, SpiError};
-use crate::pg::{invalidation, owner, relation, snapshot};
+use crate::pg::{invalidation, owner, relation, shape, snapshot};
 use crate::{graph, vectors};
 
 /// What can go wrong when a recommender is looked up.
@@ -301,6 +301,7 @@ impl Recommender {
         };
         let user = key_column(&definition.user_column)?;
         let item = key_column(&definition.item_column)?;
+        shape::keys_are(definition.id, [user.oid, item.oid]);
         let tables = Tables::of(definition.id).map_err(|missing| damaged(format!("recommend.{missing}")))?;
         Ok(Self {
             id: definition.id,

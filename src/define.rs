@@ -80,8 +80,12 @@ impl SqlError for DefineError {
 
 /// The arguments from `first` on that are options, each as text (intervals and arrays of names too), NULL where the
 /// caller left them out. The SQL that stores them casts each back to the column's type.
-fn options(call: &Call, first: usize, count: usize) -> Vec<Arg> {
-    (first..first + count).map(|index| Arg::of(call.text(index))).collect()
+fn options(call: &Call, first: usize, count: usize) -> Result<Vec<Arg>, CallError> {
+    let option = |index| {
+        call.no_null_in(index, "context_columns")?;
+        Ok(Arg::of(call.text(index)))
+    };
+    (first..first + count).map(option).collect()
 }
 
 fn create(call: &Call) -> Result<pg_sys::Datum, DefineError> {
@@ -101,7 +105,7 @@ fn create(call: &Call) -> Result<pg_sys::Datum, DefineError> {
     }
     let (id, edges) = catalog::as_owner(|| {
         let mut args = vec![Arg::of(name.clone()), Arg::of(events)];
-        args.extend(options(call, 2, 13));
+        args.extend(options(call, 2, 13)?);
         args.push(Arg::of(call.arg::<bool>(16)));
         args.push(Arg::of(vector_set));
         args.push(Arg::of(model));
@@ -212,6 +216,15 @@ fn owned(name: &str, lock: u32) -> Result<std::rc::Rc<Recommender>, DefineError>
     Ok(recommender)
 }
 
+/// [`owned`] for a recommender that has lost a part: its number.
+fn owned_damaged(name: &str) -> Result<i32, DefineError> {
+    let id = catalog::names()?.into_iter().find(|(_, other)| other == name).map(|(id, _)| id);
+    let id = id.ok_or_else(|| CatalogError::Unknown { name: name.to_owned(), existing: Vec::new() })?;
+    let events = catalog::as_owner(|| catalog::definition(id))??.events;
+    definition::check_owner(&Relation::open(events, pg_sys::AccessExclusiveLock as i32))?;
+    Ok(id)
+}
+
 fn rebuild(call: &Call) -> Result<pg_sys::Datum, DefineError> {
     let name: String = call.required(0, "name")?;
     let recommender = owned(&name, pg_sys::AccessShareLock)?;
@@ -221,8 +234,12 @@ fn rebuild(call: &Call) -> Result<pg_sys::Datum, DefineError> {
 
 fn drop(call: &Call) -> Result<pg_sys::Datum, DefineError> {
     let name: String = call.required(0, "name")?;
-    let recommender = owned(&name, pg_sys::AccessExclusiveLock)?;
-    forget(recommender.id)?;
+    match owned(&name, pg_sys::AccessExclusiveLock) {
+        Ok(recommender) => forget(recommender.id)?,
+        // What is left of one that has lost a part can still be dropped.
+        Err(DefineError::Catalog(CatalogError::Damaged { .. })) => forget(owned_damaged(&name)?)?,
+        Err(error) => return Err(error),
+    }
     Ok(call.void())
 }
 
@@ -256,7 +273,7 @@ fn alter(call: &Call) -> Result<pg_sys::Datum, DefineError> {
             refuse_taken(&new_name)?;
         }
         let mut args = vec![Arg::of(id)];
-        args.extend(options(call, 1, 13));
+        args.extend(options(call, 1, 13)?);
         args.push(Arg::of(call.arg::<bool>(14)));
         args.push(Arg::of(call.text(15)));
         args.push(Arg::of(vector_set));

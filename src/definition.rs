@@ -151,7 +151,7 @@ pub struct Definition {
 impl Definition {
     /// Take a row of `sql/recommender.sql`.
     pub fn from_row(row: &Row) -> Result<Self, DefinitionError> {
-        let required = |column| row.datum(column).map(interval::micros).ok_or(SpiError::Null { column });
+        let required = |column| row.datum(column, pg_sys::INTERVALOID)?.map(interval::micros).ok_or(SpiError::Null { column });
         let event_weights = row.get::<String>(8)?.map(|json| parse_weights(&json)).transpose()?;
         Ok(Self {
             id: row.value(1)?,
@@ -168,7 +168,7 @@ impl Definition {
             },
             context_columns: row.value(11)?,
             half_life_us: required(12)?,
-            time_window_us: row.datum(13).map(interval::micros),
+            time_window_us: row.datum(13, pg_sys::INTERVALOID)?.map(interval::micros),
             max_edges: row.value(14)?,
             eligible: row.get::<pg_sys::Oid>(15)?.zip(row.get::<String>(16)?),
             include_seen: row.value(17)?,

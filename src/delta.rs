@@ -19,7 +19,7 @@ use rustc_hash::FxHashMap;
 use crate::catalog::Recommender;
 use crate::delta_rows::{Change, DeltaTable, Met, MetRows};
 use crate::key::Key;
-use crate::numbers::{KeyedEvent, Known as KnownNumbers, Numbers, store_error};
+use crate::numbers::{KeyedEvent, Known as KnownNumbers, Numbers, context_hash};
 use crate::pg::fetch::HeapRow;
 use crate::pg::interrupt;
 use crate::rows::{PackedRows, past_sessions, past_sessions_of};
@@ -51,11 +51,16 @@ impl DeltaTable for Recommender {
     fn event(&self, row: &mut HeapRow<'_>) -> Result<Option<UserEvent>> {
         let event = KeyedEvent::read(self, std::array::from_fn(|column| row.datum(column + 4)))?;
         let (Some(user), Some(event)) = (row.datum(3), event) else { return Ok(None) };
-        Ok(Some(UserEvent { user: Key::read(user, self.user.key).map_err(store_error)?, event }))
+        Ok(Key::read(user, self.user.key).ok().map(|user| UserEvent { user, event }))
     }
 
     fn waits_until(event: &UserEvent) -> Micros {
         event.event.at
+    }
+
+    fn fingerprint(event: &UserEvent) -> u64 {
+        let context = event.event.context.as_ref().map_or(0, context_hash);
+        event.user.tie().rotate_left(32) ^ event.event.tie() ^ context.cast_unsigned()
     }
 }
 

@@ -5,6 +5,7 @@ use pgrx::pg_sys;
 use rustc_hash::FxHashMap;
 
 use crate::pg::fetch::{HeapRow, Version, scan_heap};
+use crate::pg::interrupt;
 use crate::totals::{float4, int4};
 
 /// A delta table whose rows are read as events.
@@ -19,6 +20,8 @@ pub trait DeltaTable {
     fn event(&self, row: &mut HeapRow<'_>) -> Result<Option<Self::Event>>;
     /// The time until which it waits.
     fn waits_until(event: &Self::Event) -> Micros;
+    /// A number that events which are the same have in common, and others as a rule do not.
+    fn fingerprint(event: &Self::Event) -> u64;
 }
 
 /// An event that came or went.
@@ -164,13 +167,16 @@ impl<E: PartialEq> Batch<E> {
 
 /// The rows of events that came and went before their time came: readers would pass over them until then, which may be never.
 fn cancelled<T: DeltaTable>(future: Vec<Change<T::Event>>) -> Vec<Version> {
-    let mut waiting: FxHashMap<Micros, Vec<Change<T::Event>>> = FxHashMap::default();
+    // What came and what went, apart: of the same events, which may be many, one list is always empty.
+    let mut waiting: FxHashMap<(Micros, u64), [Vec<Change<T::Event>>; 2]> = FxHashMap::default();
     let mut done = Vec::new();
     for change in future {
-        let others = waiting.entry(T::waits_until(&change.event)).or_default();
-        match others.iter().position(|other| other.came != change.came && other.event == change.event) {
+        interrupt::check();
+        let lists = waiting.entry((T::waits_until(&change.event), T::fingerprint(&change.event))).or_default();
+        let others = &mut lists[usize::from(!change.came)];
+        match others.iter().position(|other| other.event == change.event) {
             Some(place) => done.extend([others.swap_remove(place).version, change.version]),
-            None => others.push(change),
+            None => lists[usize::from(change.came)].push(change),
         }
     }
     done

@@ -8,7 +8,7 @@ use pgrx::{PgSqlErrorCode, pg_sys};
 
 use crate::pg::error::SqlError;
 use crate::pg::heap::Columns;
-use crate::pg::{hash, relation, varlena};
+use crate::pg::{hash, interrupt, relation, varlena};
 
 /// The longest text key in bytes. A btree page takes 2,704 bytes a row, and a key stands in several indexes; an event
 /// whose key is longer is counted as skipped.
@@ -204,6 +204,8 @@ impl Key {
 
     /// The key in a datum of the type that `key_type` uses, without looking types up.
     pub fn read(datum: pg_sys::Datum, key_type: KeyType) -> Result<Self, KeyError> {
+        // Keys come in arrays, as long as a caller likes.
+        interrupt::check();
         // SAFETY: the datum is of the type that `key_type` stands for; varlena bytes are copied before they go away.
         unsafe {
             Ok(match key_type {

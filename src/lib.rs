@@ -28,6 +28,7 @@ mod past;
 mod pg;
 mod progress;
 mod reader;
+mod rests;
 mod row_cache;
 mod rows;
 mod serve;

@@ -9,9 +9,9 @@ use crate::catalog::{self, CatalogError, Recommender};
 use crate::compact::{self, CompactError, Outcome, Pace};
 use crate::features::{self, catalog::FeatureSet, error::FeatureError};
 use crate::graph::catalog::{self as graphs, Graph, GraphError};
-use crate::pg::error::SqlError;
+use crate::pg::error::{SqlError, or_raise, warn};
 use crate::pg::function::{Call, CallError};
-use crate::pg::owner;
+use crate::pg::{owner, subtransaction};
 use crate::vectors::catalog::{self as sets, VectorSet};
 use crate::vectors::error::VectorsError;
 use crate::{graph, sql_function, vectors};
@@ -102,6 +102,30 @@ impl Target {
         }
     }
 
+    fn name(&self) -> String {
+        match self {
+            Self::Recommender(recommender) => format!("recommender \"{}\"", recommender.name),
+            Self::Graph(graph) => format!("graph \"{}\"", graph.name),
+            Self::Features(set) => format!("features of recommender \"{}\"", set.name),
+            Self::VectorSet(set) => format!("vector set \"{}\"", set.name),
+        }
+    }
+
+    /// Moves up to `limit` delta rows, a batch at a time. Gives how many of them count.
+    fn maintain(&self, limit: Option<i64>) -> Result<u64, MaintainError> {
+        let (mut moved, mut counted) = (0, 0);
+        loop {
+            let left = limit.map_or(u64::MAX, |limit| limit.unsigned_abs().saturating_sub(moved));
+            let (count, own) = self.compact(left.min(compact::DEFAULT_BATCH))?;
+            moved += count;
+            counted += own;
+            if count == 0 || limit.is_some_and(|limit| moved >= limit.unsigned_abs()) {
+                return Ok(counted);
+            }
+            crate::pg::snapshot::count_command();
+        }
+    }
+
     /// Moves up to `limit` delta rows. Gives how many were moved, and how many of them count: events that a recommender packs too count
     /// there.
     fn compact(&self, limit: u64) -> Result<(u64, u64), MaintainError> {
@@ -133,18 +157,17 @@ fn maintain(call: &Call) -> Result<Datum, MaintainError> {
     if let Some(limit @ ..=0) = limit {
         return Err(MaintainError::Limit(limit));
     }
+    let name: Option<String> = call.arg(0);
     let mut counted = 0;
-    for target in chosen(call.arg(0))? {
-        let mut moved = 0;
-        loop {
-            let left = limit.map_or(u64::MAX, |limit| limit.unsigned_abs().saturating_sub(moved));
-            let (count, own) = target.compact(left.min(compact::DEFAULT_BATCH))?;
-            moved += count;
-            counted += own;
-            if count == 0 || limit.is_some_and(|limit| moved >= limit.unsigned_abs()) {
-                break;
-            }
-            crate::pg::snapshot::count_command();
+    for target in chosen(name.clone())? {
+        if name.is_some() {
+            counted += target.maintain(limit)?;
+            continue;
+        }
+        // What is broken holds up itself alone.
+        match subtransaction::attempt(|| or_raise(target.maintain(limit))) {
+            Ok(own) => counted += own,
+            Err(failure) => warn(format!("{} was not maintained: {failure}", target.name()), &failure),
         }
     }
     Ok(call.value(Some(counted as i64)))
@@ -153,20 +176,32 @@ fn maintain(call: &Call) -> Result<Datum, MaintainError> {
 fn chosen(name: Option<String>) -> Result<Vec<Target>, MaintainError> {
     let wanted = |other: &String| name.as_ref().is_none_or(|name| name == other);
     let mut targets = Vec::new();
-    for (id, _) in catalog::names()?.into_iter().filter(|(_, other)| wanted(other)) {
-        targets.push(Target::Recommender(catalog::by_id(id)?));
+    // Without a name, what cannot even be looked up is left out.
+    let mut add = |found: Result<Target, MaintainError>| match found {
+        Ok(target) => {
+            targets.push(target);
+            Ok(())
+        }
+        Err(error) if name.is_none() => {
+            warn(format!("left out: {error}"), &error);
+            Ok(())
+        }
+        Err(error) => Err(error),
+    };
+    let recommenders: Vec<(i32, String)> = catalog::names()?.into_iter().filter(|(_, other)| wanted(other)).collect();
+    for (id, _) in &recommenders {
+        add(catalog::by_id(*id).map(Target::Recommender).map_err(Into::into))?;
     }
-    for target in targets.clone() {
-        let Target::Recommender(recommender) = target else { continue };
-        if let Some(id) = features::catalog::of_recommender(recommender.id)? {
-            targets.push(Target::Features(features::catalog::by_id(id)?));
+    for (id, _) in recommenders {
+        if let Some(id) = features::catalog::of_recommender(id)? {
+            add(features::catalog::by_id(id).map(Target::Features).map_err(Into::into))?;
         }
     }
     for (id, _) in graphs::names()?.into_iter().filter(|(_, other)| wanted(other)) {
-        targets.push(Target::Graph(graphs::by_id(id)?));
+        add(graphs::by_id(id).map(Target::Graph).map_err(Into::into))?;
     }
     for (id, _) in sets::names()?.into_iter().filter(|(_, other)| wanted(other)) {
-        targets.push(Target::VectorSet(sets::by_id(id)?));
+        add(sets::by_id(id).map(Target::VectorSet).map_err(Into::into))?;
     }
     let owns = |target: &Target| owner::has_privileges_of(owner::current_user(), target.owner());
     let Some(name) = name else {

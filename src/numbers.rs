@@ -5,7 +5,6 @@ use std::cell::RefCell;
 use engine::decay::HalfLife;
 use engine::event::{DEFAULT_MAX_VISITS, Event, Rules, SessionRule};
 use engine::{ContextId, Error, ItemId, Micros, NO_CONTEXT, Result};
-use pgrx::datum::{FromDatum, IntoDatum};
 use pgrx::pg_sys;
 use rustc_hash::FxHashMap;
 
@@ -13,7 +12,8 @@ use crate::catalog::{self, Recommender};
 use crate::key::Key;
 use crate::pg::fetch::{Equality, Scan};
 use crate::pg::spi::{self, Arg, SpiError};
-use crate::pg::{array, owner};
+use crate::pg::varlena::Bytes;
+use crate::pg::{array, hash, owner};
 use crate::rows::PackedRows;
 use crate::totals::{float4, int8, number};
 
@@ -63,24 +63,53 @@ impl KeyedEvent {
         self.item.tie().wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ u64::from(self.weight.to_bits())
     }
 
+    /// Reads a row of the columns item_key, at, weight, session, context, user_key: an event, and the datum of its user.
+    pub fn of_row(recommender: &Recommender, row: &spi::Row) -> Result<(Option<Self>, Option<pg_sys::Datum>)> {
+        let types =
+            [recommender.item.oid, pg_sys::TIMESTAMPTZOID, pg_sys::FLOAT4OID, pg_sys::INT8OID, pg_sys::TEXTARRAYOID, recommender.user.oid];
+        let [item, at, weight, session, context, user] = row.datums(types).map_err(store_error)?;
+        Ok((Self::read(recommender, [item, at, weight, session, context])?, user))
+    }
+
     /// Reads the columns item_key, at, weight, session, context, as the delta and the event view have them.
     pub fn read(recommender: &Recommender, columns: [Option<pg_sys::Datum>; 5]) -> Result<Option<Self>> {
         let [Some(item), Some(at), Some(weight), session, context] = columns else { return Ok(None) };
-        Ok(Some(Self {
-            item: Key::read(item, recommender.item.key).map_err(store_error)?,
-            at: int8(at),
-            weight: float4(weight),
-            session: session.map(int8),
-            context: context.and_then(context_values),
-        }))
+        let (at, weight) = (int8(at), float4(weight));
+        // One row that cannot be read costs that row alone, and is counted as skipped.
+        let (Ok(item), true) = (Key::read(item, recommender.item.key), is_sound(at, weight)) else { return Ok(None) };
+        Ok(Some(Self { item, at, weight, session: session.map(int8), context: context.and_then(context_values) }))
     }
+}
+
+/// Whether a time and a weight are those of an event: the trigger appends no others, but the delta belongs to whose the table is.
+pub fn is_sound(at: Micros, weight: f32) -> bool {
+    weight.is_finite() && !matches!(at, i64::MIN | i64::MAX)
 }
 
 /// The values of a context column, a text[].
 #[allow(unsafe_code)]
 pub fn context_values(datum: pg_sys::Datum) -> Option<ContextValues> {
-    // SAFETY: the column's type is text[].
-    unsafe { ContextValues::from_datum(datum, false) }
+    // SAFETY: the column's type is text[], which lives as long as this call.
+    let texts = unsafe { array::elements(datum, pg_sys::TEXTOID) };
+    // SAFETY: each element is a text.
+    let text = |value: pg_sys::Datum| String::from_utf8_lossy(&unsafe { Bytes::of(value) }).into_owned();
+    Some(texts.into_iter().map(|value| value.map(text)).collect())
+}
+
+/// What contexts are found by: values may be longer than an index takes.
+pub fn context_hash(values: &ContextValues) -> i64 {
+    let mut bytes = Vec::new();
+    for value in values {
+        match value {
+            None => bytes.push(0),
+            Some(value) => {
+                bytes.push(1);
+                bytes.extend_from_slice(&(value.len() as u64).to_le_bytes());
+                bytes.extend_from_slice(value.as_bytes());
+            }
+        }
+    }
+    hash::bytes(&bytes) as i64
 }
 
 /// An error of the Postgres side inside a call of the engine.
@@ -246,20 +275,25 @@ pub fn keyed_events_of(
         Arg::datum(Some(pg_sys::Datum::from(horizon)), pg_sys::TIMESTAMPTZOID),
     ];
     stream(recommender.owner, &sql, &args, |row| {
-        let event = KeyedEvent::read(recommender, std::array::from_fn(|column| row.datum(column + 1)))?;
-        match (row.datum(6), event) {
-            (Some(user), Some(event)) => each(Key::read(user, recommender.user.key).map_err(store_error)?, event),
+        let (event, user) = KeyedEvent::of_row(recommender, row)?;
+        match (user, event) {
+            (Some(user), Some(event)) => Key::read(user, recommender.user.key).map_or(Ok(()), |user| each(user, event)),
             _ => Ok(()),
         }
     })
 }
 
-/// The stored number of a context; `contexts` is a feed's table of contexts and its index by their values.
+/// The stored number of a context; `contexts` is a feed's table of contexts and its index by the hashes of their values.
 pub fn stored_context(contexts: (pg_sys::Oid, pg_sys::Oid), values: &ContextValues) -> Option<ContextId> {
-    let equality = Equality { procedure: pg_sys::Oid::from(pg_sys::F_ARRAY_EQ), collation: pg_sys::C_COLLATION_OID };
+    let equality = Equality { procedure: pg_sys::Oid::from(pg_sys::F_INT8EQ), collation: pg_sys::InvalidOid };
     let mut scan = Scan::open(contexts.0, contexts.1, &[equality]);
-    let datum = values.clone().into_datum()?;
-    scan.get(&[datum]).and_then(|row| row.datum(1)).map(number)
+    scan.seek(&[pg_sys::Datum::from(context_hash(values))]);
+    while let Some(row) = scan.next_row() {
+        if row.datum(3).and_then(context_values).as_ref() == Some(values) {
+            return row.datum(1).map(number);
+        }
+    }
+    None
 }
 
 /// The stored contexts of a feed whose columns have the values asked for: (place of the column, value).

@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 
 use crate::catalog::Recommender;
 use crate::key::Key;
-use crate::numbers::{ContextValues, KeyedEvent, store_error, stream};
+use crate::numbers::{ContextValues, KeyedEvent, stream};
 use crate::pg::spi::{self, Arg};
 use pgrx::pg_sys;
 
@@ -32,9 +32,8 @@ const COLUMNS: &str = "item_key, at, weight, session, context, user_key";
 
 /// An event with its user; `None` for a row that is none.
 fn keyed(recommender: &Recommender, row: &spi::Row) -> Result<Option<(Key, KeyedEvent)>> {
-    let event = KeyedEvent::read(recommender, std::array::from_fn(|column| row.datum(column + 1)))?;
-    let (Some(event), Some(user)) = (event, row.datum(6)) else { return Ok(None) };
-    Ok(Some((Key::read(user, recommender.user.key).map_err(store_error)?, event)))
+    let (Some(event), Some(user)) = KeyedEvent::of_row(recommender, row)? else { return Ok(None) };
+    Ok(Key::read(user, recommender.user.key).ok().map(|user| (user, event)))
 }
 
 fn number<K: std::hash::Hash + Eq>(numbers: &mut FxHashMap<K, u32>, key: K) -> u32 {

@@ -251,11 +251,18 @@ pub fn set_owner(id: i32, role: pg_sys::Oid) -> Result<(), SpiError> {
 }
 
 fn drop_relations(id: i32) -> Result<(), SpiError> {
-    for view in views(id) {
-        spi::write(&format!("DROP VIEW recommend.{view}"), &[])?;
-    }
-    for table in existing_tables(id) {
-        spi::write(&format!("DROP TABLE recommend.{table}"), &[])?;
+    for name in views(id).chain(existing_tables(id)) {
+        // Its owner may have put something else in its place.
+        let kind = match relation::state_relation(&name).and_then(relation::kind) {
+            Some(b'v') => "VIEW",
+            Some(b'm') => "MATERIALIZED VIEW",
+            Some(b'f') => "FOREIGN TABLE",
+            Some(b'S') => "SEQUENCE",
+            Some(b'i' | b'I') => "INDEX",
+            Some(b'c') => "TYPE",
+            _ => "TABLE",
+        };
+        spi::write(&format!("DROP {kind} recommend.{name}"), &[])?;
     }
     Ok(())
 }

@@ -6,10 +6,10 @@ use pgrx::{PgSqlErrorCode, pg_sys};
 use crate::catalog::{self, CatalogError};
 use crate::features::{self, error::FeatureError};
 use crate::graph::catalog::{self as graphs, GraphError};
-use crate::pg::error::SqlError;
+use crate::pg::error::{self, SqlError};
 use crate::pg::function::{Call, CallError};
 use crate::pg::spi::{self, Arg, Row, SpiError};
-use crate::pg::{guc, owner, snapshot};
+use crate::pg::{guc, owner, snapshot, subtransaction};
 use crate::serve::learnt;
 use crate::sql_function;
 
@@ -59,31 +59,33 @@ fn rows(call: &Call) -> Result<pg_sys::Datum, StatusError> {
     let caller = owner::current_user();
     let mut rows = call.rows()?;
     for (id, name) in catalog::names()? {
-        // What cannot be read is said by the recommender's own functions; the others have their rows all the same.
-        let learnt = catalog::by_id(id).ok().and_then(|recommender| learnt::in_words(&recommender).ok());
-        catalog::as_owner(|| {
-            snapshot::with_latest(|| {
-                let sql = include_str!("../sql/status_row.sql").replace("{id}", &id.to_string());
-                let args = [Arg::of(id), Arg::of(caller), Arg::of(guc::clock_skew_us())];
-                spi::read(&sql, &args, |row| {
-                    rows.push(&[
-                        name.as_str().into_datum(),
-                        bigint(row, 1)?,
-                        bigint(row, 2)?,
-                        bigint(row, 3)?,
-                        bigint(row, 4)?,
-                        bigint(row, 5)?,
-                        bigint(row, 6)?,
-                        row.datum(7),
-                        row.datum(8),
-                        row.value::<bool>(9)?.into_datum(),
-                        bigint(row, 10)?,
-                        learnt.as_deref().into_datum(),
-                    ]);
-                    Ok::<_, SpiError>(())
+        each("recommender", &name, || {
+            // What cannot be read is said by the recommender's own functions.
+            let learnt = catalog::by_id(id).ok().and_then(|recommender| learnt::in_words(&recommender).ok());
+            catalog::as_owner(|| {
+                snapshot::with_latest(|| {
+                    let sql = include_str!("../sql/status_row.sql").replace("{id}", &id.to_string());
+                    let args = [Arg::of(id), Arg::of(caller), Arg::of(guc::clock_skew_us())];
+                    spi::read(&sql, &args, |row| {
+                        rows.push(&[
+                            name.as_str().into_datum(),
+                            bigint(row, 1)?,
+                            bigint(row, 2)?,
+                            bigint(row, 3)?,
+                            bigint(row, 4)?,
+                            bigint(row, 5)?,
+                            bigint(row, 6)?,
+                            row.datum(7, pg_sys::TIMESTAMPTZOID)?,
+                            row.datum(8, pg_sys::TIMESTAMPTZOID)?,
+                            row.value::<bool>(9)?.into_datum(),
+                            bigint(row, 10)?,
+                            learnt.as_deref().into_datum(),
+                        ]);
+                        Ok::<_, SpiError>(())
+                    })
                 })
             })
-        })??;
+        });
     }
     Ok(rows.finish(call))
 }
@@ -92,8 +94,8 @@ fn rows(call: &Call) -> Result<pg_sys::Datum, StatusError> {
 fn graph_rows(call: &Call) -> Result<pg_sys::Datum, StatusError> {
     let caller = owner::current_user();
     let mut rows = call.rows()?;
-    for (id, _) in graphs::names()? {
-        let graph = graphs::by_id(id)?;
+    for (id, name) in graphs::names()? {
+        let Some(graph) = known("graph", &name, graphs::by_id(id)) else { continue };
         for (place, source) in graph.sources.iter().enumerate() {
             let sql = include_str!("../sql/graph_status_row.sql");
             let sql = sql.replace("{id}", &source.id.to_string()).replace("{graph}", &id.to_string());
@@ -103,7 +105,7 @@ fn graph_rows(call: &Call) -> Result<pg_sys::Datum, StatusError> {
                 rows.push(&[&names[..], &packed_and_waiting(row)?].concat());
                 Ok::<_, SpiError>(())
             };
-            catalog::as_owner(|| snapshot::with_latest(|| spi::read(&sql, &args, &mut push)))??;
+            each("graph", &name, || catalog::as_owner(|| snapshot::with_latest(|| spi::read(&sql, &args, &mut push))));
         }
     }
     Ok(rows.finish(call))
@@ -114,14 +116,14 @@ fn feature_rows(call: &Call) -> Result<pg_sys::Datum, StatusError> {
     let caller = owner::current_user();
     let mut rows = call.rows()?;
     for (id, _) in features::catalog::all()? {
-        let set = features::catalog::by_id(id)?;
+        let Some(set) = known("features", &id.to_string(), features::catalog::by_id(id)) else { continue };
         let sql = include_str!("../sql/feature_status_row.sql").replace("{id}", &id.to_string());
         let args = [Arg::of(id), Arg::of(caller), Arg::of(guc::clock_skew_us())];
         let mut push = |row: &Row| {
             rows.push(&[&[set.name.as_str().into_datum()][..], &packed_and_waiting(row)?].concat());
             Ok::<_, SpiError>(())
         };
-        catalog::as_owner(|| snapshot::with_latest(|| spi::read(&sql, &args, &mut push)))??;
+        each("features of recommender", &set.name, || catalog::as_owner(|| snapshot::with_latest(|| spi::read(&sql, &args, &mut push))));
     }
     Ok(rows.finish(call))
 }
@@ -134,11 +136,24 @@ fn packed_and_waiting(row: &Row) -> Result<[Option<pg_sys::Datum>; 9], SpiError>
         bigint(row, 3)?,
         bigint(row, 4)?,
         bigint(row, 5)?,
-        row.datum(6),
-        row.datum(7),
+        row.datum(6, pg_sys::TIMESTAMPTZOID)?,
+        row.datum(7, pg_sys::TIMESTAMPTZOID)?,
         row.value::<bool>(8)?.into_datum(),
         bigint(row, 9)?,
     ])
+}
+
+/// Reads one row; one that cannot be read is told by a WARNING, and the others follow.
+fn each<T>(kind: &str, name: &str, read: impl FnOnce() -> Result<Result<T, SpiError>, CatalogError>) {
+    let read = || error::or_raise(read().map_err(StatusError::from).and_then(|read| read.map_err(StatusError::from)));
+    if let Err(failure) = subtransaction::attempt(read) {
+        error::warn(format!("{kind} \"{name}\" is left out: {failure}"), &failure);
+    }
+}
+
+/// A definition; one that is damaged is told by a WARNING.
+pub fn known<T, E: SqlError>(kind: &str, name: &str, found: Result<T, E>) -> Option<T> {
+    found.inspect_err(|failure| error::warn(format!("{kind} \"{name}\" is left out: {failure}"), failure)).ok()
 }
 
 fn bigint(row: &Row, column: usize) -> Result<Option<pg_sys::Datum>, SpiError> {

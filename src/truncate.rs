@@ -9,11 +9,12 @@ use std::cell::RefCell;
 use pgrx::pg_sys;
 
 use crate::catalog;
-use crate::pg::function::{Call, CallError};
+use crate::pg::function::Call;
 use crate::pg::heap;
 use crate::pg::relation::{self, Relation};
+use crate::pg::trigger;
 use crate::sql_function;
-use crate::track::{self, TrackError};
+use crate::track::{self, TrackError, standing};
 
 sql_function!(recommend_track_truncate, pg_finfo_recommend_track_truncate, track_truncate);
 sql_function!(recommend_track_truncate_partition, pg_finfo_recommend_track_truncate_partition, track_truncate_partition);
@@ -28,15 +29,13 @@ pub fn forget() {
     EMPTYING.with_borrow_mut(Vec::clear);
 }
 
-fn is_before(trigger: &pg_sys::TriggerData) -> bool {
-    trigger.tg_event & pg_sys::TRIGGER_EVENT_TIMINGMASK == pg_sys::TRIGGER_EVENT_BEFORE
-}
-
 /// On the event table: BEFORE TRUNCATE of a partitioned one, AFTER TRUNCATE of any.
 fn track_truncate(call: &Call) -> Result<pg_sys::Datum, TrackError> {
-    let trigger = call.trigger().ok_or(CallError::NotTrigger("recommend.track_truncate"))?;
+    let standing = if call.trigger().is_some_and(trigger::is_before) { standing::BEGIN } else { standing::TRUNCATE };
+    let trigger = standing.of(call)?;
     let Some(id) = tracked(trigger) else { return Ok(call.void()) };
-    if is_before(trigger) {
+    standing.check_name(trigger)?;
+    if standing.is_before {
         EMPTYING.with_borrow_mut(|emptying| emptying.push(id));
     } else {
         EMPTYING.with_borrow_mut(|emptying| emptying.retain(|other| *other != id));
@@ -48,8 +47,9 @@ fn track_truncate(call: &Call) -> Result<pg_sys::Datum, TrackError> {
 
 /// On a leaf partition: BEFORE TRUNCATE.
 fn track_truncate_partition(call: &Call) -> Result<pg_sys::Datum, TrackError> {
-    let trigger = call.trigger().ok_or(CallError::NotTrigger("recommend.track_truncate_partition"))?;
+    let trigger = standing::LEAF.of(call)?;
     if let Some(id) = tracked(trigger)
+        && standing::LEAF.check_name(trigger).map(|()| true)?
         && !EMPTYING.with_borrow(|emptying| emptying.contains(&id))
     {
         track::append_table(id, track::trigger_relation(trigger), -1)?;

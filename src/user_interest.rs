@@ -155,9 +155,8 @@ pub fn rebuild(recommender: &Recommender, users: &FxHashMap<Key, UserId>, until:
         owner::as_user(recommender.owner, || Writer::new(recommender).interests(rows.into_iter())).map_err(store_error)
     };
     stream(recommender.owner, &sql, &args, |row: &spi::Row| {
-        let event = KeyedEvent::read(recommender, std::array::from_fn(|column| row.datum(column + 1)))?;
-        let (Some(user), Some(event)) = (row.datum(6), event) else { return Ok(()) };
-        let Some(user) = users.get(&Key::read(user, recommender.user.key).map_err(store_error)?) else { return Ok(()) };
+        let (Some(event), Some(user)) = KeyedEvent::of_row(recommender, row)? else { return Ok(()) };
+        let Some(user) = Key::read(user, recommender.user.key).ok().and_then(|user| users.get(&user)) else { return Ok(()) };
         if chunk.last().is_none_or(|(last, _)| last != user) {
             if waiting >= CHUNK {
                 write(&mut chunk)?;

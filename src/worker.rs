@@ -1,7 +1,6 @@
 //! Background workers: the compactor that a committing writer starts, and the launcher of the preloaded library.
 
 use std::cell::Cell;
-use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use pgrx::{PgSqlErrorCode, pg_sys};
@@ -14,6 +13,7 @@ use crate::graph::subgraphs::{self, WarmError};
 use crate::pg::error::{self, SqlError};
 use crate::pg::worker::{self, CompactorLock, Termination};
 use crate::pg::{guc, recovery, relation};
+use crate::rests::{self, Rests};
 use crate::vectors::error::VectorsError;
 use crate::{features, graph, vectors, worker_function};
 
@@ -88,7 +88,6 @@ fn start_with(argument: pg_sys::Datum) -> bool {
 fn compactor(argument: pg_sys::Datum) {
     let (database, warm) = subgraphs::of_worker_argument(argument);
     worker::connect(Some(database), Termination::AtOnce);
-    let mut failed = HashSet::new();
     if worker::transaction(c"removing old copies", vectors::files::sweep).is_err() || recovery::is_standby() {
         // Nothing can be written.
     } else if warm {
@@ -97,23 +96,24 @@ fn compactor(argument: pg_sys::Datum) {
         with_graphs(c"writing down what is hot", subgraphs::save);
     }
     while let Some(lock) = CompactorLock::take() {
-        compact_until_idle(&mut failed);
+        let mut rests = Rests::load();
+        compact_until_idle(&mut rests);
         drop(lock);
         // Who committed while the lock was taken has started nobody.
-        if compact_all(&mut failed) == 0 {
+        if compact_all(&mut rests) == 0 {
             return;
         }
     }
 }
 
-fn compact_until_idle(failed: &mut HashSet<Target>) {
-    let mut moved = compact_all(failed);
+fn compact_until_idle(rests: &mut Rests) {
+    let mut moved = compact_all(rests);
     if moved == 0 {
         return;
     }
     let mut idle_since = Instant::now();
     while idle_since.elapsed() < LINGER && worker::sleep(if moved >= guc::compact_after() { BREATH } else { NAP }) {
-        moved = compact_all(failed);
+        moved = compact_all(rests);
         if moved > 0 {
             idle_since = Instant::now();
         }
@@ -121,8 +121,8 @@ fn compact_until_idle(failed: &mut HashSet<Target>) {
 }
 
 /// Moves a batch of each recommender and graph where that is due, in a transaction of its own, and gives how many delta rows were moved or
-/// wait. One that fails is logged, holds up no other, and is not tried again by this worker.
-fn compact_all(failed: &mut HashSet<Target>) -> u64 {
+/// wait. One that fails is logged, holds up no other, and rests for a while.
+fn compact_all(rests: &mut Rests) -> u64 {
     let names = worker::transaction(c"looking for backlogs", || error::or_raise(targets()));
     let names = names.unwrap_or_else(|message| {
         pgrx::warning!("the recommenders and graphs of a database could not be read: {message}");
@@ -130,14 +130,18 @@ fn compact_all(failed: &mut HashSet<Target>) -> u64 {
     });
     let mut moved = 0;
     for (target, name) in names {
-        if failed.contains(&target) {
+        if rests.is_resting(target.name()) {
             continue;
         }
+        rests.begin(target.name());
         match worker::transaction(c"compacting", || compact_one(target)) {
-            Ok(count) => moved += count,
+            Ok(count) => {
+                moved += count;
+                rests.done(target.name());
+            }
             Err(message) => {
-                pgrx::warning!("{target} \"{name}\" was not compacted: {message}");
-                failed.insert(target);
+                let pause = rests.failed(target.name()) / 1_000_000;
+                pgrx::warning!("{target} \"{name}\" was not compacted, and rests for {pause} s: {message}");
             }
         }
     }
@@ -175,6 +179,18 @@ enum Target {
     Graph(i32),
     Features(i32),
     VectorSet(i32),
+}
+
+impl Target {
+    /// What its rests are kept under.
+    fn name(self) -> rests::Name {
+        match self {
+            Self::Recommender(id) => ('r', id),
+            Self::Graph(id) => ('g', id),
+            Self::Features(id) => ('f', id),
+            Self::VectorSet(id) => ('v', id),
+        }
+    }
 }
 
 impl std::fmt::Display for Target {

@@ -9,7 +9,7 @@ use pgrx::pg_sys::{self, Datum};
 use crate::bulk::{Bulks, Result, write_packed};
 use crate::catalog::Recommender;
 use crate::key::Key;
-use crate::numbers::ContextValues;
+use crate::numbers::{ContextValues, context_hash};
 use crate::pg::spi::{self, Arg};
 use crate::pg::varlena;
 use crate::state;
@@ -126,9 +126,9 @@ impl<'a> Writer<'a> {
 
     /// Writes new contexts.
     pub fn contexts(&self, first: ContextId, rows: &[ContextValues]) -> Result<()> {
-        let sql = format!("INSERT INTO {} (node, context) VALUES ($1, $2)", self.table("contexts"));
+        let sql = format!("INSERT INTO {} (node, hash, context) VALUES ($1, $2, $3)", self.table("contexts"));
         for (place, values) in rows.iter().enumerate() {
-            spi::write_prepared(&sql, &[Arg::of(first as i32 + place as i32), Arg::of(values.clone())])?;
+            spi::write_prepared(&sql, &[Arg::of(first as i32 + place as i32), Arg::of(context_hash(values)), Arg::of(values.clone())])?;
         }
         Ok(())
     }

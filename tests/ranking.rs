@@ -1,7 +1,9 @@
 //! The best of many scored keys: what a sort of all of them gives.
 
-use pg_recommend_engine::ranking::{Ranking, RankingError, bytes_needed};
+use pg_recommend_engine::ranking::{Kind, Ranking, RankingError, bytes_needed};
 use proptest::prelude::*;
+
+const KIND: Kind = Kind { format: 7, type_id: 20, shape: [1, 2] };
 
 /// Bytes aligned as the memory of Postgres is.
 fn aligned(length: usize) -> Vec<u32> {
@@ -17,7 +19,7 @@ struct Owned(Vec<u32>);
 impl Owned {
     fn new(k: usize, unit: &[f32], key_length: usize) -> Self {
         let mut words = aligned(bytes_needed(k, unit.len(), key_length).expect("small"));
-        Ranking::begin(bytes(&mut words), k, 7, unit).expect("room");
+        Ranking::begin(bytes(&mut words), k, KIND, unit).expect("room");
         Self(words)
     }
 
@@ -63,7 +65,7 @@ proptest! {
         prop_assert_eq!(owned.sorted(), naive(&rows, k));
         let ranking = owned.ranking();
         prop_assert_eq!(ranking.unit(), &[0.6, 0.8]);
-        prop_assert_eq!((ranking.k(), ranking.kind()), (k, 7));
+        prop_assert_eq!((ranking.k(), ranking.kind()), (k, KIND));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::feed::Feed;
 use crate::key::KeyType;
 use crate::pg::relation::Relation;
 use crate::pg::spi::{self, Arg};
-use crate::pg::{invalidation, relation, snapshot};
+use crate::pg::{invalidation, relation, shape, snapshot};
 
 /// The features of a recommender.
 #[derive(Clone, Debug)]
@@ -134,10 +134,12 @@ fn load(id: i32) -> Result<FeatureSet> {
     };
     let plan = features.plan(&recommender)?;
     let used = plan.used();
+    let keys = (key(&feed.user)?, key(&feed.item)?);
+    shape::keys_are(id, [keys.0.oid(), keys.1.oid()]);
     Ok(FeatureSet {
         id,
         owner: relation::owner(feed.table).ok_or_else(|| damaged("the event table".into()))?,
-        keys: (key(&feed.user)?, key(&feed.item)?),
+        keys,
         typed: recommender.event_column.is_some(),
         types: features.event_types.iter().cloned().zip(0..).collect(),
         categories: features.categories,

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use engine::Result;
+use pgrx::pg_sys;
 use rustc_hash::FxHashMap;
 
 use super::catalog::FeatureSet;
@@ -113,7 +114,7 @@ impl<'a> ItemCategories<'a> {
         if !self.is_void {
             let sql = format!("SELECT item, category FROM recommend.item_categories_{}", self.set.id);
             stream(self.set.owner, &sql, &[], |row| {
-                if let (Some(item), Some(category)) = (row.datum(1), row.datum(2)) {
+                if let [Some(item), Some(category)] = row.datums([pg_sys::TEXTOID; 2]).map_err(store_error)? {
                     let item = Key::parse(&text(&bytes(item))?, self.set.keys.1).map_err(store_error)?;
                     all.insert(item, Some(text(&bytes(category))?));
                 }
@@ -153,7 +154,7 @@ pub fn told(set: &FeatureSet, items: Option<&[Key]>) -> Result<Vec<(Key, Rc<str>
     );
     let mut told = Vec::new();
     stream(set.owner, &sql, &args, |row| {
-        if let (Some(item), Some(category)) = (row.datum(1), row.datum(2)) {
+        if let [Some(item), Some(category)] = row.datums([key_type, pg_sys::TEXTOID]).map_err(store_error)? {
             told.push((Key::read(item, set.keys.1).map_err(store_error)?, text(&bytes(category))?));
         }
         Ok(())

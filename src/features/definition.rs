@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use engine::features::{Declaration, EntityKind, MAX_SPANS, MAX_TYPES, Plan, Rate, Spec, Window};
+use engine::features::{Declaration, EntityKind, MAX_SPANS, MAX_TYPES, Patterns, Plan, Rate, Spec, Window};
 use engine::interest::Grid;
 use pgrx::pg_sys;
 
 use super::error::{FeatureError, Result};
+use super::serve::{MAX_PATTERN_BYTES, MAX_PATTERNS};
 use crate::definition::{self, Definition};
 use crate::feed::{Feed, Weight};
 use crate::key::KeyType;
@@ -61,7 +62,7 @@ pub struct FeatureDefinition {
 impl FeatureDefinition {
     /// Takes a row of `sql/feature_set.sql`.
     pub fn from_row(row: &Row) -> std::result::Result<Self, SpiError> {
-        let spans = |column| row.datum(column).map(interval::array_micros).ok_or(SpiError::Null { column });
+        let spans = |column| row.datum(column, pg_sys::INTERVALARRAYOID)?.map(interval::array_micros).ok_or(SpiError::Null { column });
         let categories = (row.get::<pg_sys::Oid>(9)?, row.get::<String>(10)?, row.get::<String>(11)?);
         Ok(Self {
             id: row.value(1)?,
@@ -163,6 +164,14 @@ impl FeatureDefinition {
 
     /// Checks everything that can be wrong, against the tables it names.
     pub fn check(&self, recommender: &Definition) -> Result<Plan> {
+        let patterns = self.patterns.as_deref().unwrap_or_default();
+        if let Some(pattern) = patterns.iter().find(|pattern| pattern.len() > MAX_PATTERN_BYTES) {
+            return Err(FeatureError::Pattern(pattern.len()));
+        }
+        let tried = Patterns::new(patterns).tried();
+        if tried > MAX_PATTERNS {
+            return Err(FeatureError::Patterns(tried));
+        }
         let plan = self.plan(recommender)?;
         let events = Relation::open(recommender.events, pg_sys::AccessShareLock as i32);
         if let Some(recorded) = &self.recorded_column {

@@ -17,6 +17,7 @@ use super::event::FeatureEvent;
 use super::log;
 use super::rows::{FeatureState, Rows};
 use crate::delta_rows::{Change, DeltaTable, Met, MetRows};
+use crate::numbers::context_hash;
 use crate::pg::fetch::{HeapRow, scan_heap};
 
 impl DeltaTable for FeatureSet {
@@ -32,6 +33,10 @@ impl DeltaTable for FeatureSet {
 
     fn waits_until(event: &FeatureEvent) -> Micros {
         event.known_at()
+    }
+
+    fn fingerprint(event: &FeatureEvent) -> u64 {
+        event.user.tie().rotate_left(32) ^ event.item.tie() ^ event.kind as u64 ^ context_hash(&event.context).cast_unsigned()
     }
 }
 

@@ -6,6 +6,7 @@ use crate::arguments::ArgumentError;
 use crate::bulk::WriteError;
 use crate::catalog::CatalogError;
 use crate::definition::DefinitionError;
+use crate::features::serve::MAX_PATTERNS;
 use crate::key::KeyError;
 use crate::pg::error::SqlError;
 use crate::pg::function::CallError;
@@ -92,8 +93,14 @@ pub enum FeatureError {
     #[error("smoothing must be between 0 and 1e12, but is {0}")]
     Smoothing(f64),
     /// Patterns that no name is like.
-    #[error("no feature is {}", if .0.is_empty() { "left".into() } else { format!("like {}", .0.join(", ")) })]
+    #[error("no feature is {}", if .0.is_empty() { "left".into() } else { format!("like {}", first_of(.0)) })]
     NoFeature(Vec<String>),
+    /// A pattern longer than any name.
+    #[error("a pattern of {0} bytes is longer than any feature's name")]
+    Pattern(usize),
+    /// Too many patterns.
+    #[error("{0} patterns with wildcards are too many, {MAX_PATTERNS} being the most")]
+    Patterns(usize),
     /// What is not kept of the past, for many labels.
     #[error("what the first phase of recommender \"{0}\" has said cannot be told for many labels at once: it has vectors")]
     PastOfVectors(String),
@@ -173,6 +180,12 @@ pub enum FeatureError {
     Spi(#[from] SpiError),
 }
 
+/// The first few of what a caller gave, each shortened.
+fn first_of(patterns: &[String]) -> String {
+    let shown: Vec<String> = patterns.iter().take(10).map(|pattern| pattern.chars().take(64).collect()).collect();
+    if patterns.len() > shown.len() { format!("{}, ...", shown.join(", ")) } else { shown.join(", ") }
+}
+
 impl FeatureError {
     fn cause(&self) -> Option<&dyn SqlError> {
         match self {
@@ -225,7 +238,9 @@ impl SqlError for FeatureError {
             Self::Span { .. } | Self::SpanCount { .. } => "Give intervals such as '{5 minutes,1 hour}'; a month counts 30 days.".into(),
             Self::Rates { .. } => "Give pairs of event types by name, such as '{\"ctr\": [\"click\", \"impression\"]}'.".into(),
             Self::Smoothing(_) => "20 is the default: a rate counts as if 20 more events of the average rate had been seen.".into(),
-            Self::NoFeature(_) => "SELECT * FROM recommend.feature_list shows the names; patterns are those of LIKE.".into(),
+            Self::NoFeature(_) | Self::Pattern(_) | Self::Patterns(_) => {
+                "SELECT * FROM recommend.feature_list shows the names; patterns are those of LIKE.".into()
+            }
             Self::PastOfVectors(_) => "candidate_features(..., as_of => ..., features => ...) tells it for the items of one user.".into(),
             Self::FeatureCount(_) => "Choose some by features => '{user_%,item_click_%}', or declare fewer windows.".into(),
             Self::ItemType { expected, .. } => format!("Cast the item: ...::{expected}."),

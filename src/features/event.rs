@@ -5,7 +5,7 @@ use pgrx::pg_sys;
 
 use super::catalog::FeatureSet;
 use crate::key::Key;
-use crate::numbers::{ContextValues, context_values, store_error};
+use crate::numbers::{ContextValues, context_values, is_sound};
 use crate::totals::int8;
 
 /// An event of one of the declared types.
@@ -36,14 +36,11 @@ impl FeatureEvent {
             true => context.remove(0).and_then(|name| set.types.get(&name).copied()),
         };
         let Some(kind) = kind else { return Ok(None) };
-        Ok(Some(Self {
-            user: Key::read(user, set.keys.0).map_err(store_error)?,
-            item: Key::read(item, set.keys.1).map_err(store_error)?,
-            at: int8(at),
-            recorded: recorded.map(int8),
-            kind,
-            context,
-        }))
+        let (Ok(user), Ok(item)) = (Key::read(user, set.keys.0), Key::read(item, set.keys.1)) else { return Ok(None) };
+        if !is_sound(int8(at), 1.0) {
+            return Ok(None);
+        }
+        Ok(Some(Self { user, item, at: int8(at), recorded: recorded.map(int8), kind, context }))
     }
 
     /// The later of when it happened and when it was recorded.

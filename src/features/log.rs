@@ -16,6 +16,11 @@ use crate::pg::spi::Arg;
 /// The columns of an event, as [`FeatureEvent::read`] takes them.
 pub const COLUMNS: &str = "user_key, item_key, at, session, context";
 
+/// Their types.
+fn event_types(set: &FeatureSet) -> [pg_sys::Oid; 5] {
+    [set.keys.0.oid(), set.keys.1.oid(), pg_sys::TIMESTAMPTZOID, pg_sys::INT8OID, pg_sys::TEXTARRAYOID]
+}
+
 /// A time as an argument.
 pub fn time(at: Micros) -> Arg {
     Arg::datum(Some(pg_sys::Datum::from(at)), pg_sys::TIMESTAMPTZOID)
@@ -23,7 +28,7 @@ pub fn time(at: Micros) -> Arg {
 
 /// Hands each event to `each` that a statement gives, run as the owner of the event table.
 pub fn each_event(set: &FeatureSet, sql: &str, args: &[Arg], mut each: impl FnMut(FeatureEvent) -> Result<()>) -> Result<()> {
-    stream(set.owner, sql, args, |row| match FeatureEvent::read(set, std::array::from_fn(|column| row.datum(column + 1)))? {
+    stream(set.owner, sql, args, |row| match FeatureEvent::read(set, row.datums(event_types(set)).map_err(store_error)?)? {
         Some(event) => each(event),
         None => Ok(()),
     })

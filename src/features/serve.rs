@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use engine::features::Plan;
+use engine::features::{Patterns, Plan};
 use engine::recommend::{first_phase_like, first_phase_names};
 use pgrx::datum::IntoDatum;
 use pgrx::pg_sys::{self, Datum};
@@ -14,7 +14,7 @@ use super::reader::{Ask, matrix};
 use crate::arguments;
 use crate::key::{Key, KeyType};
 use crate::pg::function::Call;
-use crate::pg::{array, privilege, relation};
+use crate::pg::{array, interrupt, privilege, relation};
 use crate::serve::ServeError;
 use crate::serve::arguments::Arguments;
 use crate::sql_function;
@@ -42,6 +42,11 @@ pub fn check_recorded(set: &FeatureSet) -> std::result::Result<(), ServeError> {
     Ok(())
 }
 
+/// The longest pattern that is tried; no name is as long.
+pub const MAX_PATTERN_BYTES: usize = 4096;
+/// How many patterns with wildcards a declaration may have: each is tried for every name, whenever a session reads it.
+pub const MAX_PATTERNS: usize = 1000;
+
 /// Some of the features that a recommender has.
 pub struct Chosen {
     /// Declared ones.
@@ -55,7 +60,11 @@ impl Chosen {
     pub fn of(set: &FeatureSet, patterns: Option<Vec<Option<String>>>) -> Result<Self> {
         let Some(patterns) = patterns else { return Ok(Self { plan: set.plan.clone(), first_phase: Vec::new() }) };
         let patterns: Vec<String> = patterns.into_iter().flatten().collect();
-        let chosen = Self { plan: set.plan.like(&patterns), first_phase: first_phase_like(&patterns) };
+        if let Some(pattern) = patterns.iter().find(|pattern| pattern.len() > MAX_PATTERN_BYTES) {
+            return Err(FeatureError::Pattern(pattern.len()));
+        }
+        let check = interrupt::checker::<FeatureError>();
+        let chosen = Self { plan: set.plan.like(&Patterns::new(&patterns), &check)?, first_phase: first_phase_like(&patterns, &check)? };
         if chosen.width() == 0 { Err(FeatureError::NoFeature(patterns)) } else { Ok(chosen) }
     }
 

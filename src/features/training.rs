@@ -135,12 +135,12 @@ fn read(set: &FeatureSet, sql: &str) -> Result<(Labels, Vec<Kept>)> {
             none => none.insert(Columns::of(set, row)?),
         };
         let number = kept.len() as i64 + 1;
-        let at = row.datum(columns.time).map(int8).filter(|at| !matches!(*at, i64::MIN | i64::MAX));
+        let at = row.any_datum(columns.time).map(int8).filter(|at| !matches!(*at, i64::MIN | i64::MAX));
         let at = at.ok_or(FeatureError::LabelTime(number))?;
         if at > now {
             return Err(FeatureError::FutureLabel { row: number });
         }
-        let key = |(place, key): (usize, KeyType)| row.datum(place).map(|datum| Key::read(datum, key)).transpose();
+        let key = |(place, key): (usize, KeyType)| row.any_datum(place).map(|datum| Key::read(datum, key)).transpose();
         let (user, item) = (key(columns.user)?, key(columns.item)?);
         let context = columns.context(set, row)?;
         let context: Vec<Option<&str>> = context.iter().map(Option::as_deref).collect();

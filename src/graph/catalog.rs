@@ -205,11 +205,11 @@ fn sources(graph: Option<i32>, id: Option<i32>) -> Result<Vec<SourceDefinition>,
 
 fn load(id: i32) -> Result<Graph, GraphError> {
     let read_graph = |row: &spi::Row| {
-        let half_life = row.datum(3).map(interval::micros).unwrap_or_default();
+        let half_life = row.datum(3, pg_sys::INTERVALOID)?.map(interval::micros).unwrap_or_default();
         Ok::<_, SpiError>((
             row.value::<String>(2)?,
             half_life,
-            row.datum(4).map(interval::micros),
+            row.datum(4, pg_sys::INTERVALOID)?.map(interval::micros),
             row.value::<i32>(5)?,
             row.get::<i32>(6)?,
         ))

@@ -315,7 +315,9 @@ impl<'a> Compaction<'a> {
     ) -> engine::Result<Vec<EdgeEvent>> {
         let mut events = Vec::new();
         stream(self.source.owner, sql, args, |row| {
-            let Some(edge) = KeyedEdge::read(self.source, std::array::from_fn(|column| row.datum(column + 1)))? else { return Ok(()) };
+            let Some(edge) = KeyedEdge::read(self.source, row.datums(KeyedEdge::types(self.source)).map_err(store_error)?)? else {
+                return Ok(());
+            };
             events.push(numbers.event(self.graph, self.place, &edge, lookup)?);
             if events.len() % 1000 == 0 {
                 counted(1000);

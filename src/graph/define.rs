@@ -177,6 +177,7 @@ fn add_edges(call: &Call) -> Result<pg_sys::Datum> {
     }
     let [(_, from_type), (_, to_type), (_, edge_type)] = types;
     let ends = Ends { from: (&from_column, &from_type), to: (&to_column, &to_type) };
+    call.no_null_in(9, "context_columns")?;
     let options = [7, 8, 10, 11, 9].map(|place| Arg::of(call.text(place)));
     let id = catalog::as_owner(|| insert_source(&graph, table, &ends, &edge_type, options))??;
     fill_all(graph.id, id, call.arg(12).unwrap_or(true))?;
@@ -341,9 +342,27 @@ fn drop_edges(call: &Call) -> Result<pg_sys::Datum> {
 }
 
 fn drop(call: &Call) -> Result<pg_sys::Datum> {
-    let graph = owned(&call.required::<String>(0, "name")?)?;
-    forget(graph.id)?;
+    let name: String = call.required(0, "name")?;
+    match owned(&name) {
+        Ok(graph) => forget(graph.id)?,
+        // What is left of one that has lost a part can still be dropped.
+        Err(DefineError::Graph(GraphError::Damaged { .. })) => forget(owned_damaged(&name)?)?,
+        Err(error) => return Err(error),
+    }
     Ok(call.void())
+}
+
+/// [`owned`] for a graph that has lost a part: its number. Its owner is that of its nodes, else of all tables of its edges.
+fn owned_damaged(name: &str) -> Result<i32> {
+    let id = graphs::names()?.into_iter().find(|(_, other)| other == name).map(|(id, _)| id);
+    let id = id.ok_or_else(|| GraphError::Unknown { name: name.to_owned(), existing: Vec::new() })?;
+    let owners: Vec<pg_sys::Oid> = match relation::state_relation(&format!("nodes_{id}")).and_then(relation::owner) {
+        Some(owner) => vec![owner],
+        None => catalog::as_owner(|| graphs::source_definitions(id))??.iter().filter_map(|source| relation::owner(source.table)).collect(),
+    };
+    let user = owner::current_user();
+    let owns = !owners.is_empty() && owners.into_iter().all(|owner| owner::has_privileges_of(user, owner));
+    if owns || owner::is_superuser() { Ok(id) } else { Err(DefineError::NotOwner(name.to_owned())) }
 }
 
 /// Remove a graph: its sources, the catalog rows, the nodes.

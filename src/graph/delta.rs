@@ -17,7 +17,7 @@ use super::rows::SourceState;
 use super::source::EdgeSource;
 use crate::delta_rows::{DeltaTable, Met, MetRows};
 use crate::key::Key;
-use crate::numbers::{ContextValues, context_values, store_error, stored_context};
+use crate::numbers::{ContextValues, context_hash, context_values, is_sound, stored_context};
 use crate::pg::fetch::HeapRow;
 use crate::totals::{float4, int8};
 
@@ -40,16 +40,20 @@ pub struct KeyedEdge {
 }
 
 impl KeyedEdge {
+    /// The types of the columns that [`Self::read`] takes.
+    pub fn types(source: &EdgeSource) -> [pg_sys::Oid; 5] {
+        [source.keys.0.oid(), source.keys.1.oid(), pg_sys::TIMESTAMPTZOID, pg_sys::FLOAT4OID, pg_sys::TEXTARRAYOID]
+    }
+
     /// Reads the columns user_key, item_key, at, weight, context; `None` where a row is no event.
     pub fn read(source: &EdgeSource, columns: [Option<pg_sys::Datum>; 5]) -> Result<Option<Self>> {
         let [Some(from), Some(to), at, Some(weight), context] = columns else { return Ok(None) };
-        Ok(Some(Self {
-            from: Key::read(from, source.keys.0).map_err(store_error)?,
-            to: Key::read(to, source.keys.1).map_err(store_error)?,
-            at: at.map_or(STATIC, int8),
-            weight: float4(weight),
-            context: context.and_then(context_values),
-        }))
+        let (Ok(from), Ok(to)) = (Key::read(from, source.keys.0), Key::read(to, source.keys.1)) else { return Ok(None) };
+        let (known, weight) = (at.map(int8), float4(weight));
+        if !is_sound(known.unwrap_or_default(), weight) {
+            return Ok(None);
+        }
+        Ok(Some(Self { from, to, at: known.unwrap_or(STATIC), weight, context: context.and_then(context_values) }))
     }
 
     /// The keys of both ends with their types.
@@ -72,6 +76,11 @@ impl DeltaTable for EdgeSource {
 
     fn waits_until(edge: &KeyedEdge) -> Micros {
         edge.at
+    }
+
+    fn fingerprint(edge: &KeyedEdge) -> u64 {
+        let context = edge.context.as_ref().map_or(0, context_hash);
+        edge.from.tie().rotate_left(32) ^ edge.to.tie() ^ u64::from(edge.weight.to_bits()) ^ context.cast_unsigned()
     }
 }
 
@@ -153,7 +162,11 @@ impl GraphDelta {
 
     /// The values of a context of a source's delta.
     pub fn context_values(&self, place: usize, context: ContextId) -> Option<&ContextValues> {
-        self.sources[place].contexts.iter().find(|(_, id)| **id == context).map(|(values, _)| values)
+        let new = context.checked_sub(FIRST_CONTEXT).map(|place| place as usize);
+        match new {
+            Some(number) => self.sources[place].new_contexts.get(number),
+            None => self.sources[place].contexts.iter().find(|(_, id)| **id == context).map(|(values, _)| values),
+        }
     }
 
     /// Meets the rows that the snapshot shows. False where all has to be folded anew, for rows that were folded are gone, or lie beyond

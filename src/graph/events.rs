@@ -94,7 +94,7 @@ impl<'a> EventGraph<'a> {
         );
         let mut rows: FxHashMap<NodeId, (RowDelta, Micros)> = FxHashMap::default();
         stream(source.owner, &sql, &args, |row| {
-            self.add(source, relation, std::array::from_fn(|column| row.datum(column + 1)), &mut rows)
+            self.add(source, relation, row.datums(KeyedEdge::types(source)).map_err(crate::numbers::store_error)?, &mut rows)
         })?;
         Ok(rows)
     }

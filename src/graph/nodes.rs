@@ -162,7 +162,8 @@ pub fn all(graph: &Graph) -> Result<Vec<(Node, TypedKey)>> {
     let sql = format!("SELECT node, node_type, key FROM recommend.nodes_{} ORDER BY node", graph.id);
     let mut all = Vec::new();
     stream(graph.owner, &sql, &[], |row| {
-        let (Some(id), Some(node_type), Some(key)) = (row.datum(1), row.datum(2), row.datum(3)) else { return Ok(()) };
+        let types = [pg_sys::INT4OID, pg_sys::INT2OID, pg_sys::TEXTOID];
+        let [Some(id), Some(node_type), Some(key)] = row.datums(types).map_err(store_error)? else { return Ok(()) };
         let key = typed_key(graph, node_type, key)?;
         all.push((Node { id: number(id), node_type: key.0 }, key));
         Ok(())

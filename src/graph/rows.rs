@@ -200,6 +200,6 @@ pub fn newest(
         Arg::datum(context.and_then(IntoDatum::into_datum), pg_sys::TEXTARRAYOID),
         Arg::datum(Some(pg_sys::Datum::from(until)), pg_sys::TIMESTAMPTZOID),
     ];
-    let read = || spi::read_prepared(&sql, &args, |row| Ok::<_, SpiError>(row.datum(1).map(int8)));
+    let read = || spi::read_prepared(&sql, &args, |row| Ok::<_, SpiError>(row.datum(1, pg_sys::TIMESTAMPTZOID)?.map(int8)));
     Ok(owner::as_user(source.owner, read).map_err(store_error)?.pop().flatten())
 }

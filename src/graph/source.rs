@@ -9,6 +9,7 @@ use crate::feed::{Feed, Weight};
 use crate::key::KeyType;
 use crate::pg::number::NumberType;
 use crate::pg::relation::{self, Relation};
+use crate::pg::shape;
 use crate::pg::spi::Row;
 
 /// A row of `recommend.edge_sources`.
@@ -144,13 +145,15 @@ impl EdgeSource {
             let found = number.map(|number| relation::column_type(definition.table, number));
             found.and_then(|found| KeyType::of(found).ok()).ok_or(format!("key column \"{column}\""))
         };
+        let keys = (key(&definition.from_column)?, key(&definition.to_column)?);
+        shape::keys_are(id, [keys.0.oid(), keys.1.oid()]);
         Ok(Self {
             id,
             table: definition.table,
             owner: relation::owner(definition.table).ok_or("a table of its edges")?,
             feed: definition.feed(),
             columns: definition.feed().columns().iter().filter_map(|column| relation::column_number(definition.table, column)).collect(),
-            keys: (key(&definition.from_column)?, key(&definition.to_column)?),
+            keys,
             delta: state(format!("delta_{id}"))?,
             contexts: indexed("contexts", "key")?,
             out: indexed("out", "pkey")?,

@@ -10,7 +10,7 @@ use super::rows::GraphState;
 use super::source::EdgeSource;
 use crate::bulk::{Bulks, Result, write_packed};
 use crate::catalog::{self, CatalogError};
-use crate::numbers::ContextValues;
+use crate::numbers::{ContextValues, context_hash};
 use crate::pg::owner;
 use crate::pg::spi::{self, Arg, SpiError};
 use crate::pg::varlena;
@@ -52,9 +52,9 @@ pub fn nodes<'k>(graph: &Graph, new: impl Iterator<Item = (NodeId, &'k TypedKey)
 
 /// Writes new contexts. Runs as the source's owner.
 pub fn contexts<'v>(source: &EdgeSource, first: u32, new: impl Iterator<Item = &'v ContextValues>) -> Result<()> {
-    let sql = format!("INSERT INTO recommend.contexts_{} (node, context) VALUES ($1, $2)", source.id);
+    let sql = format!("INSERT INTO recommend.contexts_{} (node, hash, context) VALUES ($1, $2, $3)", source.id);
     for (number, values) in (first..).zip(new) {
-        spi::write_prepared(&sql, &[Arg::of(number as i32), Arg::of(values.clone())])?;
+        spi::write_prepared(&sql, &[Arg::of(number as i32), Arg::of(context_hash(values)), Arg::of(values.clone())])?;
     }
     Ok(())
 }

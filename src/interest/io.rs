@@ -9,6 +9,9 @@ use crate::pg::function::{Call, CallError};
 use crate::pg::{hash, varlena};
 use crate::sql_function;
 
+/// The longest text form: the sums of a vector of the most dimensions take less.
+const LONGEST_TEXT: usize = 1 << 20;
+
 /// A type whose values are versioned bytes.
 pub trait Stored {
     /// Its name in SQL.
@@ -26,6 +29,13 @@ pub trait Stored {
 
 pub fn input<T: Stored>(call: &Call) -> Result<pg_sys::Datum> {
     let text = call.cstring(0).ok_or(CallError::Null("value"))?;
+    if text.len() > LONGEST_TEXT {
+        return Err(InterestError::Syntax {
+            type_name: T::NAME,
+            text: text.chars().take(40).collect(),
+            detail: format!("it has {} bytes", text.len()),
+        });
+    }
     let bytes = Fields::parse(&text)
         .and_then(|mut fields| {
             let bytes = T::from_text(&mut fields)?;

@@ -5,8 +5,9 @@ mod decayed;
 mod ewma;
 mod io;
 mod sessions;
+mod states;
 mod summary;
-mod text;
+pub mod text;
 mod vector;
 
 use engine::interest as math;

@@ -43,6 +43,19 @@ impl Fields {
         numbers.ok_or_else(|| format!("\"{name}\" must be an array of numbers"))
     }
 
+    /// A text.
+    pub fn text(&mut self, name: &str) -> Result<String> {
+        self.take(name)?.as_str().map(str::to_owned).ok_or_else(|| format!("\"{name}\" must be a text"))
+    }
+
+    /// An array of texts.
+    pub fn texts(&mut self, name: &str) -> Result<Vec<String>> {
+        let value = self.take(name)?;
+        let texts: Option<Vec<String>> =
+            value.as_array().and_then(|values| values.iter().map(|value| value.as_str().map(str::to_owned)).collect());
+        texts.ok_or_else(|| format!("\"{name}\" must be an array of texts"))
+    }
+
     /// Refuses fields that nobody took.
     pub fn finish(self) -> Result<()> {
         match self.0.keys().next() {

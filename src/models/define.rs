@@ -125,7 +125,7 @@ fn rollback(call: &Call) -> Result<pg_sys::Datum> {
 /// set_model_traffic(name, traffic)
 fn traffic(call: &Call) -> Result<pg_sys::Datum> {
     let name: String = call.required(0, "name")?;
-    let traffic: Option<JsonB> = call.arg(1);
+    let traffic = call.json(1, "traffic")?.map(JsonB);
     let shares = traffic.as_ref().map(|JsonB(traffic)| Ok::<_, ModelsError>(Traffic::new(&catalog::shares(traffic)?)?)).transpose()?;
     change(&name, |locked| {
         for version in shares.iter().flat_map(Traffic::versions) {

@@ -46,7 +46,7 @@ fn deploy(call: &Call) -> Result<pg_sys::Datum> {
     let onnx = call.bytes(1).ok_or(CallError::Null("onnx"))?;
     let feature_names = call.names(2, "feature_names")?;
     let activate: bool = call.required(3, "activate")?;
-    let defaults = call.arg::<JsonB>(4).map_or_else(|| serde_json::json!({}), |JsonB(json)| json);
+    let defaults = call.json(4, "defaults")?.unwrap_or_else(|| serde_json::json!({}));
     let (output, class): (Option<String>, Option<String>) = (call.arg(5), call.arg(6));
     // Before any work: who may not deploy a version of this model.
     let (user, is_superuser) = (owner::current_user(), owner::is_superuser());

@@ -198,7 +198,7 @@ fn predict_reals(call: &Call) -> Result<pg_sys::Datum> {
 
 /// ctr_predict(model, features jsonb [, unit])
 fn predict_jsonb(call: &Call) -> Result<pg_sys::Datum> {
-    let (Some((model, version)), Some(pgrx::datum::JsonB(features))) = (version(call)?, call.arg(1)) else { return Ok(call.null()) };
+    let (Some((model, version)), Some(features)) = (version(call)?, call.json(1, "features")?) else { return Ok(call.null()) };
     let row = named::of_json(&version, &features)?;
     one(call, &model, &version, Rows::Batch(&named::batch(&version, &row)?))
 }

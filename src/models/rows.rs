@@ -26,7 +26,7 @@ fn predict_query(call: &Call) -> Result<pg_sys::Datum> {
             };
             let scores = reader.score(rows.iter(), |version, rows, scores| predict::answer(&model, version, rows, scores))?;
             for (row, score) in rows.iter().zip(scores) {
-                let id = if *widen { row_integer(row)?.into_datum() } else { row.datum(1) };
+                let id = if *widen { row_integer(row)?.into_datum() } else { row.any_datum(1) };
                 out.push(&[id, score.and_then(IntoDatum::into_datum)]);
             }
             Ok::<_, ModelsError>(())

@@ -9,6 +9,7 @@ use std::ptr;
 use pgrx::pg_sys;
 
 use super::relation::Relation;
+use super::shape;
 
 /// A key column's equality: `=` of its type, as a procedure, and its collation.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +38,8 @@ impl Scan {
     pub fn open(table: pg_sys::Oid, index: pg_sys::Oid, equalities: &[Equality]) -> Self {
         let lock = pg_sys::AccessShareLock as c_int;
         let (table, index) = (Relation::open(table, lock), Relation::open(index, lock));
+        shape::check(&table);
+        shape::check_index(&index, &table);
         let count = equalities.len() as c_int;
         // SAFETY: both relations are open and stay so as long as the scan; the snapshot is the statement's own.
         let (scan, slot) = unsafe {
@@ -54,6 +57,8 @@ impl Scan {
     /// Goes to the start of the rows that equal `values`, in the order of the key columns.
     pub fn seek(&mut self, values: &[pg_sys::Datum]) {
         debug_assert_eq!(values.len(), self.keys.len());
+        // As many rows may be asked for as a caller likes.
+        super::interrupt::check();
         for (key, value) in self.keys.iter_mut().zip(values) {
             key.sk_argument = *value;
         }
@@ -63,6 +68,7 @@ impl Scan {
 
     /// The next visible row in index order.
     pub fn next_row(&mut self) -> Option<Columns<'_>> {
+        super::interrupt::check();
         // SAFETY: the scan and its slot are open.
         let found = unsafe { pg_sys::index_getnext_slot(self.scan, pg_sys::ScanDirection::ForwardScanDirection, self.slot) };
         found.then_some(Columns { slot: self.slot, _scan: std::marker::PhantomData })
@@ -115,7 +121,7 @@ pub struct Columns<'a> {
 impl Columns<'_> {
     /// A column's value, counted from 1; `None` for NULL.
     pub fn datum(&self, column: i16) -> Option<pg_sys::Datum> {
-        // SAFETY: the slot holds a row of the table, which has the column.
+        // SAFETY: the slot holds a row of the table, whose columns were compared with those that are known of it when it was opened.
         unsafe {
             if (*self.slot).tts_nvalid < column {
                 pg_sys::slot_getsomeattrs_int(self.slot, c_int::from(column));
@@ -186,6 +192,7 @@ impl HeapRow<'_> {
 /// Calls `each` with every row of a heap table that the active snapshot sees, until it gives false.
 pub fn scan_heap(table: pg_sys::Oid, mut each: impl FnMut(&mut HeapRow<'_>) -> bool) {
     let table = Relation::open(table, pg_sys::AccessShareLock as c_int);
+    shape::check(&table);
     let desc = table.tuple_desc();
     // SAFETY: an open relation's descriptor.
     let count = unsafe { (*desc).natts } as usize;
@@ -221,6 +228,7 @@ pub fn scan_heap(table: pg_sys::Oid, mut each: impl FnMut(&mut HeapRow<'_>) -> b
 /// Deletes row versions that this transaction has seen and no other one touches.
 pub fn delete_rows(table: pg_sys::Oid, versions: &[Version]) {
     let table = Relation::open(table, pg_sys::RowExclusiveLock as c_int);
+    shape::check(&table);
     for version in versions {
         let mut tid = version.tid();
         // SAFETY: the relation is open and locked for writing; a row that is gone raises an ERROR.

@@ -63,6 +63,14 @@ pub enum CallError {
     /// A part of an aggregate called otherwise.
     #[error("aggregate function called in non-aggregate context")]
     NotAggregate,
+    /// JSON that cannot be read, nested too deep or with a number out of range.
+    #[error("argument \"{name}\" cannot be read: {reason}")]
+    Json {
+        /// The argument.
+        name: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A window function called otherwise.
     #[error("window function called in non-window context")]
     NotWindow,
@@ -73,6 +81,7 @@ impl SqlError for CallError {
         match self {
             Self::NoSet | Self::NoColumns | Self::NotAggregate | Self::NotWindow => PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
             Self::Null(_) => PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
+            Self::Json { .. } => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
             Self::NotTrigger(_) => PgSqlErrorCode::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
         }
     }
@@ -82,6 +91,7 @@ impl SqlError for CallError {
             Self::NoSet | Self::NoColumns => Some("Call it in FROM: SELECT * FROM function(...).".into()),
             Self::Null(name) => Some(format!("Give a value for \"{name}\".")),
             Self::NotTrigger(_) => None,
+            Self::Json { .. } => Some("Numbers may be as large as float8 holds, and values be nested 127 deep.".into()),
             Self::NotAggregate => Some("It belongs to an aggregate: call that.".into()),
             Self::NotWindow => Some("Call it with OVER (...).".into()),
         }
@@ -125,6 +135,18 @@ impl Call {
     /// An argument that must not be NULL.
     pub fn required<T: FromDatum>(&self, index: usize, name: &'static str) -> Result<T, CallError> {
         self.arg(index).ok_or(CallError::Null(name))
+    }
+
+    /// An argument of type jsonb; `None` for NULL.
+    pub fn json(&self, index: usize, name: &'static str) -> Result<Option<serde_json::Value>, CallError> {
+        let text = self.datum(index).map(|datum| super::value_text::write(pg_sys::JSONBOID, datum));
+        let parsed = text.map(|text| serde_json::from_str(&text)).transpose();
+        parsed.map_err(|error| CallError::Json { name, reason: error.to_string() })
+    }
+
+    /// An error if an argument is an array with a NULL in it.
+    pub fn no_null_in(&self, index: usize, name: &'static str) -> Result<(), CallError> {
+        if self.elements(index).1.iter().any(Option::is_none) { Err(CallError::Null(name)) } else { Ok(()) }
     }
 
     /// An argument of type text[] without NULLs; `None` for NULL.

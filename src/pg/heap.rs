@@ -6,7 +6,7 @@ use std::ffi::c_int;
 use pgrx::{PgMemoryContexts, pg_sys};
 
 use super::relation::Relation;
-use super::{interrupt, snapshot};
+use super::{interrupt, shape, snapshot};
 
 unsafe extern "C-unwind" {
     fn datumIsEqual(left: pg_sys::Datum, right: pg_sys::Datum, by_value: bool, length: c_int) -> bool;
@@ -51,7 +51,7 @@ pub fn same_varlena(left: Option<pg_sys::Datum>, right: Option<pg_sys::Datum>) -
     }
 }
 
-/// Append a row. No index is looked after, so there must be none.
+/// Append a row. No index is looked after, so there must be none. The table's columns were compared with those of the row.
 pub fn append<const N: usize>(table: &Relation, row: [Option<pg_sys::Datum>; N]) {
     let mut values = row.map(|value| value.unwrap_or(pg_sys::Datum::from(0)));
     let mut nulls = row.map(|value| value.is_none());
@@ -86,6 +86,7 @@ pub fn scan(table: &Relation, last: i16, mut each: impl FnMut(Columns)) {
 /// Add 1 to an integer column of the row whose first column, an indexed integer, is `key`: at once and whatever
 /// the isolation level, so the caller holds a lock that keeps others from the row. False when there is no such row.
 pub fn increment(table: &Relation, primary_key: pg_sys::Oid, key: i32, column: i16) -> bool {
+    shape::check(table);
     // SAFETY: a scan of an open table by its index, and an update that maintains the index; both columns are int4.
     unsafe {
         let mut condition = pg_sys::ScanKeyData::default();

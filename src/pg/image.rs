@@ -24,6 +24,9 @@ impl Image {
     /// The image of a type; `None` for a type without values of its own, as `unknown`.
     pub fn of(type_oid: pg_sys::Oid) -> Option<Self> {
         let base = relation::base_type(type_oid);
+        if base == pg_sys::InvalidOid {
+            return None;
+        }
         let (mut length, mut by_value) = (0i16, false);
         // SAFETY: a catalog lookup that raises an ERROR for an unknown type; the out pointers are to live locals.
         unsafe { pg_sys::get_typlenbyval(base, &mut length, &mut by_value) };

@@ -3,9 +3,10 @@
 
 use pgrx::pg_sys;
 
-/// Let Postgres handle a pending cancel, timeout or shutdown. Raises its ERROR if there is one.
+/// Let Postgres handle a pending cancel, timeout or shutdown. Raises its ERROR if there is one, and one where memory has run out.
 #[inline]
 pub fn check() {
+    super::allocator::check();
     // SAFETY: a flag that signal handlers set; reading it racily is what CHECK_FOR_INTERRUPTS() does too.
     if unsafe { std::ptr::read_volatile(&raw const pg_sys::InterruptPending) } != 0 {
         // SAFETY: called on the backend's main thread, outside critical sections.

@@ -50,7 +50,16 @@ impl Label {
         unsafe {
             match self {
                 Self::Text => value,
-                Self::Cast(info) => pg_sys::FunctionCall1Coll((&raw const **info).cast_mut(), pg_sys::DEFAULT_COLLATION_OID, value),
+                Self::Cast(info) => {
+                    let (function, collation) = ((&raw const **info).cast_mut(), pg_sys::DEFAULT_COLLATION_OID);
+                    // A cast may take a type modifier, and whether it was asked for: it finds what was passed, and no more.
+                    let (none, explicit) = (pg_sys::Datum::from(-1i32), pg_sys::Datum::from(true));
+                    match info.fn_nargs {
+                        1 => pg_sys::FunctionCall1Coll(function, collation, value),
+                        2 => pg_sys::FunctionCall2Coll(function, collation, value, none),
+                        _ => pg_sys::FunctionCall3Coll(function, collation, value, none, explicit),
+                    }
+                }
                 Self::Output(info) => {
                     let text = pg_sys::OutputFunctionCall((&raw const **info).cast_mut(), value);
                     varlena::from_bytes(CStr::from_ptr(text).to_bytes())

@@ -1,7 +1,7 @@
 //! Memory of Postgres that is freed piece by piece within one long call, and large memory of this process.
 #![allow(unsafe_code)]
 
-use std::alloc::{Layout, alloc_zeroed};
+use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::AtomicU64;
 
 use pgrx::memcxt::PgMemoryContexts;
@@ -49,8 +49,8 @@ pub fn for_maintenance() -> usize {
 /// So many words, all zero, which take up memory where they are used. `None` when there is not so much, and for 0.
 pub fn zeroed_words(count: usize) -> Option<Box<[AtomicU64]>> {
     let layout = Layout::array::<AtomicU64>(count).ok().filter(|layout| layout.size() > 0)?;
-    // SAFETY: the layout has a size.
-    let words = unsafe { alloc_zeroed(layout) }.cast::<AtomicU64>();
+    // SAFETY: the layout has a size. The system's own, for the allocator of this library gives no NULL; it frees this as any other.
+    let words = unsafe { System.alloc_zeroed(layout) }.cast::<AtomicU64>();
     // SAFETY: as many words of the same allocator and layout, and zero is a value of each.
     (!words.is_null()).then(|| unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(words, count)) })
 }

@@ -2,11 +2,13 @@
 //! lint list names, nowhere else.
 
 pub mod aggregate;
+pub mod allocator;
 pub mod array;
 pub mod clock;
 pub mod column;
 pub mod counters;
 pub mod error;
+pub mod exit;
 pub mod fetch;
 pub mod function;
 pub mod guc;
@@ -33,14 +35,19 @@ pub mod recovery;
 pub mod relation;
 pub mod scalar;
 pub mod settings;
+pub mod shape;
 pub mod shmem;
 pub mod snapshot;
 pub mod socket;
 pub mod spi;
+pub mod subtransaction;
 pub mod temp_file;
 pub mod threads;
 pub mod toast;
 pub mod transaction;
+pub mod trigger;
+pub mod type_shape;
+pub mod value_text;
 pub mod varlena;
 pub mod vector;
 pub mod window;

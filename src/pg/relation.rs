@@ -22,8 +22,7 @@ impl Relation {
 
     /// Lock and open; an ERROR when it does not exist.
     pub fn open(relation: pg_sys::Oid, lock: c_int) -> Self {
-        // SAFETY: any oid may be asked for.
-        Self(unsafe { pg_sys::relation_open(relation, lock as pg_sys::LOCKMODE) })
+        Self::try_open(relation, lock).unwrap_or_else(|| super::error::raise(&Missing(relation.to_u32())))
     }
 
     /// The open relation, for calls into Postgres.
@@ -57,6 +56,17 @@ impl Drop for Relation {
             // SAFETY: opened by this value and closed once.
             unsafe { pg_sys::relation_close(self.0, pg_sys::NoLock as pg_sys::LOCKMODE) }
         }
+    }
+}
+
+/// An oid that no relation has.
+#[derive(Debug, thiserror::Error)]
+#[error("relation with OID {0} does not exist")]
+struct Missing(u32);
+
+impl super::error::SqlError for Missing {
+    fn sqlstate(&self) -> pgrx::PgSqlErrorCode {
+        pgrx::PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE
     }
 }
 
@@ -128,6 +138,24 @@ pub fn column_number(relation: pg_sys::Oid, column: &str) -> Option<i16> {
     (number > 0).then_some(number)
 }
 
+/// A column of a descriptor, counted from 0.
+///
+/// # Safety
+/// The descriptor has the column.
+#[inline]
+pub unsafe fn attribute(desc: pg_sys::TupleDesc, place: usize) -> *const pg_sys::FormData_pg_attribute {
+    // SAFETY: by the contract above; the columns lie one behind the other.
+    #[cfg(not(feature = "pg18"))]
+    unsafe {
+        (*desc).attrs.as_ptr().add(place)
+    }
+    // SAFETY: by the contract above.
+    #[cfg(feature = "pg18")]
+    unsafe {
+        pg_sys::TupleDescAttr(desc, place as c_int)
+    }
+}
+
 /// The declared type of a column.
 pub fn column_type(relation: pg_sys::Oid, number: i16) -> pg_sys::Oid {
     // SAFETY: a catalog lookup.
@@ -144,6 +172,9 @@ pub fn column_modifier(relation: pg_sys::Oid, number: i16) -> i32 {
 
 /// The type below a domain, or the type itself.
 pub fn base_type(type_oid: pg_sys::Oid) -> pg_sys::Oid {
+    if type_oid == pg_sys::InvalidOid {
+        return type_oid;
+    }
     // SAFETY: a catalog lookup.
     unsafe { pg_sys::getBaseType(type_oid) }
 }

@@ -105,20 +105,46 @@ pub struct Row {
 }
 
 impl Row {
-    /// The datum of a column (counted from 1), `None` for NULL.
-    pub fn datum(&self, column: usize) -> Option<pg_sys::Datum> {
+    /// The datum of a column (counted from 1) of that type, `None` for NULL. What is read is often a view or a table of somebody else, who may have put
+    /// another one in its place.
+    #[inline]
+    pub fn datum(&self, column: usize, expected: pg_sys::Oid) -> Result<Option<pg_sys::Datum>, SpiError> {
+        self.check_type(column, expected)?;
+        Ok(self.any_datum(column))
+    }
+
+    /// The datums of its first columns, which have these types.
+    #[inline]
+    pub fn datums<const N: usize>(&self, expected: [pg_sys::Oid; N]) -> Result<[Option<pg_sys::Datum>; N], SpiError> {
+        for (place, expected) in expected.into_iter().enumerate() {
+            self.check_type(place + 1, expected)?;
+        }
+        Ok(self.any_datums())
+    }
+
+    #[inline]
+    fn check_type(&self, column: usize, expected: pg_sys::Oid) -> Result<(), SpiError> {
+        // SAFETY: the descriptor belongs to the current SPI result and has as many columns as it says.
+        let found = unsafe {
+            let is_there = column <= (*self.desc).natts as usize;
+            if is_there { (*super::relation::attribute(self.desc, column - 1)).atttypid } else { pg_sys::InvalidOid }
+        };
+        if found == expected { Ok(()) } else { Err(SpiError::Type { column, found: super::relation::type_name(found) }) }
+    }
+
+    /// The datum of a column (counted from 1), of whatever type, `None` for NULL.
+    pub fn any_datum(&self, column: usize) -> Option<pg_sys::Datum> {
         let mut null = false;
         // SAFETY: tuple and descriptor belong to the current SPI result; SPI checks the column number.
         let datum = unsafe { pg_sys::SPI_getbinval(self.tuple, self.desc, column as c_int, &mut null) };
         (!null).then_some(datum)
     }
 
-    /// The datums of its first `N` columns; NULL beyond the last one.
-    pub fn datums<const N: usize>(&self) -> [Option<pg_sys::Datum>; N] {
+    fn any_datums<const N: usize>(&self) -> [Option<pg_sys::Datum>; N] {
         // SAFETY: tuple and descriptor belong to the current SPI result; both arrays have a place for each column that is read.
         unsafe {
             if (*self.desc).natts as usize != N {
-                return std::array::from_fn(|place| self.datum(place + 1));
+                return std::array::from_fn(|place| self.any_datum(place + 1));
             }
             let (mut values, mut nulls) = ([pg_sys::Datum::null(); N], [true; N]);
             pg_sys::heap_deform_tuple(self.tuple, self.desc, values.as_mut_ptr(), nulls.as_mut_ptr());
@@ -153,7 +179,7 @@ impl Row {
             return Err(VectorError::ElementType);
         }
         // SAFETY: an array of that type, which lives as long as the row.
-        self.datum(column).map(|datum| unsafe { Reals::of(datum) }).transpose()
+        self.any_datum(column).map(|datum| unsafe { Reals::of(datum) }).transpose()
     }
 
     /// A column's value as text, `None` for NULL.
@@ -168,7 +194,7 @@ impl Row {
     /// The value of a column that has the type of `kind`, `None` for NULL.
     pub fn scalar(&self, column: usize, kind: Kind) -> Option<Value> {
         // SAFETY: the caller has made the kind for the column's type.
-        self.datum(column).map(|datum| unsafe { kind.read(datum) })
+        self.any_datum(column).map(|datum| unsafe { kind.read(datum) })
     }
 
     /// The type of a column.
@@ -189,13 +215,13 @@ impl Row {
     /// The text of a column that has the type of `label`, `None` for NULL.
     pub fn labelled(&self, column: usize, label: &Label) -> Option<String> {
         // SAFETY: the caller made the label for the column's type.
-        self.datum(column).map(|datum| unsafe { label.with_bytes(datum, |bytes| String::from_utf8_lossy(bytes).into_owned()) })
+        self.any_datum(column).map(|datum| unsafe { label.with_bytes(datum, |bytes| String::from_utf8_lossy(bytes).into_owned()) })
     }
 
     /// The number in a column of that type, `None` for NULL.
     pub fn number(&self, column: usize, kind: NumberType) -> Option<f32> {
         // SAFETY: the caller has looked at the column's type.
-        self.datum(column).map(|datum| unsafe { kind.read(datum) })
+        self.any_datum(column).map(|datum| unsafe { kind.read(datum) })
     }
 
     /// A column's value, `None` for NULL.
@@ -204,7 +230,7 @@ impl Row {
         if !T::is_compatible_with(found) {
             return Err(SpiError::Type { column, found: super::relation::type_name(found) });
         }
-        let datum = self.datum(column);
+        let datum = self.any_datum(column);
         // SAFETY: the type has just been checked.
         Ok(datum.and_then(|datum| unsafe { T::from_polymorphic_datum(datum, false, found) }))
     }

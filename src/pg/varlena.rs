@@ -75,6 +75,11 @@ pub fn is_external(stored: &[u8]) -> bool {
     stored.first() == Some(&if cfg!(target_endian = "little") { 0x01 } else { 0x80 })
 }
 
+/// Whether they are those of a pointer into memory, as a variable of a function is passed: what it leads to may change, and the pointer stay.
+pub fn is_in_memory(stored: &[u8]) -> bool {
+    is_external(stored) && stored.get(1).is_none_or(|tag| u32::from(*tag) != pg_sys::vartag_external::VARTAG_ONDISK)
+}
+
 /// Whether two varlenas hold the same bytes.
 pub fn same_bytes(left: pg_sys::Datum, right: pg_sys::Datum) -> bool {
     // SAFETY: the caller passes varlenas, of a row or made from one.

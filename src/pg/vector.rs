@@ -132,6 +132,11 @@ fn pgvector_type(type_oid: pg_sys::Oid) -> Option<String> {
             return None;
         }
         let row = pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_type>();
+        // Who owns the extension can put a type of their own in; a base type of variable length only a superuser can make.
+        if (*row).typtype as u8 != pg_sys::TYPTYPE_BASE || (*row).typlen != -1 || (*row).typelem != pg_sys::InvalidOid {
+            pg_sys::ReleaseSysCache(tuple);
+            return None;
+        }
         let name = CStr::from_ptr((*row).typname.data.as_ptr().cast::<c_char>()).to_string_lossy().into_owned();
         pg_sys::ReleaseSysCache(tuple);
         Some(name)

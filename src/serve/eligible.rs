@@ -30,7 +30,7 @@ fn among(recommender: &Recommender, asked: &[Key]) -> Result<HashSet<Key>> {
     let Some((table, column)) = names(recommender) else { return Ok(asked.iter().cloned().collect()) };
     let item = &recommender.item;
     let sql = format!("SELECT DISTINCT e.{column}::{} FROM {table} AS e WHERE e.{column} = ANY ($1)", item.key.sql());
-    let shown = spi::read_prepared(&sql, &[keys(recommender, asked)?], |row| match row.datum(1) {
+    let shown = spi::read_prepared(&sql, &[keys(recommender, asked)?], |row| match row.datum(1, item.oid)? {
         Some(datum) => Ok(Some(Key::read(datum, item.key)?)),
         None => Ok::<_, ServeError>(None),
     })?;
@@ -54,11 +54,12 @@ pub fn others(recommender: &Recommender, shown: &[Key], n: usize) -> Result<Vec<
             KeyType::Int8 | KeyType::Uuid | KeyType::Text => String::new(),
         },
     );
-    let found =
-        spi::read_prepared(&sql, &[keys(recommender, shown)?, Arg::of(i64::try_from(n).unwrap_or(i64::MAX))], |row| match row.datum(1) {
+    let found = spi::read_prepared(&sql, &[keys(recommender, shown)?, Arg::of(i64::try_from(n).unwrap_or(i64::MAX))], |row| {
+        match row.datum(1, item.oid)? {
             Some(datum) => Ok(Some(Key::read(datum, item.key)?)),
             None => Ok::<_, ServeError>(None),
-        })?;
+        }
+    })?;
     Ok(found.into_iter().flatten().collect())
 }
 

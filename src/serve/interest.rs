@@ -26,6 +26,13 @@ use crate::vectors::{query, rows};
 /// The first number of items that a vector set knows and the recommender does not; see [`crate::delta`] for those before it.
 const FIRST_UNMET: ItemId = 3 << 30;
 
+/// Items by the numbers that they are given here, in the order of these.
+#[derive(Default)]
+struct Unmet {
+    numbers: FxHashMap<Key, ItemId>,
+    keys: Vec<Key>,
+}
+
 /// Items with their cosines.
 type Cosines = Vec<(ItemId, f32)>;
 
@@ -34,8 +41,8 @@ pub struct Near<'a> {
     reader: &'a Reader<'a>,
     set: Rc<VectorSet>,
     direction: Vec<f32>,
-    /// The numbers of items without any event.
-    unmet: RefCell<FxHashMap<Key, ItemId>>,
+    /// The items without any event.
+    unmet: RefCell<Unmet>,
     /// The answer to the last question for so many nearest items: reading a large set takes milliseconds.
     nearest: RefCell<Option<(usize, Cosines)>>,
 }
@@ -75,17 +82,16 @@ impl<'a> Near<'a> {
 
     /// The key of an item without any event.
     pub fn unmet(&self, item: ItemId) -> Option<Key> {
-        if item < FIRST_UNMET {
-            return None;
-        }
-        self.unmet.borrow().iter().find(|(_, number)| **number == item).map(|(key, _)| key.clone())
+        self.unmet.borrow().keys.get(item.checked_sub(FIRST_UNMET)? as usize).cloned()
     }
 
     /// The number of an item without any event.
     pub fn number(&self, key: &Key) -> ItemId {
-        let mut unmet = self.unmet.borrow_mut();
-        let next = FIRST_UNMET + unmet.len() as ItemId;
-        *unmet.entry(key.clone()).or_insert(next)
+        let Unmet { numbers, keys } = &mut *self.unmet.borrow_mut();
+        *numbers.entry(key.clone()).or_insert_with(|| {
+            keys.push(key.clone());
+            FIRST_UNMET + keys.len() as ItemId - 1
+        })
     }
 }
 

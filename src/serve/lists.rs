@@ -114,7 +114,7 @@ fn from_events(
     let mut args = vec![timestamp(now), timestamp(now.saturating_sub(half_life.saturating_mul(60))), Arg::of(half_life as f64)];
     args.extend(asked.iter().map(|(_, value)| Arg::of(value.clone())));
     let read = || {
-        spi::read_prepared(&sql, &args, |row| match row.datum(1) {
+        spi::read_prepared(&sql, &args, |row| match row.datum(1, recommender.item.oid)? {
             Some(key) => Ok::<_, ServeError>(Some((Key::read(key, recommender.item.key)?, row.value::<f64>(2)?))),
             None => Ok(None),
         })

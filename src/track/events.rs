@@ -96,6 +96,11 @@ impl EventColumns {
         })
     }
 
+    /// The types of keys.
+    pub fn keys(&self) -> [KeyType; 2] {
+        [self.user.1, self.item.1]
+    }
+
     /// What a row says.
     pub fn read(&self, columns: Columns) -> Reading {
         let weight = match &self.weight {

@@ -5,6 +5,7 @@
 #![allow(unsafe_code)]
 
 mod events;
+pub mod standing;
 mod vectors;
 
 use std::cell::RefCell;
@@ -18,12 +19,13 @@ use self::vectors::VectorColumns;
 
 use crate::catalog::{self, CatalogError};
 use crate::feed::Tracked;
+use crate::key::KeyType;
 use crate::pg::error::SqlError;
 use crate::pg::function::{Call, CallError};
 use crate::pg::heap::{self, Columns};
 use crate::pg::relation::{self, Relation};
 use crate::pg::spi::{self, Arg, SpiError};
-use crate::pg::{invalidation, snapshot};
+use crate::pg::{invalidation, shape, snapshot};
 use crate::{backlog, sql_function};
 
 sql_function!(recommend_track_row, pg_finfo_recommend_track_row, track_row);
@@ -33,6 +35,8 @@ sql_function!(recommend_track_row, pg_finfo_recommend_track_row, track_row);
 pub enum TrackError {
     #[error("column \"{column}\" of \"{table}\" does not exist")]
     Column { column: String, table: String },
+    #[error("trigger \"{trigger}\" of table \"{table}\" is none that the extension has made")]
+    Misplaced { trigger: String, table: String, function: &'static str },
     #[error(transparent)]
     Catalog(#[from] CatalogError),
     #[error(transparent)]
@@ -45,6 +49,7 @@ impl SqlError for TrackError {
     fn sqlstate(&self) -> PgSqlErrorCode {
         match self {
             Self::Column { .. } => PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN,
+            Self::Misplaced { .. } => PgSqlErrorCode::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
             Self::Catalog(error) => error.sqlstate(),
             Self::Call(error) => error.sqlstate(),
             Self::Spi(error) => error.sqlstate(),
@@ -54,6 +59,11 @@ impl SqlError for TrackError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Catalog(error) => error.hint(),
+            Self::Misplaced { trigger, table, function } => Some(format!(
+                "{function}() serves the triggers that the extension makes, under their own names: DROP TRIGGER {} ON {}.",
+                relation::quote_ident(trigger),
+                relation::quote_ident(table)
+            )),
             _ => None,
         }
     }
@@ -85,16 +95,18 @@ thread_local! {
 }
 
 fn track_row(call: &Call) -> Result<pg_sys::Datum, TrackError> {
-    let trigger = call.trigger().ok_or(CallError::NotTrigger("recommend.track_row"))?;
+    let trigger = standing::ROW.of(call)?;
     // SAFETY: valid for the call.
     let trigger_oid = unsafe { (*trigger.tg_trigger).tgoid };
-    let Some(plan) = plan(trigger_oid, trigger_relation(trigger), || trigger_argument(trigger)) else {
-        return Ok(call.void());
-    };
+    let Some(plan) = plan(trigger_oid, trigger)? else { return Ok(call.void()) };
     let delta = match Relation::try_open(plan.delta, pg_sys::RowExclusiveLock as i32) {
         Some(delta) => delta,
         None => return Ok(call.void()),
     };
+    if let Err(error) = shape::compare(&delta) {
+        forget(trigger_oid, &error);
+        return Ok(call.void());
+    }
     // SAFETY: a row trigger's slots hold the rows until it returns, with the columns of the relation that the plan is for.
     let row = |slot| unsafe { Columns::of(slot, plan.last) };
     match trigger.tg_event & pg_sys::TRIGGER_EVENT_OPMASK {
@@ -130,23 +142,35 @@ pub fn trigger_argument(trigger: &pg_sys::TriggerData) -> Option<i32> {
 }
 
 /// The cached plan of a trigger.
-fn plan(trigger: pg_sys::Oid, relation: pg_sys::Oid, id: impl Fn() -> Option<i32>) -> Option<Rc<Plan>> {
+fn plan(trigger_oid: pg_sys::Oid, trigger: &pg_sys::TriggerData) -> Result<Option<Rc<Plan>>, TrackError> {
     let generation = invalidation::generation();
     let cached = PLANS.with_borrow_mut(|cache| {
         if cache.generation != generation {
             *cache = Plans { generation, plans: HashMap::new() };
         }
-        cache.plans.get(&trigger).cloned()
+        cache.plans.get(&trigger_oid).cloned()
     });
-    cached.unwrap_or_else(|| {
-        let plan = load(relation, id()?);
-        PLANS.with_borrow_mut(|cache| {
-            if cache.generation == generation {
-                cache.plans.insert(trigger, plan.clone());
-            }
-        });
-        plan
-    })
+    if let Some(plan) = cached {
+        return Ok(plan);
+    }
+    let Some(id) = trigger_argument(trigger) else { return Ok(None) };
+    let plan = load(trigger_relation(trigger), id);
+    if plan.is_some() {
+        standing::ROW.check_name(trigger)?;
+    }
+    PLANS.with_borrow_mut(|cache| {
+        if cache.generation == generation {
+            cache.plans.insert(trigger_oid, plan.clone());
+        }
+    });
+    Ok(plan)
+}
+
+/// A trigger whose delta is not as it was made: nothing is tracked, and a WARNING says so once, until a definition changes.
+#[cold]
+fn forget(trigger: pg_sys::Oid, error: &shape::ShapeError) {
+    PLANS.with_borrow_mut(|cache| cache.plans.insert(trigger, None));
+    crate::pg::error::warn(format!("a table is not tracked: {error}"), error);
 }
 
 /// Make a plan. An application's write must not fail because of us, so what is missing is a WARNING, and nothing is tracked.
@@ -188,6 +212,7 @@ pub fn append_table(id: i32, table: pg_sys::Oid, change: i16) -> Result<(), Trac
     }
     let plan = Plan::new(&feed, table, epoch)?;
     let delta = Relation::open(plan.delta, pg_sys::RowExclusiveLock as i32);
+    shape::check(&delta);
     heap::scan(&rows, plan.last, |row| plan.append(&delta, change, row));
     Ok(())
 }
@@ -201,10 +226,19 @@ fn column_number(table: pg_sys::Oid, column: &str) -> Result<i16, TrackError> {
 impl Plan {
     fn new(tracked: &Tracked, table: pg_sys::Oid, epoch: i32) -> Result<Self, TrackError> {
         let delta = relation::state_relation(&tracked.delta()).ok_or(CatalogError::UnknownId(tracked.id()))?;
-        let columns = match tracked {
-            Tracked::Events(feed) => PlanColumns::Events(EventColumns::of(feed, table)?),
-            Tracked::Vectors(feed) => PlanColumns::Vectors(VectorColumns::of(feed, table)?),
+        let (columns, keys) = match tracked {
+            Tracked::Events(feed) => {
+                let columns = EventColumns::of(feed, table)?;
+                let keys = columns.keys().map(KeyType::oid);
+                (PlanColumns::Events(columns), keys)
+            }
+            Tracked::Vectors(feed) => {
+                let columns = VectorColumns::of(feed, table)?;
+                let keys = [columns.key().oid(), pg_sys::InvalidOid];
+                (PlanColumns::Vectors(columns), keys)
+            }
         };
+        shape::keys_are(tracked.id(), keys);
         let last = tracked.columns().iter().map(|column| column_number(table, column)).collect::<Result<Vec<_>, _>>()?.into_iter().max();
         Ok(Self { delta, epoch, columns, last: last.unwrap_or_default() })
     }

@@ -24,6 +24,11 @@ impl VectorColumns {
         Ok(Self { id: (id, key), vector })
     }
 
+    /// The type of ids.
+    pub fn key(&self) -> KeyType {
+        self.id.1
+    }
+
     /// Appends the id of a row that came or went; without one it is in no answer.
     pub fn append(&self, changes: &Relation, epoch: i32, row: Columns) {
         if let Some(id) = row.get(self.id.0) {

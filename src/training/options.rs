@@ -2,7 +2,6 @@
 
 use engine::model::Defaults;
 use engine::train::{Method, Spec};
-use pgrx::datum::JsonB;
 use serde_json::Value;
 
 use super::error::{Result, TrainingError};
@@ -46,7 +45,7 @@ pub fn spec(call: &Call, places: &Places) -> Result<Spec> {
         memory: memory::for_maintenance(),
         ..Spec::default()
     };
-    let Some(JsonB(options)) = call.arg::<JsonB>(places.options) else { return Ok(spec) };
+    let Some(options) = call.json(places.options, "options")? else { return Ok(spec) };
     let form = || TrainingError::Range { argument: "options", allowed: "an object", given: options.to_string() };
     for (name, value) in options.as_object().ok_or_else(form)? {
         let Some(name) = OPTIONS.into_iter().find(|option| option == name) else { return Err(TrainingError::Option(name.clone())) };

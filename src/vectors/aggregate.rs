@@ -2,18 +2,17 @@
 //!
 //! Both aggregates have the same state, so Postgres computes it once for a query that calls both.
 
-use engine::ranking::{Ranking, bytes_needed};
+use engine::ranking::{Ranking, RankingError, bytes_needed};
 use engine::topk::TopkError;
 use pgrx::pg_sys;
 
 use super::error::{Result, VectorsError};
-use super::query::{Place, Ready};
+use super::query::{Place, Ready, Types};
 use crate::pg::array::{self, VectorError};
 use crate::pg::function::{Call, CallError};
-use crate::pg::image::Image;
 use crate::pg::relation;
 use crate::pg::varlena::Writable;
-use crate::pg::vector::{VECTOR_TYPES, VectorType};
+use crate::pg::vector::VectorType;
 use crate::sql_function;
 
 sql_function!(cosine_topk_add, pg_finfo_cosine_topk_add, add);
@@ -44,10 +43,11 @@ fn score(vector: Option<pg_sys::Datum>, vector_type: VectorType, ready: &Ready, 
 /// The transition of `(id, vector, query, k)`.
 fn add(call: &Call) -> Result<pg_sys::Datum> {
     call.kept(|place: &mut Place| {
+        let types = place.types(call)?;
         let vector = place.vector(call, 1, 2);
-        match pass_by(call, place, vector) {
+        match pass_by(call, place, types, vector) {
             Some(state) => Ok(state),
-            None => add_row(call, place, vector),
+            None => add_row(call, place, types, vector),
         }
     })
 }
@@ -55,7 +55,7 @@ fn add(call: &Call) -> Result<pg_sys::Datum> {
 /// The state where the row is seen at once not to change it, as most rows of a table are; `None` for others. What it does is what [`add_row`] does,
 /// without a value that could not be held in registers.
 #[inline]
-fn pass_by(call: &Call, place: &mut Place, vector: Option<pg_sys::Datum>) -> Option<pg_sys::Datum> {
+fn pass_by(call: &Call, place: &mut Place, types: Types, vector: Option<pg_sys::Datum>) -> Option<pg_sys::Datum> {
     let mut state = call.state().ok()??;
     let vector = vector?;
     let ahead = place.ahead(vector);
@@ -63,60 +63,52 @@ fn pass_by(call: &Call, place: &mut Place, vector: Option<pg_sys::Datum>) -> Opt
     let k = usize::try_from(call.arg::<i32>(4)?).ok()?;
     let datum = state.datum();
     let ranking = Ranking::parse(&mut state).ok()?;
-    let vector_type = VectorType::numbered(ranking.kind() % VECTOR_TYPES);
-    if ranking.k() != k || ranking.tag() != ready.tag {
+    if ranking.kind() != types.kind || ranking.k() != k || ranking.tag() != ready.tag {
         return None;
     }
     let (query, kernel, least) = (&ready.query, ready.kernel, ranking.least());
-    let is_below = match vector_type.in_place(vector, |vector| kernel.is_below(query, vector, least, ahead)) {
+    let is_below = match types.vector.in_place(vector, |vector| kernel.is_below(query, vector, least, ahead)) {
         Some(is_below) => is_below,
-        None if least > -1.0 => vector_type.with(vector, |vector| kernel.is_below(query, vector, least, [0; 2])).ok()?,
+        None if least > -1.0 => types.vector.with(vector, |vector| kernel.is_below(query, vector, least, [0; 2])).ok()?,
         None => false,
     };
     is_below.then_some(datum)
 }
 
-fn add_row(call: &Call, place: &mut Place, vector: Option<pg_sys::Datum>) -> Result<pg_sys::Datum> {
+fn add_row(call: &Call, place: &mut Place, types: Types, vector: Option<pg_sys::Datum>) -> Result<pg_sys::Datum> {
     let mut state = match call.state()? {
         Some(state) => state,
-        None => begin(call, place)?,
+        None => begin(call, place, types)?,
     };
     let k = k(call, 4)?;
     let ready = place.query(call, 3)?;
     let mut ranking = Ranking::parse(&mut state)?;
+    if ranking.kind() != types.kind {
+        return Err(RankingError::Kind.into());
+    }
     if ranking.k() != k || ranking.tag() != ready.tag {
         ranking.check(k, ready.query.unit())?;
     }
-    let (image, vector_type) = types(ranking.kind());
     if let Some(id) = call.datum(1)
-        && let Some(score) = score(vector, vector_type, ready, ranking.least())?
+        && let Some(score) = score(vector, types.vector, ready, ranking.least())?
         && ranking.admits(score)
     {
-        let grown = image.with(id, |id| push(&mut ranking, score, id))?;
+        let grown = types.image.with(id, |id| push(&mut ranking, score, id))?;
         return Ok(grown.unwrap_or(state).datum());
     }
     Ok(state.datum())
 }
 
-fn begin(call: &Call, place: &mut Place) -> Result<Writable> {
+fn begin(call: &Call, place: &mut Place, types: Types) -> Result<Writable> {
     let k = k(call, 4)?;
-    place.query(call, 3)?;
-    let id_type = call.arg_type(1);
-    let image = Image::of(id_type).ok_or_else(|| VectorsError::IdType(relation::type_name(id_type)))?;
-    let vector_type = place.vector_type(call, 2)?;
     let ready = place.query(call, 3)?;
-    let mut state = Writable::zeroed(bytes_needed(k, ready.query.dimensions(), image.length())?);
-    Ranking::begin(&mut state, k, image.number() * VECTOR_TYPES + vector_type.number(), ready.query.unit())?.set_tag(ready.tag);
+    let mut state = Writable::zeroed(bytes_needed(k, ready.query.dimensions(), types.image.length())?);
+    Ranking::begin(&mut state, k, types.kind, ready.query.unit())?.set_tag(ready.tag);
     Ok(state)
 }
 
-/// What the state says of the types of ids and vectors, so that they are looked up once.
-fn types(kind: u32) -> (Image, VectorType) {
-    (Image::numbered(kind / VECTOR_TYPES), VectorType::numbered(kind % VECTOR_TYPES))
-}
-
 /// Adds a key; gives the new state where the old one had no room for it.
-fn push(ranking: &mut Ranking<'_>, score: f32, id: &[u8]) -> Result<Option<Writable>> {
+pub fn push(ranking: &mut Ranking<'_>, score: f32, id: &[u8]) -> Result<Option<Writable>> {
     if ranking.push(score, id) {
         return Ok(None);
     }
@@ -133,7 +125,7 @@ fn combine(call: &Call) -> Result<pg_sys::Datum> {
     let ranking = Ranking::parse(&mut state)?;
     ranking.check(other.k(), other.unit())?;
     if ranking.kind() != other.kind() {
-        return Err(engine::ranking::RankingError::Kind.into());
+        return Err(RankingError::Kind.into());
     }
     for (score, id) in other.iter() {
         let mut ranking = Ranking::parse(&mut state)?;
@@ -148,20 +140,30 @@ fn combine(call: &Call) -> Result<pg_sys::Datum> {
 
 /// The ids, the best first.
 fn ids(call: &Call) -> Result<pg_sys::Datum> {
-    call.check_aggregate()?;
-    let Some(mut state) = call.copy(0) else { return Ok(call.null()) };
+    let Some((mut state, types)) = finished(call)? else { return Ok(call.null()) };
     let ranking = Ranking::parse(&mut state)?;
-    let (image, _) = types(ranking.kind());
-    let mut ids: Vec<pg_sys::Datum> = ranking.sorted().into_iter().filter_map(|(_, id)| image.read(id)).collect();
+    let mut ids: Vec<pg_sys::Datum> = ranking.sorted().into_iter().filter_map(|(_, id)| types.image.read(id)).collect();
     Ok(array::of(call.arg_type(1), &mut ids))
 }
 
 /// The scores, the best first.
 fn scores(call: &Call) -> Result<pg_sys::Datum> {
-    call.check_aggregate()?;
-    let Some(mut state) = call.copy(0) else { return Ok(call.null()) };
+    let Some((mut state, _)) = finished(call)? else { return Ok(call.null()) };
     let scores: Vec<f32> = Ranking::parse(&mut state)?.sorted().into_iter().map(|(score, _)| score).collect();
     Ok(array::of_reals(&scores))
+}
+
+/// The state of a final function, with the types of the aggregate's arguments, which are those that the state says.
+fn finished(call: &Call) -> Result<Option<(Writable, Types)>> {
+    call.check_aggregate()?;
+    let Some(mut state) = call.copy(0) else { return Ok(None) };
+    let given = call.arg_type(2);
+    let vector = VectorType::of(given).ok_or_else(|| VectorsError::VectorType(relation::type_name(given)))?;
+    let types = Types::new(call.arg_type(1), vector)?;
+    if Ranking::parse(&mut state)?.kind() != types.kind {
+        return Err(RankingError::Kind.into());
+    }
+    Ok(Some((state, types)))
 }
 
 /// cosine_similarity(vector, query)

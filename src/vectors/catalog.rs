@@ -15,7 +15,7 @@ use crate::key::KeyType;
 use crate::pg::relation::{self, Relation};
 use crate::pg::spi::{self, Arg, SpiError};
 use crate::pg::vector::VectorType;
-use crate::pg::{index, invalidation, snapshot};
+use crate::pg::{index, invalidation, shape, snapshot};
 
 /// A vector set.
 #[derive(Clone, Debug)]
@@ -38,6 +38,8 @@ pub struct VectorSet {
     pub dimensions: Option<u32>,
     /// Whether the ids still have a unique index: without one, answers are not told apart by them.
     pub is_unique: bool,
+    /// The declared type of the column of vectors.
+    pub vector_oid: pg_sys::Oid,
     /// `recommend.vector_changes_N`.
     pub changes: pg_sys::Oid,
 }
@@ -63,11 +65,14 @@ impl VectorSet {
         };
         let ((id, id_type), (vector, vector_type)) = (column(&feed.id_column)?, column(&feed.vector_column)?);
         let changes = format!("vector_changes_{}", feed.id);
+        let key = KeyType::of(id_type)?;
+        shape::keys_are(feed.id, [key.oid(), pg_sys::InvalidOid]);
         Ok(Self {
             id: feed.id,
             owner,
-            key: KeyType::of(id_type)?,
+            key,
             vector: VectorType::of(vector_type).ok_or_else(|| damaged("the type of its vectors"))?,
+            vector_oid: vector_type,
             columns: [id, vector],
             dimensions,
             is_unique: index::is_unique(&Relation::open(feed.table, pg_sys::AccessShareLock as i32), id),

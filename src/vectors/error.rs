@@ -192,6 +192,14 @@ pub enum VectorsError {
     /// Rows of one group that ask for different things, or too much.
     #[error(transparent)]
     Ranking(#[from] RankingError),
+    /// Text that is no state of an aggregate.
+    #[error("invalid input syntax for type recommend.cosine_ranking: \"{text}\"")]
+    RankingSyntax {
+        /// How the text begins.
+        text: String,
+        /// What is wrong with it.
+        detail: String,
+    },
     /// An array that is no vector.
     #[error(transparent)]
     Vector(#[from] VectorError),
@@ -254,7 +262,9 @@ impl SqlError for VectorsError {
             Self::File(_) => PgSqlErrorCode::ERRCODE_IO_ERROR,
             Self::Copy(_) | Self::Topk(_) | Self::Ranking(RankingError::Corrupt) => PgSqlErrorCode::ERRCODE_DATA_CORRUPTED,
             Self::Ranking(RankingError::TooLarge(_)) => PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+            Self::Ranking(RankingError::Kind) => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
             Self::Ranking(_) => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+            Self::RankingSyntax { .. } => PgSqlErrorCode::ERRCODE_INVALID_TEXT_REPRESENTATION,
             other => other.cause().map_or(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, SqlError::sqlstate),
         }
     }
@@ -310,12 +320,17 @@ impl SqlError for VectorsError {
             Self::Ranking(RankingError::K(..) | RankingError::Query) => {
                 "query and k must be the same for all rows of a group: GROUP BY them to ask for several.".into()
             }
+            Self::Ranking(RankingError::Kind) => "A state belongs to the aggregate, and the types, that it was made with.".into(),
+            Self::RankingSyntax { .. } => "Values of this type are made by cosine_topk(), for partial aggregates to hand over.".into(),
             Self::Ranking(RankingError::TooLarge(_)) => "Ask for fewer rows.".into(),
             other => return other.cause()?.hint(),
         })
     }
 
     fn detail(&self) -> Option<String> {
+        if let Self::RankingSyntax { detail, .. } = self {
+            return Some(detail.clone());
+        }
         self.cause()?.detail()
     }
 }

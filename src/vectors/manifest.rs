@@ -52,7 +52,7 @@ pub struct Listed {
 impl Listed {
     /// How many rows are there still.
     pub fn alive(&self) -> u64 {
-        u64::from(self.rows) - self.dead.iter().map(|word| u64::from(word.count_ones())).sum::<u64>()
+        u64::from(self.rows).saturating_sub(self.dead.iter().map(|word| u64::from(word.count_ones())).sum::<u64>())
     }
 }
 

@@ -14,6 +14,7 @@ pub mod manifest;
 pub mod memory;
 pub mod query;
 pub mod questions;
+pub mod ranking_io;
 pub mod rows;
 pub mod search;
 pub mod segment;

@@ -1,14 +1,16 @@
 //! Query vectors, made ready once for all rows that are compared with them.
 
 use engine::Micros;
+use engine::ranking::Kind;
 use engine::topk::{Kernel, Query};
 use pgrx::pg_sys;
 
 use super::error::{Result, VectorsError};
 use crate::pg::function::{Call, CallError};
+use crate::pg::image::Image;
 use crate::pg::toast::Toasted;
-use crate::pg::vector::VectorType;
-use crate::pg::{clock, relation, varlena};
+use crate::pg::vector::{VECTOR_TYPES, VectorType};
+use crate::pg::{clock, relation, type_shape, varlena};
 
 /// What a function over rows keeps from row to row: the query of the last one, which the next row has too as a rule.
 #[derive(Default)]
@@ -17,10 +19,32 @@ pub struct Place {
     /// How many queries there have been.
     queries: u32,
     vector_type: Option<VectorType>,
+    types: Option<Types>,
     /// Where the vector of the last row was, and how far from the one before it.
     address: usize,
     step: isize,
     toasted: Toasted,
+}
+
+/// The types of ids and vectors that an aggregate is called with.
+#[derive(Clone, Copy)]
+pub struct Types {
+    /// How ids are kept.
+    pub image: Image,
+    /// How vectors are read.
+    pub vector: VectorType,
+    /// What a state of such calls says.
+    pub kind: Kind,
+}
+
+impl Types {
+    /// Of ids of a type, and vectors.
+    pub fn new(id_type: pg_sys::Oid, vector: VectorType) -> Result<Self> {
+        let image = Image::of(id_type).ok_or_else(|| VectorsError::IdType(relation::type_name(id_type)))?;
+        let (base, shape) = (relation::base_type(id_type), type_shape::of(id_type));
+        let format = image.number() * VECTOR_TYPES + vector.number();
+        Ok(Self { image, vector, kind: Kind { format, type_id: base.to_u32(), shape: [(shape >> 32) as u32, shape as u32] } })
+    }
 }
 
 struct Last {
@@ -59,7 +83,17 @@ impl Place {
         [2 * self.step, pg_sys::BLCKSZ as isize]
     }
 
-    /// The vector of a row that has an id, fetched where it lies out of line.
+    /// The types of arguments 1 and 2, the id and the vector: before either is read.
+    #[inline]
+    pub fn types(&mut self, call: &Call) -> Result<Types> {
+        if let Some(known) = self.types {
+            return Ok(known);
+        }
+        let vector = self.vector_type(call, 2)?;
+        Ok(*self.types.insert(Types::new(call.arg_type(1), vector)?))
+    }
+
+    /// The vector of a row that has an id, fetched where it lies out of line; the argument's type has been looked at.
     #[inline]
     pub fn vector(&mut self, call: &Call, id: usize, argument: usize) -> Option<pg_sys::Datum> {
         call.datum(id)?;
@@ -75,7 +109,11 @@ impl Place {
 
     /// The query that argument `argument`, a real[], holds.
     pub fn query(&mut self, call: &Call, argument: usize) -> Result<&Ready> {
-        let stored = call.stored(argument).ok_or(CallError::Null("query"))?;
+        let mut stored = call.stored(argument).ok_or(CallError::Null("query"))?;
+        let flat = if varlena::is_in_memory(stored) { call.copy(argument) } else { None };
+        if let Some(flat) = &flat {
+            stored = flat;
+        }
         let transaction = varlena::is_external(stored).then(clock::transaction_start);
         let last = match self.last.take() {
             Some(kept) if kept.stored == stored && kept.transaction == transaction => kept,

@@ -43,7 +43,7 @@ pub fn each(set: &VectorSet, mut each: impl FnMut(Key, Option<&[f32]>) -> Result
 }
 
 fn hand_over(set: &VectorSet, row: &Row, each: &mut impl FnMut(Key, Option<&[f32]>) -> Result<()>) -> Result<()> {
-    let [Some(id), vector] = row.datums() else { return Ok(()) };
+    let [Some(id), vector] = row.datums([set.key.oid(), set.vector_oid])? else { return Ok(()) };
     let key = Key::read(id, set.key)?;
     let Some(vector) = vector else { return each(key, None) };
     let (mut key, mut done) = (Some(key), Ok(()));

@@ -8,10 +8,12 @@ use super::copy::Copy;
 use super::error::Result;
 use super::memory;
 use super::state::State;
+use crate::pg::error::or_raise;
 use crate::pg::function::Call;
 use crate::pg::spi::{self, SpiError};
-use crate::pg::{guc, owner, privilege, snapshot};
+use crate::pg::{guc, owner, privilege, snapshot, subtransaction};
 use crate::sql_function;
+use crate::status::known;
 
 sql_function!(vector_set_status, pg_finfo_vector_set_status, rows);
 
@@ -22,14 +24,18 @@ fn rows(call: &Call) -> Result<pg_sys::Datum> {
         let set = match sets::by_id(id) {
             // Dropped meanwhile.
             Err(super::error::VectorsError::UnknownId(_)) => continue,
-            set => set?,
+            set => match known("vector set", &name, set) {
+                Some(set) => set,
+                None => continue,
+            },
         };
         if !privilege::may_select(set.table(), &set.columns) {
             continue;
         }
         let sql = format!("SELECT count(*) FROM recommend.vector_changes_{id}");
         let count = || snapshot::with_latest(|| spi::read(&sql, &[], |row| row.value::<i64>(1)));
-        let waiting: std::result::Result<Vec<i64>, SpiError> = owner::as_user(set.owner, count);
+        let count = || or_raise::<Vec<i64>, SpiError>(owner::as_user(set.owner, count));
+        let Some(waiting) = known("vector set", &name, subtransaction::attempt(count)) else { continue };
         let state = snapshot::with_latest(|| State::read(id));
         let copy = state.and_then(|state| Copy::peek(&set, &state));
         let bytes = copy.as_ref().map(|copy| copy.segments.iter().map(|segment| segment.bytes() as i64).sum::<i64>());
@@ -47,7 +53,7 @@ fn rows(call: &Call) -> Result<pg_sys::Datum> {
             manifest.and_then(|manifest| (manifest.rows() as i64).into_datum()),
             manifest.and_then(|manifest| (manifest.skipped.len() as i64).into_datum()),
             state.and_then(|state| state.dimensions).and_then(|dimensions| (dimensions as i32).into_datum()),
-            waiting?.first().copied().and_then(IntoDatum::into_datum),
+            waiting.first().copied().and_then(IntoDatum::into_datum),
             bytes.and_then(IntoDatum::into_datum),
             state.and_then(|state| state.generation.into_datum()),
             manifest.map(|manifest| pg_sys::Datum::from(manifest.built_at)),

@@ -6,7 +6,7 @@
 //!
 //! | bytes | what |
 //! |---|---|
-//! | 0..32 | [`Header`] |
+//! | 0..44 | [`Header`] |
 //! | 4 each | the query as f32, scaled to length 1 |
 //! | 16 each | entries, as many as there is room for: a binary heap whose first one is the worst |
 //! | the rest | the keys' bytes; each entry has its own place there |
@@ -31,11 +31,23 @@ struct Header {
     /// For how many there is room.
     capacity: u32,
     /// What the keys are, as the caller says.
-    kind: u32,
+    kind: Kind,
     /// The bytes that keys have taken.
     taken: u32,
     /// What the query is called by who has begun the ranking; 0 for nothing.
     tag: u32,
+}
+
+/// What the keys and the vectors of a ranking are, as the caller says: bytes of one kind are never read as those of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
+pub struct Kind {
+    /// How keys and vectors are kept.
+    pub format: u32,
+    /// The type of the keys.
+    pub type_id: u32,
+    /// What that type is made of, in two halves; 0 where that cannot change.
+    pub shape: [u32; 2],
 }
 
 /// One of the best.
@@ -51,7 +63,7 @@ struct Entry {
     room: u32,
 }
 
-const MAGIC: u32 = 0x7470_6b31;
+const MAGIC: u32 = 0x7470_6b32;
 const FIRST_CAPACITY: usize = 32;
 
 /// Why bytes are no state, or two states do not go together.
@@ -100,11 +112,11 @@ fn size(dimensions: usize, capacity: usize, keys: usize) -> Result<usize> {
 
 impl<'a> Ranking<'a> {
     /// Begins a ranking in zeroed bytes, as many as [`bytes_needed`] says, aligned to 4.
-    pub fn begin(bytes: &'a mut [u8], k: usize, kind: u32, unit: &[f32]) -> Result<Self> {
+    pub fn begin(bytes: &'a mut [u8], k: usize, kind: Kind, unit: &[f32]) -> Result<Self> {
         Self::lay_out(bytes, k, kind, unit, k.min(FIRST_CAPACITY))
     }
 
-    fn lay_out(bytes: &'a mut [u8], k: usize, kind: u32, unit: &[f32], capacity: usize) -> Result<Self> {
+    fn lay_out(bytes: &'a mut [u8], k: usize, kind: Kind, unit: &[f32], capacity: usize) -> Result<Self> {
         let header = Header {
             magic: MAGIC,
             k: u32::try_from(k).map_err(|_| RankingError::TooLarge(k))?,
@@ -150,7 +162,7 @@ impl<'a> Ranking<'a> {
 
     /// What the caller has said of the keys.
     #[inline]
-    pub fn kind(&self) -> u32 {
+    pub fn kind(&self) -> Kind {
         self.header.kind
     }
 

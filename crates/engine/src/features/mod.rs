@@ -7,6 +7,7 @@
 
 mod entity;
 mod names;
+mod patterns;
 mod plan;
 mod replay;
 mod sketch;
@@ -17,6 +18,7 @@ mod window;
 
 pub use entity::{Entity, NEVER, Occurrence};
 pub use names::{Declaration, EntityKind, Rate, is_like, span_name};
+pub use patterns::Patterns;
 pub use plan::{Feature, Plan};
 pub use replay::{EntityId, Replay};
 pub use sketch::{MAX_SPARSE, Sketch};

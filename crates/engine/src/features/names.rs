@@ -126,25 +126,64 @@ pub fn span_name(micros: Micros) -> String {
     }
 }
 
-/// Whether a name is like a pattern of SQL's LIKE: `%` stands for any characters, `_` for one, after a backslash for themselves.
+/// Whether a name is like a pattern of SQL's LIKE: `%` stands for any characters, `_` for one, after a backslash for themselves. It takes a time of at
+/// most the product of both lengths, and that of the pattern alone where the name is short.
 pub fn is_like(name: &str, pattern: &str) -> bool {
-    fn matches(name: &[char], pattern: &[char]) -> bool {
-        match pattern {
-            [] => name.is_empty(),
-            ['%', rest @ ..] => (0..=name.len()).any(|skipped| matches(&name[skipped..], rest)),
-            ['_', rest @ ..] => !name.is_empty() && matches(&name[1..], rest),
-            ['\\', literal, rest @ ..] | [literal, rest @ ..] => name.first() == Some(literal) && matches(&name[1..], rest),
+    let mut name = name.chars();
+    let mut rest = Like(pattern.chars());
+    // Where to go on when what follows the last percent sign does not fit here: one character further on. An earlier one need never be
+    // thought of again, for the last can skip whatever that could.
+    let mut again: Option<(std::str::Chars<'_>, Like<'_>)> = None;
+    loop {
+        let (name_here, mut ahead) = (name.clone(), rest.clone());
+        let fits = match ahead.next() {
+            Some(Part::Any) => {
+                again = Some((name_here, ahead.clone()));
+                rest = ahead;
+                continue;
+            }
+            None if name.as_str().is_empty() => return true,
+            None => false,
+            Some(part) => match (name.next(), part) {
+                (None, _) => return false,
+                (Some(_), Part::One) => true,
+                (Some(found), Part::Literal(expected)) => found == expected,
+                (Some(_), Part::Any) => false,
+            },
+        };
+        if fits {
+            rest = ahead;
+            continue;
         }
-    }
-    // A run of percent signs says what one says, and would take long.
-    let mut collapsed: Vec<char> = Vec::new();
-    for character in pattern.chars() {
-        let escaped = collapsed.iter().rev().take_while(|other| **other == '\\').count() % 2 == 1;
-        if !(character == '%' && !escaped && collapsed.last() == Some(&'%')) {
-            collapsed.push(character);
+        let Some((from, after)) = &mut again else { return false };
+        if from.next().is_none() {
+            return false;
         }
+        (name, rest) = (from.clone(), after.clone());
     }
-    matches(&name.chars().collect::<Vec<_>>(), &collapsed)
+}
+
+/// What a pattern stands for, one part after the other.
+#[derive(Clone)]
+struct Like<'a>(std::str::Chars<'a>);
+
+enum Part {
+    Any,
+    One,
+    Literal(char),
+}
+
+impl Iterator for Like<'_> {
+    type Item = Part;
+
+    fn next(&mut self) -> Option<Part> {
+        Some(match self.0.next()? {
+            '%' => Part::Any,
+            '_' => Part::One,
+            '\\' => Part::Literal(self.0.next().unwrap_or('\\')),
+            literal => Part::Literal(literal),
+        })
+    }
 }
 
 #[cfg(test)]
@@ -171,6 +210,10 @@ mod tests {
         ] {
             assert_eq!(is_like("item_click_count_24h", pattern), matching, "{pattern}");
         }
+        // A matcher that tries every way takes longer than the sun has left.
+        assert!(!is_like(&"a".repeat(1000), &format!("{}b", "%_".repeat(500))));
+        assert!(is_like(&"ab".repeat(1000), &format!("{}%b", "%_".repeat(1000))));
+        assert!(is_like("\\", "\\") && is_like("a\\", "_\\\\"));
         assert!(is_like("", "%%") && !is_like("", "_") && is_like("100%", "100\\%") && !is_like("100x", "100\\%"));
     }
 }

@@ -1,6 +1,9 @@
 //! Features by name, and the vector of their values.
 
-use super::names::{Declaration, EntityKind, is_like, span_name};
+use std::convert::Infallible;
+
+use super::names::{Declaration, EntityKind, span_name};
+use super::patterns::Patterns;
 use super::spec::Spec;
 use super::tally::Tally;
 use crate::Micros;
@@ -53,7 +56,8 @@ impl Plan {
     pub fn new(declaration: Declaration, patterns: Option<&[String]>) -> Self {
         let mut features = all(&declaration);
         if let Some(patterns) = patterns {
-            features.retain(|feature| patterns.iter().any(|pattern| is_like(&feature.name, pattern)));
+            let patterns = Patterns::new(patterns);
+            features.retain(|feature| patterns.fit(&feature.name, &|| Ok::<_, Infallible>(())).unwrap_or(false));
         }
         Self { declaration, features }
     }
@@ -65,9 +69,14 @@ impl Plan {
     }
 
     /// Those of its features whose names are like one of the patterns.
-    pub fn like(&self, patterns: &[String]) -> Self {
-        let chosen = |feature: &&Feature| patterns.iter().any(|pattern| is_like(&feature.name, pattern));
-        Self { declaration: self.declaration.clone(), features: self.features.iter().filter(chosen).cloned().collect() }
+    pub fn like<E>(&self, patterns: &Patterns<'_>, interrupt: &dyn Fn() -> Result<(), E>) -> Result<Self, E> {
+        let mut features = Vec::new();
+        for feature in &self.features {
+            if patterns.fit(&feature.name, interrupt)? {
+                features.push(feature.clone());
+            }
+        }
+        Ok(Self { declaration: self.declaration.clone(), features })
     }
 
     /// What it was made from.

@@ -43,6 +43,35 @@ pub fn ewma_add(bytes: &mut [u8], session: &[f32], alpha: f64) -> Result<()> {
     Ok(())
 }
 
+/// An error unless the bytes are an average: finite numbers, as many as a vector may have.
+pub fn ewma_check(bytes: &[u8]) -> Result<()> {
+    let (header, average) = Header::ref_from_prefix(bytes).map_err(|_| corrupt())?;
+    let average = <[F64]>::ref_from_bytes(average).map_err(|_| corrupt())?;
+    if header.version != VERSION || header.reserved != [0; 3] || average.iter().any(|value| !value.get().is_finite()) {
+        return Err(corrupt());
+    }
+    check_dimensions(average.len())
+}
+
+/// The numbers of an average, in full.
+pub fn ewma_numbers(bytes: &[u8]) -> Result<Vec<f64>> {
+    ewma_check(bytes)?;
+    let (_, average) = Header::ref_from_prefix(bytes).map_err(|_| corrupt())?;
+    let average = <[F64]>::ref_from_bytes(average).map_err(|_| corrupt())?;
+    Ok(average.iter().map(|value| value.get()).collect())
+}
+
+/// The bytes of an average of these numbers.
+pub fn ewma_of(numbers: &[f64]) -> Result<Vec<u8>> {
+    let mut bytes = vec![0; ewma_bytes(numbers.len())?];
+    let (header, average) = Header::mut_from_prefix(&mut bytes).map_err(|_| corrupt())?;
+    header.version = VERSION;
+    let average = <[F64]>::mut_from_bytes(average).map_err(|_| corrupt())?;
+    average.iter_mut().zip(numbers).for_each(|(long, value)| long.set(*value));
+    ewma_check(&bytes)?;
+    Ok(bytes)
+}
+
 /// The average as a vector.
 pub fn ewma_vector(bytes: &[u8]) -> Result<Vec<f32>> {
     let (header, average) = Header::ref_from_prefix(bytes).map_err(|_| corrupt())?;

@@ -18,7 +18,7 @@ mod vector;
 pub use decayed::{Decayed, SUMMARY_BYTES};
 pub use direction::{direction, drift, similarity};
 pub use error::{InterestError, Length, Result};
-pub use ewma::{ewma_add, ewma_begin, ewma_bytes, ewma_vector};
+pub use ewma::{ewma_add, ewma_begin, ewma_bytes, ewma_check, ewma_numbers, ewma_of, ewma_vector};
 pub(crate) use grid::shifted;
 pub use grid::{Grid, MAX_HALF_LIFE, Place};
 pub use running::{AsOf, RUNNING_BYTES, Running};

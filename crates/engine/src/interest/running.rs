@@ -70,13 +70,13 @@ pub struct Running {
     /// When to read them.
     pub as_of: AsOf,
     /// How many events there are.
-    rows: i64,
+    pub rows: i64,
     /// The sum of the values' sizes, at the exponent of `decayed`.
-    magnitude: f64,
+    pub magnitude: f64,
     /// The sum of all magnitudes that there have been, at the same exponent: the rounding is a fraction of it.
-    churn: f64,
+    pub churn: f64,
     /// The same for the count.
-    count_churn: f64,
+    pub count_churn: f64,
 }
 
 impl Running {
@@ -177,6 +177,35 @@ impl Running {
             as_of_rows: as_of_rows.into(),
         };
         zerocopy::transmute!(row)
+    }
+
+    /// Refuses what no aggregate gives.
+    pub fn validate(&self) -> Result<()> {
+        let corrupt = |what: &str| Err(InterestError::Corrupt(what.into()));
+        if let Some(decayed) = &self.decayed {
+            if !decayed.grid.knows(decayed.scale) {
+                return corrupt(&format!("scale {} lies beyond all times", decayed.scale));
+            }
+            if !decayed.count.is_sound() || !decayed.sum.is_sound() {
+                return corrupt("the sums are no sums of events");
+            }
+        }
+        let sizes = [self.magnitude, self.churn, self.count_churn];
+        if sizes.iter().any(|size| !size.is_finite()) {
+            return corrupt("the sizes of the sums must be finite");
+        }
+        let as_of_rows = self.as_of.latest.map_or(0, |(_, rows)| rows);
+        if self.rows < 0 || as_of_rows < 0 || (self.decayed.is_none() && (self.rows > 0 || sizes != [0.0; 3])) {
+            return corrupt("the numbers of rows contradict each other");
+        }
+        Ok(())
+    }
+
+    /// From bytes that came from elsewhere, after a check of every one.
+    pub fn parse_unknown(bytes: &[u8]) -> Result<Self> {
+        let running = Self::parse(bytes)?;
+        running.validate()?;
+        if running.to_bytes() == bytes { Ok(running) } else { Err(InterestError::Corrupt("bytes that say nothing must be zero".into())) }
     }
 
     /// From the bytes that [`Running::to_bytes`] gives. A state is written by aggregates alone: what is checked is what

@@ -1,7 +1,7 @@
 //! The second phase: which of a candidate's numbers become which feature of a model, by name.
 
 use super::features::{FEATURE_COUNT, FEATURES, Features};
-use crate::features::{Plan, is_like};
+use crate::features::{Patterns, Plan};
 use crate::model::{Batch, Defaults, Element, FeatureError, Signature, Value};
 
 /// The name of the first phase's score among a model's features.
@@ -19,11 +19,16 @@ pub fn first_phase_names() -> Vec<String> {
 
 /// The places of those [`first_phase_names`] that are like one of the patterns (of SQL's LIKE). Only patterns that begin as these names do are meant for
 /// them: what says `%` means declared features.
-pub fn first_phase_like(patterns: &[String]) -> Vec<usize> {
+pub fn first_phase_like<E>(patterns: &[String], interrupt: &dyn Fn() -> Result<(), E>) -> Result<Vec<usize>, E> {
     let begin = FIRST_PHASE.trim_end_matches('_');
-    let patterns: Vec<&String> = patterns.iter().filter(|pattern| pattern.starts_with(begin)).collect();
-    let names = first_phase_names();
-    (0..names.len()).filter(|place| patterns.iter().any(|pattern| is_like(&names[*place], pattern))).collect()
+    let meant: Vec<String> = patterns.iter().filter(|pattern| pattern.starts_with(begin)).cloned().collect();
+    let (meant, mut places) = (Patterns::new(&meant), Vec::new());
+    for (place, name) in first_phase_names().iter().enumerate() {
+        if meant.fit(name, interrupt)? {
+            places.push(place);
+        }
+    }
+    Ok(places)
 }
 
 /// The numbers of [`first_phase_names`] for one candidate.

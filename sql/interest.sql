@@ -85,11 +85,11 @@ CREATE AGGREGATE rollup(summary decayed_summary) (
     SFUNC = recommend.decayed_summary_merge, STYPE = decayed_summary, SSPACE = 64, COMBINEFUNC = recommend.decayed_summary_merge, PARALLEL = SAFE);
 COMMENT ON AGGREGATE rollup(decayed_summary) IS 'All events of many summaries; they must decay alike';
 
-CREATE FUNCTION decayed_count(summary decayed_summary, as_of timestamptz DEFAULT now()) RETURNS float8
+CREATE FUNCTION decayed_count(summary decayed_summary, as_of timestamptz DEFAULT pg_catalog.now()) RETURNS float8
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'decayed_summary_count';
 COMMENT ON FUNCTION decayed_count(decayed_summary, timestamptz) IS 'The decayed number of events as of a time: one of that time counts 1, one of a half-life earlier 1/2';
 
-CREATE FUNCTION decayed_sum(summary decayed_summary, as_of timestamptz DEFAULT now()) RETURNS float8
+CREATE FUNCTION decayed_sum(summary decayed_summary, as_of timestamptz DEFAULT pg_catalog.now()) RETURNS float8
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'decayed_summary_sum';
 COMMENT ON FUNCTION decayed_sum(decayed_summary, timestamptz) IS 'The decayed sum of values as of a time';
 
@@ -155,7 +155,7 @@ CREATE AGGREGATE decayed_count(at timestamptz, half_life interval) (
     SFUNC = recommend.decayed_count_add, STYPE = bytea, SSPACE = 128, FINALFUNC = recommend.decayed_count_final,
     COMBINEFUNC = recommend.decayed_merge,
     MSFUNC = recommend.decayed_count_add, MINVFUNC = recommend.decayed_count_take, MSTYPE = bytea, MSSPACE = 128, MFINALFUNC = recommend.decayed_count_final, PARALLEL = SAFE);
-COMMENT ON AGGREGATE decayed_count(timestamptz, interval) IS 'The decayed number of rows, as of now(): weights halve every half_life. Rows with a NULL time are skipped';
+COMMENT ON AGGREGATE decayed_count(timestamptz, interval) IS 'The decayed number of rows, as of pg_catalog.now(): weights halve every half_life. Rows with a NULL time are skipped';
 
 CREATE AGGREGATE decayed_count(at timestamptz, half_life interval, as_of timestamptz) (
     SFUNC = recommend.decayed_count_add, STYPE = bytea, SSPACE = 128, FINALFUNC = recommend.decayed_count_final,
@@ -167,7 +167,7 @@ CREATE AGGREGATE decayed_sum(value float8, at timestamptz, half_life interval) (
     SFUNC = recommend.decayed_sum_add, STYPE = bytea, SSPACE = 128, FINALFUNC = recommend.decayed_sum_final,
     COMBINEFUNC = recommend.decayed_merge,
     MSFUNC = recommend.decayed_sum_add, MINVFUNC = recommend.decayed_sum_take, MSTYPE = bytea, MSSPACE = 128, MFINALFUNC = recommend.decayed_sum_final, PARALLEL = SAFE);
-COMMENT ON AGGREGATE decayed_sum(float8, timestamptz, interval) IS 'The decayed sum of value, as of now(): weights halve every half_life. Rows with a NULL value or time are skipped';
+COMMENT ON AGGREGATE decayed_sum(float8, timestamptz, interval) IS 'The decayed sum of value, as of pg_catalog.now(): weights halve every half_life. Rows with a NULL value or time are skipped';
 
 CREATE AGGREGATE decayed_sum(value float8, at timestamptz, half_life interval, as_of timestamptz) (
     SFUNC = recommend.decayed_sum_add, STYPE = bytea, SSPACE = 128, FINALFUNC = recommend.decayed_sum_final,
@@ -179,7 +179,7 @@ CREATE AGGREGATE decayed_avg(value float8, at timestamptz, half_life interval) (
     SFUNC = recommend.decayed_sum_add, STYPE = bytea, SSPACE = 128, FINALFUNC = recommend.decayed_avg_final,
     COMBINEFUNC = recommend.decayed_merge,
     MSFUNC = recommend.decayed_sum_add, MINVFUNC = recommend.decayed_sum_take, MSTYPE = bytea, MSSPACE = 128, MFINALFUNC = recommend.decayed_avg_final, PARALLEL = SAFE);
-COMMENT ON AGGREGATE decayed_avg(float8, timestamptz, interval) IS 'The average of value, newer ones weighing more, as of now(): weights halve every half_life. Rows with a NULL value or time are skipped';
+COMMENT ON AGGREGATE decayed_avg(float8, timestamptz, interval) IS 'The average of value, newer ones weighing more, as of pg_catalog.now(): weights halve every half_life. Rows with a NULL value or time are skipped';
 
 CREATE AGGREGATE decayed_avg(value float8, at timestamptz, half_life interval, as_of timestamptz) (
     SFUNC = recommend.decayed_sum_add, STYPE = bytea, SSPACE = 128, FINALFUNC = recommend.decayed_avg_final,
@@ -287,7 +287,7 @@ CREATE FUNCTION interest_vector(interest interest, as_of timestamptz) RETURNS re
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'interest_vector';
 COMMENT ON FUNCTION interest_vector(interest, timestamptz) IS 'The direction of an interest; as_of changes nothing, because all events decay alike';
 
-CREATE FUNCTION interest_strength(interest interest, as_of timestamptz DEFAULT now()) RETURNS float8
+CREATE FUNCTION interest_strength(interest interest, as_of timestamptz DEFAULT pg_catalog.now()) RETURNS float8
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'interest_strength';
 COMMENT ON FUNCTION interest_strength(interest, timestamptz) IS 'The decayed sum of the weights'' sizes as of a time';
 

@@ -9,7 +9,7 @@ use crate::graph::catalog::{self as graphs, GraphError};
 use crate::pg::error::SqlError;
 use crate::pg::function::{Call, CallError};
 use crate::pg::spi::{self, Arg, Row, SpiError};
-use crate::pg::{guc, owner, snapshot};
+use crate::pg::{guc, privilege, snapshot};
 use crate::sql_function;
 
 sql_function!(recommend_status, pg_finfo_recommend_status, rows);
@@ -53,15 +53,19 @@ impl SqlError for StatusError {
     }
 }
 
-/// One row per recommender whose event table the caller may read.
+/// One row per recommender for those who may learn what its events say, and for pg_monitor.
 fn rows(call: &Call) -> Result<pg_sys::Datum, StatusError> {
-    let caller = owner::current_user();
     let mut rows = call.rows()?;
     for (id, name) in catalog::names()? {
+        // Of one that is damaged there is nothing to tell.
+        let Ok(recommender) = catalog::by_id(id) else { continue };
+        if !recommender.is_readable() && !privilege::may_monitor() {
+            continue;
+        }
         catalog::as_owner(|| {
             snapshot::with_latest(|| {
                 let sql = include_str!("../sql/status_row.sql").replace("{id}", &id.to_string());
-                let args = [Arg::of(id), Arg::of(caller), Arg::of(guc::clock_skew_us())];
+                let args = [Arg::of(id), Arg::of(guc::clock_skew_us())];
                 spi::read(&sql, &args, |row| {
                     rows.push(&[
                         name.as_str().into_datum(),
@@ -84,16 +88,18 @@ fn rows(call: &Call) -> Result<pg_sys::Datum, StatusError> {
     Ok(rows.finish(call))
 }
 
-/// One row per source of a graph whose table the caller may read.
+/// One row per source of a graph, as with recommenders.
 fn graph_rows(call: &Call) -> Result<pg_sys::Datum, StatusError> {
-    let caller = owner::current_user();
     let mut rows = call.rows()?;
     for (id, _) in graphs::names()? {
-        let graph = graphs::by_id(id)?;
+        let Ok(graph) = graphs::by_id(id) else { continue };
         for (place, source) in graph.sources.iter().enumerate() {
+            if !privilege::may_learn(source.table, &source.columns) && !privilege::may_monitor() {
+                continue;
+            }
             let sql = include_str!("../sql/graph_status_row.sql");
             let sql = sql.replace("{id}", &source.id.to_string()).replace("{graph}", &id.to_string());
-            let args = [Arg::of(source.id), Arg::of(caller), Arg::of(guc::clock_skew_us())];
+            let args = [Arg::of(source.id), Arg::of(guc::clock_skew_us())];
             let mut push = |row: &Row| {
                 let names = [graph.name.as_str().into_datum(), source.table.into_datum(), graph.edge_type(place).into_datum()];
                 rows.push(&[&names[..], &packed_and_waiting(row)?].concat());
@@ -105,14 +111,16 @@ fn graph_rows(call: &Call) -> Result<pg_sys::Datum, StatusError> {
     Ok(rows.finish(call))
 }
 
-/// One row per recommender with features whose event table the caller may read.
+/// One row per recommender with features, as with recommenders.
 fn feature_rows(call: &Call) -> Result<pg_sys::Datum, StatusError> {
-    let caller = owner::current_user();
     let mut rows = call.rows()?;
     for (id, _) in features::catalog::all()? {
-        let set = features::catalog::by_id(id)?;
+        let Ok(set) = features::catalog::by_id(id) else { continue };
+        if !set.is_readable() && !privilege::may_monitor() {
+            continue;
+        }
         let sql = include_str!("../sql/feature_status_row.sql").replace("{id}", &id.to_string());
-        let args = [Arg::of(id), Arg::of(caller), Arg::of(guc::clock_skew_us())];
+        let args = [Arg::of(id), Arg::of(guc::clock_skew_us())];
         let mut push = |row: &Row| {
             rows.push(&[&[set.name.as_str().into_datum()][..], &packed_and_waiting(row)?].concat());
             Ok::<_, SpiError>(())

@@ -12,6 +12,7 @@ use pgrx::pg_sys;
 use rustc_hash::FxHashMap;
 
 use super::catalog::Graph;
+use crate::catalog::catalog_owner;
 use crate::key::{Key, KeyType};
 use crate::numbers::{store_error, stream};
 use crate::pg::fetch::{Equality, INTEGER, Scan};
@@ -161,7 +162,7 @@ impl NewNodes {
 pub fn all(graph: &Graph) -> Result<Vec<(Node, TypedKey)>> {
     let sql = format!("SELECT node, node_type, key FROM recommend.nodes_{} ORDER BY node", graph.id);
     let mut all = Vec::new();
-    stream(graph.owner, &sql, &[], |row| {
+    stream(catalog_owner().map_err(store_error)?, &sql, &[], |row| {
         let (Some(id), Some(node_type), Some(key)) = (row.datum(1), row.datum(2), row.datum(3)) else { return Ok(()) };
         let key = typed_key(graph, node_type, key)?;
         all.push((Node { id: number(id), node_type: key.0 }, key));

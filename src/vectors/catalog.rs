@@ -15,7 +15,8 @@ use crate::key::KeyType;
 use crate::pg::relation::{self, Relation};
 use crate::pg::spi::{self, Arg, SpiError};
 use crate::pg::vector::VectorType;
-use crate::pg::{index, invalidation, snapshot};
+use crate::pg::{index, invalidation, privilege, snapshot};
+use crate::view;
 
 /// A vector set.
 #[derive(Clone, Debug)]
@@ -26,7 +27,7 @@ pub struct VectorSet {
     pub name: String,
     /// What is tracked of its table.
     pub feed: VectorFeed,
-    /// The table's owner, whose are the state tables too.
+    /// The table's owner, as whom it is read.
     pub owner: pg_sys::Oid,
     /// The type of its ids.
     pub key: KeyType,
@@ -53,6 +54,18 @@ impl VectorSet {
         if self.key == KeyType::Uuid { 16 } else { 8 }
     }
 
+    /// Refuses who may not read the rows that it is made of.
+    pub fn check_reader(&self, role: pg_sys::Oid) -> Result<()> {
+        let table = || relation::qualified_name(self.table()).unwrap_or_default();
+        if !privilege::may_role_select(role, self.table(), &self.columns) {
+            return Err(VectorsError::Denied { table: table(), name: self.name.clone() });
+        }
+        if privilege::hides_rows_from(role, self.table()) {
+            return Err(VectorsError::RowSecurity { table: table() });
+        }
+        Ok(())
+    }
+
     fn resolve(Definition { name, feed, dimensions }: Definition) -> Result<Self> {
         let damaged = |missing: &str| VectorsError::Damaged { name: name.clone(), missing: missing.to_owned() };
         let owner = relation::owner(feed.table).ok_or_else(|| damaged("its table"))?;
@@ -63,10 +76,12 @@ impl VectorSet {
         };
         let ((id, id_type), (vector, vector_type)) = (column(&feed.id_column)?, column(&feed.vector_column)?);
         let changes = format!("vector_changes_{}", feed.id);
+        let key = KeyType::of(id_type)?;
+        view::check_vectors(feed.id, owner, key, vector_type).map_err(|missing| damaged(&missing))?;
         Ok(Self {
             id: feed.id,
             owner,
-            key: KeyType::of(id_type)?,
+            key,
             vector: VectorType::of(vector_type).ok_or_else(|| damaged("the type of its vectors"))?,
             columns: [id, vector],
             dimensions,

@@ -8,9 +8,10 @@ use super::copy::Copy;
 use super::error::Result;
 use super::memory;
 use super::state::State;
+use crate::catalog;
 use crate::pg::function::Call;
 use crate::pg::spi::{self, SpiError};
-use crate::pg::{guc, owner, privilege, snapshot};
+use crate::pg::{guc, privilege, snapshot};
 use crate::sql_function;
 
 sql_function!(vector_set_status, pg_finfo_vector_set_status, rows);
@@ -24,12 +25,12 @@ fn rows(call: &Call) -> Result<pg_sys::Datum> {
             Err(super::error::VectorsError::UnknownId(_)) => continue,
             set => set?,
         };
-        if !privilege::may_select(set.table(), &set.columns) {
+        if !privilege::may_learn(set.table(), &set.columns) && !privilege::may_monitor() {
             continue;
         }
         let sql = format!("SELECT count(*) FROM recommend.vector_changes_{id}");
         let count = || snapshot::with_latest(|| spi::read(&sql, &[], |row| row.value::<i64>(1)));
-        let waiting: std::result::Result<Vec<i64>, SpiError> = owner::as_user(set.owner, count);
+        let waiting: std::result::Result<Vec<i64>, SpiError> = catalog::as_owner(count)?;
         let state = snapshot::with_latest(|| State::read(id));
         let copy = state.and_then(|state| Copy::peek(&set, &state));
         let bytes = copy.as_ref().map(|copy| copy.segments.iter().map(|segment| segment.bytes() as i64).sum::<i64>());

@@ -31,13 +31,21 @@ const KEPT: usize = 64 << 20;
 /// The set of the vectors of a recommender's items, for what they say to `role`: the one who asks, or the owner of the events that are put
 /// together with them. Raises an error where that role may not read the vectors. `None` where there is no set, or it is lost.
 pub fn set_for(role: pg_sys::Oid, recommender: &Recommender) -> std::result::Result<Option<Rc<VectorSet>>, VectorsError> {
-    let set = set_of(recommender)?;
-    if let Some(set) = &set {
-        // What the owner may not read, none of its recommenders serves.
+    let Some(id) = recommender.vector_set else { return Ok(None) };
+    // What the owner may not read, none of its recommenders serves. Before the lock is waited for, and again after it.
+    let check = || {
         for role in [recommender.owner, role] {
-            error::or_raise(set.check_reader(role));
+            match vectors::catalog::check_reader(id, role) {
+                Err(denied @ (VectorsError::Denied { .. } | VectorsError::RowSecurity { .. })) => error::raise(&denied),
+                Err(VectorsError::UnknownId(_)) | Ok(()) => {}
+                Err(error) => return Err(error),
+            }
         }
-    }
+        Ok(())
+    };
+    check()?;
+    let set = set_of(recommender)?;
+    check()?;
     Ok(set)
 }
 

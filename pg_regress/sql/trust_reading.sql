@@ -183,7 +183,7 @@ EXECUTE scored;
 SELECT try($$SELECT activate_model('theirs', 1)$$);
 RESET ROLE;
 -- It belongs to a role, not to a name: that role cannot be dropped beneath it, and a new one of the name owns nothing of it.
-SELECT try('DROP ROLE trust_owner');
+SELECT left(try('DROP ROLE trust_owner'), 5);
 REASSIGN OWNED BY trust_owner TO trust_maker;
 SELECT name, owner FROM models;
 SET ROLE trust_owner;

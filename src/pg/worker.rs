@@ -113,10 +113,11 @@ pub fn connect(database: Option<pg_sys::Oid>, termination: Termination) {
             None => pg_sys::BackgroundWorkerInitializeConnection(ptr::null(), ptr::null(), 0),
         }
     }
-    // As autovacuum has it: what a database or role sets for its applications does not bend maintenance.
+    // What a database or role sets for its applications does not bend maintenance.
     for (name, value) in [
         (c"statement_timeout", c"0"),
-        (c"lock_timeout", c"0"),
+        // Who holds a lock on a table of its own holds up the rest of the database for no longer than that.
+        (c"lock_timeout", c"2s"),
         (c"idle_in_transaction_session_timeout", c"0"),
         (c"default_transaction_isolation", c"read committed"),
         (c"default_transaction_read_only", c"off"),

@@ -56,14 +56,7 @@ impl VectorSet {
 
     /// Refuses who may not read the rows that it is made of.
     pub fn check_reader(&self, role: pg_sys::Oid) -> Result<()> {
-        let table = || relation::qualified_name(self.table()).unwrap_or_default();
-        if !privilege::may_role_select(role, self.table(), &self.columns) {
-            return Err(VectorsError::Denied { table: table(), name: self.name.clone() });
-        }
-        if privilege::hides_rows_from(role, self.table()) {
-            return Err(VectorsError::RowSecurity { table: table() });
-        }
-        Ok(())
+        refuse_stranger(role, &self.name, self.table(), &self.columns)
     }
 
     fn resolve(Definition { name, feed, dimensions }: Definition) -> Result<Self> {
@@ -95,6 +88,29 @@ impl VectorSet {
 
 thread_local! {
     static CACHE: RefCell<Kept<VectorSet, (i32, String)>> = RefCell::default();
+}
+
+fn refuse_stranger(role: pg_sys::Oid, name: &str, table: pg_sys::Oid, columns: &[i16]) -> Result<()> {
+    let qualified = || relation::qualified_name(table).unwrap_or_default();
+    if !privilege::may_role_select(role, table, columns) {
+        return Err(VectorsError::Denied { table: qualified(), name: name.to_owned() });
+    }
+    if privilege::hides_rows_from(role, table) {
+        return Err(VectorsError::RowSecurity { table: qualified() });
+    }
+    Ok(())
+}
+
+/// Refuses who may not read the rows that set `id` is made of, before any lock is waited for.
+pub fn check_reader(id: i32, role: pg_sys::Oid) -> Result<()> {
+    if let Some(set) = catalog_cache::kept(&CACHE, id) {
+        return set.check_reader(role);
+    }
+    let definition = catalog::as_owner(|| row(id))??.ok_or(VectorsError::UnknownId(id))?;
+    let feed = &definition.feed;
+    let columns: Vec<i16> =
+        [&feed.id_column, &feed.vector_column].into_iter().filter_map(|column| relation::column_number(feed.table, column)).collect();
+    refuse_stranger(role, &definition.name, feed.table, &columns)
 }
 
 /// The set of that name, kept from being dropped until the transaction ends: its table is locked as by reading it.

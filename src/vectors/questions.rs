@@ -29,7 +29,7 @@ const MAX_QUERIES: usize = 10_000;
 fn open(call: &Call, place: usize) -> Result<Rc<VectorSet>> {
     let name: String = call.required(place, "vector_set")?;
     // Who may not read it does not wait for it.
-    sets::by_name(&name)?.check_reader(owner::current_user())?;
+    sets::check_reader(sets::id_of(&name)?, owner::current_user())?;
     let set = sets::held(&name)?;
     set.check_reader(owner::current_user())?;
     Ok(set)

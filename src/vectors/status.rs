@@ -11,7 +11,7 @@ use super::state::State;
 use crate::catalog;
 use crate::pg::function::Call;
 use crate::pg::spi::{self, SpiError};
-use crate::pg::{guc, privilege, snapshot};
+use crate::pg::{guc, owner, privilege, snapshot};
 use crate::sql_function;
 
 sql_function!(vector_set_status, pg_finfo_vector_set_status, rows);
@@ -20,14 +20,14 @@ sql_function!(vector_set_status, pg_finfo_vector_set_status, rows);
 fn rows(call: &Call) -> Result<pg_sys::Datum> {
     let mut rows = call.rows()?;
     for (id, name) in sets::names()? {
+        if sets::check_reader(id, owner::current_user()).is_err() && !privilege::may_monitor() {
+            continue;
+        }
         let set = match sets::by_id(id) {
             // Dropped meanwhile.
             Err(super::error::VectorsError::UnknownId(_)) => continue,
             set => set?,
         };
-        if !privilege::may_learn(set.table(), &set.columns) && !privilege::may_monitor() {
-            continue;
-        }
         let sql = format!("SELECT count(*) FROM recommend.vector_changes_{id}");
         let count = || snapshot::with_latest(|| spi::read(&sql, &[], |row| row.value::<i64>(1)));
         let waiting: std::result::Result<Vec<i64>, SpiError> = catalog::as_owner(count)?;

@@ -153,7 +153,7 @@ RESET ROLE;
 SELECT drop_recommender('shop'), drop_vector_set('vectors');
 
 -- Models: who may select from the view that stands for a model may score with it.
-SELECT set_config('trust.functions', string_agg(oid::regprocedure::text, ', '), false) IS NOT NULL FROM pg_proc WHERE proname IN ('train_ctr', 'activate_model', 'drop_model');
+SELECT set_config('trust.functions', string_agg(oid::regprocedure::text, ', ' ORDER BY proname), false) IS NOT NULL FROM pg_proc WHERE proname IN ('train_ctr', 'activate_model', 'drop_model');
 SELECT format('GRANT EXECUTE ON FUNCTION %s TO trust_owner, trust_maker', current_setting('trust.functions')) \gexec
 SET ROLE trust_owner;
 SELECT version FROM train_ctr('theirs', 'SELECT n AS x, n % 2 AS label FROM generate_series(1, 200) n', passes => 1);

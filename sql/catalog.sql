@@ -32,7 +32,7 @@ CREATE TABLE recommend.recommenders (
 );
 COMMENT ON TABLE recommend.recommenders IS
     'The recommenders. Changed by create_, alter_ and drop_recommender() only';
-COMMENT ON COLUMN recommend.recommenders.id IS 'The N in the names of the state tables; the lowest is the default recommender';
+COMMENT ON COLUMN recommend.recommenders.id IS 'The N in the names of the state tables';
 COMMENT ON COLUMN recommend.recommenders.vector_set IS 'The set that holds the vectors of the items';
 COMMENT ON COLUMN recommend.recommenders.model IS 'The model that ranks the candidates';
 COMMENT ON COLUMN recommend.recommenders.half_life IS 'After this time an event counts half; NULL: the pace of the log';
@@ -53,7 +53,7 @@ COMMENT ON SEQUENCE recommend.generation IS
 
 CREATE TABLE recommend.state (
     recommender int PRIMARY KEY,
-    generation bigint NOT NULL DEFAULT nextval('recommend.generation'),
+    generation bigint NOT NULL DEFAULT pg_catalog.nextval('recommend.generation'),
     packed_epoch int NOT NULL DEFAULT 0,
     events bigint NOT NULL DEFAULT 0,
     newest_at timestamptz,

@@ -34,14 +34,14 @@ COMMENT ON FUNCTION feature_names(text, text[]) IS
     'The names of a recommender''s features in the order of their vector; with patterns of LIKE, of those that training_set() chooses by them';
 
 CREATE FUNCTION features(
-    user_id anyelement, item anycompatible, recommender text DEFAULT NULL, context jsonb DEFAULT NULL, as_of timestamptz DEFAULT now())
+    user_id anyelement, item anycompatible, recommender text DEFAULT NULL, context jsonb DEFAULT NULL, as_of timestamptz DEFAULT pg_catalog.now())
 RETURNS real[]
 LANGUAGE c STABLE PARALLEL SAFE COST 100 AS 'MODULE_PATHNAME', 'features_of_item';
 COMMENT ON FUNCTION features(anyelement, anycompatible, text, jsonb, timestamptz) IS
-    'The features of an item for a user, in the order of feature_names(). Before now() only events count that happened before as_of. NULL is an unknown user or item: counts are 0, times since the last event NaN';
+    'The features of an item for a user, in the order of feature_names(). Before pg_catalog.now() only events count that happened before as_of. NULL is an unknown user or item: counts are 0, times since the last event NaN';
 
 CREATE FUNCTION features_json(
-    user_id anyelement, item anycompatible, recommender text DEFAULT NULL, context jsonb DEFAULT NULL, as_of timestamptz DEFAULT now(),
+    user_id anyelement, item anycompatible, recommender text DEFAULT NULL, context jsonb DEFAULT NULL, as_of timestamptz DEFAULT pg_catalog.now(),
     features text[] DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE c STABLE PARALLEL SAFE COST 100 AS 'MODULE_PATHNAME', 'features_json';
@@ -49,7 +49,7 @@ COMMENT ON FUNCTION features_json(anyelement, anycompatible, text, jsonb, timest
     'features() by name; null where there never was an event. features chooses some, as in training_set()';
 
 CREATE FUNCTION candidate_features(
-    user_id anyelement, items anycompatiblearray, recommender text DEFAULT NULL, context jsonb DEFAULT NULL, as_of timestamptz DEFAULT now(),
+    user_id anyelement, items anycompatiblearray, recommender text DEFAULT NULL, context jsonb DEFAULT NULL, as_of timestamptz DEFAULT pg_catalog.now(),
     features text[] DEFAULT NULL)
 RETURNS TABLE (item_id anycompatible, features real[])
 LANGUAGE c STABLE PARALLEL SAFE COST 1000 ROWS 100 AS 'MODULE_PATHNAME', 'features_of_candidates';

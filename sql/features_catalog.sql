@@ -22,14 +22,14 @@ COMMENT ON COLUMN recommend.features.patterns IS 'Of all features of the declara
 
 CREATE TABLE recommend.feature_state (
     feed int PRIMARY KEY,
-    generation bigint NOT NULL DEFAULT nextval('recommend.generation'),
+    generation bigint NOT NULL DEFAULT pg_catalog.nextval('recommend.generation'),
     packed_epoch int NOT NULL DEFAULT 0,
     events bigint NOT NULL DEFAULT 0,
     newest_at timestamptz,
     skipped bigint NOT NULL DEFAULT 0,
     last_compaction timestamptz,
     needs_rebuild bool NOT NULL DEFAULT false,
-    categories_since bigint NOT NULL DEFAULT nextval('recommend.generation')
+    categories_since bigint NOT NULL DEFAULT pg_catalog.nextval('recommend.generation')
 );
 COMMENT ON COLUMN recommend.feature_state.categories_since IS
     'Names the state of the categories of items: they are only added to until the number moves';
@@ -39,4 +39,6 @@ COMMENT ON TABLE recommend.feature_state IS
 SELECT pg_catalog.pg_extension_config_dump('recommend.features', '');
 SELECT pg_catalog.pg_extension_config_dump('recommend.feature_state', '');
 
-GRANT SELECT ON recommend.features TO PUBLIC;
+-- Event types are values of the event column: those who may read that find them in recommend.feature_list.
+GRANT SELECT (id, recommender, entities, windows, half_lives, smoothing, categories, category_item_column, category_column, recorded_column, created_at)
+    ON recommend.features TO PUBLIC;

@@ -42,14 +42,14 @@ CREATE FUNCTION drop_graph(name text) RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'graph_drop';
 COMMENT ON FUNCTION drop_graph(text) IS 'Drop a graph with all its state; its tables stay as they are';
 
-CREATE FUNCTION decay(at timestamptz, half_life interval DEFAULT NULL, as_of timestamptz DEFAULT now(), lambda float8 DEFAULT NULL) RETURNS float8
+CREATE FUNCTION decay(at timestamptz, half_life interval DEFAULT NULL, as_of timestamptz DEFAULT pg_catalog.now(), lambda float8 DEFAULT NULL) RETURNS float8
 LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'graph_decay';
 COMMENT ON FUNCTION decay(timestamptz, interval, timestamptz, float8) IS
     'What is left at as_of of a weight of 1 at time at: exp(-ln 2 * age / half_life), a month counting 30 days, or exp(-lambda * age), lambda per second; more than 1 where at is later. NULL for a NULL time';
 
 CREATE FUNCTION neighbors(
     graph text, node anyelement, node_type text DEFAULT NULL, direction text DEFAULT 'both', edge_type text DEFAULT NULL,
-    context jsonb DEFAULT NULL, as_of timestamptz DEFAULT now(), n int DEFAULT 100,
+    context jsonb DEFAULT NULL, as_of timestamptz DEFAULT pg_catalog.now(), n int DEFAULT 100,
     half_life interval DEFAULT NULL, time_window interval DEFAULT NULL)
 RETURNS TABLE (node anyelement, node_type text, edge_type text, weight float8, count bigint, last_at timestamptz)
 LANGUAGE c STABLE PARALLEL SAFE COST 100 ROWS 100 SUPPORT recommend.rows_support
@@ -59,7 +59,7 @@ COMMENT ON FUNCTION neighbors(text, anyelement, text, text, text, jsonb, timesta
 
 CREATE FUNCTION k_hop(
     graph text, node anyelement, node_type text DEFAULT NULL, hops int DEFAULT 2, direction text DEFAULT 'both',
-    edge_types text[] DEFAULT NULL, context jsonb DEFAULT NULL, as_of timestamptz DEFAULT now(), n int DEFAULT 100,
+    edge_types text[] DEFAULT NULL, context jsonb DEFAULT NULL, as_of timestamptz DEFAULT pg_catalog.now(), n int DEFAULT 100,
     fan_out int[] DEFAULT NULL, target_type text DEFAULT NULL, max_nodes int DEFAULT 100000,
     half_life interval DEFAULT NULL, time_window interval DEFAULT NULL)
 RETURNS TABLE (node anyelement, node_type text, hop int, weight float8, via anyelement)
@@ -71,7 +71,7 @@ COMMENT ON FUNCTION k_hop(text, anyelement, text, int, text, text[], jsonb, time
 CREATE FUNCTION graph_paths(
     graph text, from_node anyelement, to_node anyelement DEFAULT NULL, from_type text DEFAULT NULL, to_type text DEFAULT NULL,
     min_hops int DEFAULT 1, max_hops int DEFAULT 3, direction text DEFAULT 'both', edge_types text[] DEFAULT NULL,
-    context jsonb DEFAULT NULL, as_of timestamptz DEFAULT now(), n int DEFAULT 100, time_respecting bool DEFAULT false,
+    context jsonb DEFAULT NULL, as_of timestamptz DEFAULT pg_catalog.now(), n int DEFAULT 100, time_respecting bool DEFAULT false,
     half_life interval DEFAULT NULL, time_window interval DEFAULT NULL)
 RETURNS TABLE (nodes anyarray, node_types text[], edge_types text[], times timestamptz[], weights float8[], weight float8)
 LANGUAGE c STABLE PARALLEL SAFE COST 10000 ROWS 100 SUPPORT recommend.rows_support
@@ -81,7 +81,7 @@ COMMENT ON FUNCTION graph_paths(text, anyelement, anyelement, text, text, int, i
 
 CREATE FUNCTION common_neighbors(
     graph text, a anyelement, b anyelement, a_type text DEFAULT NULL, b_type text DEFAULT NULL, direction text DEFAULT 'both',
-    edge_types text[] DEFAULT NULL, context jsonb DEFAULT NULL, as_of timestamptz DEFAULT now(), n int DEFAULT 100,
+    edge_types text[] DEFAULT NULL, context jsonb DEFAULT NULL, as_of timestamptz DEFAULT pg_catalog.now(), n int DEFAULT 100,
     half_life interval DEFAULT NULL, time_window interval DEFAULT NULL)
 RETURNS TABLE (node anyelement, node_type text, weight_a float8, weight_b float8, last_at timestamptz)
 LANGUAGE c STABLE PARALLEL SAFE COST 200 ROWS 100 SUPPORT recommend.rows_support
@@ -91,7 +91,7 @@ COMMENT ON FUNCTION common_neighbors(text, anyelement, anyelement, text, text, t
 
 CREATE FUNCTION adamic_adar(
     graph text, a anyelement, b anyelement, a_type text DEFAULT NULL, b_type text DEFAULT NULL, direction text DEFAULT 'both',
-    edge_types text[] DEFAULT NULL, context jsonb DEFAULT NULL, as_of timestamptz DEFAULT now(),
+    edge_types text[] DEFAULT NULL, context jsonb DEFAULT NULL, as_of timestamptz DEFAULT pg_catalog.now(),
     half_life interval DEFAULT NULL, time_window interval DEFAULT NULL)
 RETURNS float8
 LANGUAGE c STABLE PARALLEL SAFE COST 200 AS 'MODULE_PATHNAME', 'graph_adamic_adar';
@@ -100,7 +100,7 @@ COMMENT ON FUNCTION adamic_adar(text, anyelement, anyelement, text, text, text, 
 
 CREATE FUNCTION personalized_pagerank(
     graph text, node anyelement, node_type text DEFAULT NULL, alpha float8 DEFAULT 0.15, epsilon float8 DEFAULT 1e-4,
-    direction text DEFAULT 'both', edge_types text[] DEFAULT NULL, context jsonb DEFAULT NULL, as_of timestamptz DEFAULT now(),
+    direction text DEFAULT 'both', edge_types text[] DEFAULT NULL, context jsonb DEFAULT NULL, as_of timestamptz DEFAULT pg_catalog.now(),
     n int DEFAULT 100, target_type text DEFAULT NULL, half_life interval DEFAULT NULL, time_window interval DEFAULT NULL)
 RETURNS TABLE (node anyelement, node_type text, score float8, error_bound float8)
 LANGUAGE c STABLE PARALLEL SAFE COST 10000 ROWS 100 SUPPORT recommend.rows_support
@@ -110,7 +110,7 @@ COMMENT ON FUNCTION personalized_pagerank(text, anyelement, text, float8, float8
 
 CREATE FUNCTION random_walk(
     graph text, nodes anyarray, node_type text DEFAULT NULL, steps int DEFAULT 10000, restart float8 DEFAULT 0.5, seed bigint DEFAULT 42,
-    direction text DEFAULT 'both', edge_types text[] DEFAULT NULL, context jsonb DEFAULT NULL, as_of timestamptz DEFAULT now(),
+    direction text DEFAULT 'both', edge_types text[] DEFAULT NULL, context jsonb DEFAULT NULL, as_of timestamptz DEFAULT pg_catalog.now(),
     n int DEFAULT 100, target_type text DEFAULT NULL, half_life interval DEFAULT NULL, time_window interval DEFAULT NULL)
 RETURNS TABLE (node anyelement, node_type text, visits bigint, score float8)
 LANGUAGE c STABLE PARALLEL SAFE COST 10000 ROWS 100 SUPPORT recommend.rows_support
@@ -120,7 +120,7 @@ COMMENT ON FUNCTION random_walk(text, anyarray, text, int, float8, bigint, text,
 
 CREATE FUNCTION prune_subgraph(
     graph text, node anyelement, node_type text DEFAULT NULL, depth int DEFAULT 3, max_nodes int DEFAULT 1000, max_bytes int DEFAULT 65536,
-    direction text DEFAULT 'both', edge_types text[] DEFAULT NULL, context jsonb DEFAULT NULL, as_of timestamptz DEFAULT now(),
+    direction text DEFAULT 'both', edge_types text[] DEFAULT NULL, context jsonb DEFAULT NULL, as_of timestamptz DEFAULT pg_catalog.now(),
     half_life interval DEFAULT NULL, time_window interval DEFAULT NULL)
 RETURNS TABLE (hop int, from_node anyelement, from_type text, to_node anyelement, to_type text, edge_type text, weight float8,
                count bigint, last_at timestamptz, kept_share float8)
@@ -131,7 +131,7 @@ COMMENT ON FUNCTION prune_subgraph(text, anyelement, text, int, int, int, text, 
 CREATE FUNCTION node_embedding(
     graph text, node anyelement, node_type text DEFAULT NULL, dims int DEFAULT 128, layers int DEFAULT 2, fan_out int DEFAULT 32,
     self_weight float8 DEFAULT 0.5, seed bigint DEFAULT 42, direction text DEFAULT 'both', edge_types text[] DEFAULT NULL,
-    context jsonb DEFAULT NULL, as_of timestamptz DEFAULT now(), half_life interval DEFAULT NULL, time_window interval DEFAULT NULL)
+    context jsonb DEFAULT NULL, as_of timestamptz DEFAULT pg_catalog.now(), half_life interval DEFAULT NULL, time_window interval DEFAULT NULL)
 RETURNS real[]
 LANGUAGE c STABLE PARALLEL SAFE COST 10000 AS 'MODULE_PATHNAME', 'graph_node_embedding';
 COMMENT ON FUNCTION node_embedding(text, anyelement, text, int, int, int, float8, bigint, text, text[], jsonb, timestamptz, interval, interval) IS
@@ -139,7 +139,7 @@ COMMENT ON FUNCTION node_embedding(text, anyelement, text, int, int, int, float8
 
 CREATE FUNCTION embed_graph(
     graph text, dims int DEFAULT 128, layers int DEFAULT 3, into_table regclass DEFAULT NULL, layer_weights real[] DEFAULT NULL,
-    normalization_strength real DEFAULT -0.5, seed bigint DEFAULT 42, as_of timestamptz DEFAULT now(),
+    normalization_strength real DEFAULT -0.5, seed bigint DEFAULT 42, as_of timestamptz DEFAULT pg_catalog.now(),
     half_life interval DEFAULT NULL, time_window interval DEFAULT NULL)
 RETURNS bigint
 LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 AS 'MODULE_PATHNAME', 'graph_embed';

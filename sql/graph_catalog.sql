@@ -45,7 +45,7 @@ COMMENT ON COLUMN recommend.edge_sources.id IS 'The S in the names of the state 
 
 CREATE TABLE recommend.graph_state (
     graph int PRIMARY KEY,
-    generation bigint NOT NULL DEFAULT nextval('recommend.generation'),
+    generation bigint NOT NULL DEFAULT pg_catalog.nextval('recommend.generation'),
     next_node int NOT NULL DEFAULT 0,
     last_compaction timestamptz
 );

@@ -14,9 +14,6 @@ SELECT s.events,
   JOIN recommend.edge_state s ON s.feed = e.id
   JOIN recommend.graph_state g ON g.graph = e.graph
  CROSS JOIN (SELECT count(*) AS backlog,
-                    count(*) FILTER (WHERE at > now() + $3 * interval '1 microsecond') AS future
+                    count(*) FILTER (WHERE at > now() + $2 * interval '1 microsecond') AS future
                FROM recommend.delta_{id}) d
  WHERE e.id = $1
-   AND (has_table_privilege($2::oid, e.source_table::oid, 'SELECT')
-        OR has_any_column_privilege($2::oid, e.source_table::oid, 'SELECT')
-        OR pg_has_role($2::oid, 'pg_monitor', 'USAGE'))

@@ -85,11 +85,11 @@ CREATE AGGREGATE rollup(summary decayed_summary) (
     SFUNC = recommend.decayed_summary_merge, STYPE = decayed_summary, SSPACE = 64, COMBINEFUNC = recommend.decayed_summary_merge, PARALLEL = SAFE);
 COMMENT ON AGGREGATE rollup(decayed_summary) IS 'All events of many summaries; they must decay alike';
 
-CREATE FUNCTION decayed_count(summary decayed_summary, as_of timestamptz DEFAULT now()) RETURNS float8
+CREATE FUNCTION decayed_count(summary decayed_summary, as_of timestamptz DEFAULT pg_catalog.now()) RETURNS float8
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'decayed_summary_count';
 COMMENT ON FUNCTION decayed_count(decayed_summary, timestamptz) IS 'The decayed number of events as of a time: one of that time counts 1, one of a half-life earlier 1/2';
 
-CREATE FUNCTION decayed_sum(summary decayed_summary, as_of timestamptz DEFAULT now()) RETURNS float8
+CREATE FUNCTION decayed_sum(summary decayed_summary, as_of timestamptz DEFAULT pg_catalog.now()) RETURNS float8
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'decayed_summary_sum';
 COMMENT ON FUNCTION decayed_sum(decayed_summary, timestamptz) IS 'The decayed sum of values as of a time';
 
@@ -317,7 +317,7 @@ CREATE FUNCTION interest_vector(interest interest, as_of timestamptz) RETURNS re
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'interest_vector';
 COMMENT ON FUNCTION interest_vector(interest, timestamptz) IS 'The direction of an interest; as_of changes nothing, because all events decay alike';
 
-CREATE FUNCTION interest_strength(interest interest, as_of timestamptz DEFAULT now()) RETURNS float8
+CREATE FUNCTION interest_strength(interest interest, as_of timestamptz DEFAULT pg_catalog.now()) RETURNS float8
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'interest_strength';
 COMMENT ON FUNCTION interest_strength(interest, timestamptz) IS 'The decayed sum of the weights'' sizes as of a time';
 

@@ -66,6 +66,11 @@ SELECT g.id,
             THEN 'nodes' ELSE 'graph' END,
        d.object_type || ' ' || d.object_identity
   FROM dropped d
-  JOIN recommend.graphs g ON d.object_name = 'nodes_' || g.id
- WHERE d.object_type = 'table' AND d.schema_name = 'recommend'
+  JOIN recommend.graphs g ON d.object_name IN ('graph_' || g.id, 'nodes_' || g.id)
+ WHERE d.object_type IN ('view', 'table') AND d.schema_name = 'recommend'
+UNION ALL
+SELECT m.id, m.name, 'model', d.object_type || ' ' || d.object_identity
+  FROM dropped d
+  JOIN recommend.models m ON d.object_name = 'model_' || m.id
+ WHERE d.object_type = 'view' AND d.schema_name = 'recommend'
  ORDER BY 1, 3, 4

@@ -1,13 +1,19 @@
 -- Models that score rows: deploying, switching, scoring.
 
 CREATE VIEW models AS
-    SELECT v.model AS name, v.version, v.version IS NOT DISTINCT FROM m.active AS active,
-           CASE WHEN m.traffic IS NOT NULL THEN coalesce((m.traffic ->> v.version::text)::float8, 0)
-                WHEN v.version = m.active THEN 100 ELSE 0 END AS share,
-           v.version IS NOT DISTINCT FROM m.shadow AS shadow, m.owner, v.features, v.defaults, v.inputs, v.output, v.operators, v.opset,
+    SELECT v.model AS name, v.version, coalesce(v.version OPERATOR(pg_catalog.=) m.active, false) AS active,
+           CASE WHEN m.traffic IS NOT NULL THEN coalesce((m.traffic OPERATOR(pg_catalog.->>) v.version::text)::float8, 0)
+                WHEN v.version OPERATOR(pg_catalog.=) m.active THEN 100 ELSE 0 END AS share,
+           coalesce(v.version OPERATOR(pg_catalog.=) m.shadow, false) AS shadow, pg_catalog.pg_get_userbyid(c.relowner) AS owner,
+           c.oid::regclass AS access, v.features, v.defaults, v.inputs, v.output, v.operators, v.opset,
            v.single_row, v.takes_missing, pg_catalog.encode(v.sha256, 'hex') AS sha256, v.onnx_bytes AS bytes, v.deployed_by, v.deployed_at
-      FROM recommend.models m JOIN recommend.model_versions v ON v.model = m.name;
-COMMENT ON VIEW models IS 'The versions of all models: what each takes and gives, its share of the traffic in percent, and who deployed it';
+      FROM recommend.models m
+      JOIN recommend.model_versions v ON v.model OPERATOR(pg_catalog.=) m.name
+      JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(pg_catalog.format('recommend.model_%s', m.id))
+     WHERE pg_catalog.has_table_privilege(c.oid, 'SELECT');
+COMMENT ON VIEW models IS
+    'The versions of the models that the current user may score with: what each takes and gives, its share of the traffic in percent, and who '
+    'deployed it. GRANT SELECT on what access names lets others score';
 GRANT SELECT ON models TO PUBLIC;
 
 CREATE FUNCTION deploy_model(

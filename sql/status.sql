@@ -9,7 +9,7 @@ COMMENT ON FUNCTION recommend.progress_rows() IS 'The rows of recommend.progress
 CREATE VIEW recommend.progress AS
     SELECT p.pid, r.name AS recommender, p.phase, p.events_done, p.events_total
       FROM recommend.progress_rows() p
-      LEFT JOIN recommend.feeds r ON r.id = p.recommender;
+      LEFT JOIN recommend.feeds r ON r.id OPERATOR(pg_catalog.=) p.recommender;
 COMMENT ON VIEW recommend.progress IS
     'Running backfills, rebuilds and compactions of recommenders and of graphs; what is not committed yet has no name here';
 GRANT SELECT ON recommend.progress TO PUBLIC;

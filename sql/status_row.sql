@@ -16,9 +16,6 @@ SELECT s.events,
   FROM recommend.recommenders r
   JOIN recommend.state s ON s.recommender = r.id
  CROSS JOIN (SELECT count(*) AS backlog,
-                    count(*) FILTER (WHERE at > now() + $3 * interval '1 microsecond') AS future
+                    count(*) FILTER (WHERE at > now() + $2 * interval '1 microsecond') AS future
                FROM recommend.delta_{id}) d
  WHERE r.id = $1
-   AND (has_table_privilege($2::oid, r.events::oid, 'SELECT')
-        OR has_any_column_privilege($2::oid, r.events::oid, 'SELECT')
-        OR pg_has_role($2::oid, 'pg_monitor', 'USAGE'))

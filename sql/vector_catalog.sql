@@ -15,7 +15,7 @@ COMMENT ON COLUMN recommend.vector_sets.dimensions IS 'The length of the vectors
 
 CREATE TABLE recommend.vector_state (
     feed int PRIMARY KEY,
-    generation bigint NOT NULL DEFAULT hashtextextended(gen_random_uuid()::text, 0),
+    generation bigint NOT NULL DEFAULT pg_catalog.hashtextextended(pg_catalog.gen_random_uuid()::text, 0),
     dimensions int,
     suspended bool NOT NULL DEFAULT false
 );

@@ -9,7 +9,7 @@ use engine::store::{ItemStats, Order, Store, Totals};
 use engine::{ItemId, Micros, UserId};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::catalog::Recommender;
+use crate::catalog::{Recommender, catalog_owner};
 use crate::compact::{Result, failure, save};
 use crate::delta::{PastEvents, UserChange, UserEvent, user_batch};
 use crate::delta_rows::Batch as Rows;
@@ -69,7 +69,7 @@ impl<'a> Batch<'a> {
         let known = numbers.into_known();
         progress.advance(self.rows.events.len() as u64);
         progress.phase(Phase::WritingRows);
-        owner::as_user(recommender.owner, || -> Result<()> {
+        owner::as_user(catalog_owner()?, || -> Result<()> {
             let writer = Writer::new(recommender);
             if self.state.is_void() {
                 writer.clear()?;

@@ -16,8 +16,8 @@ use crate::key::KeyType;
 use crate::pg::error::SqlError;
 use crate::pg::relation::Relation;
 use crate::pg::spi::{self, Arg, SpiError};
-use crate::pg::{invalidation, owner, relation, shape, snapshot};
-use crate::{graph, vectors};
+use crate::pg::{guc, invalidation, owner, privilege, relation, shape, snapshot};
+use crate::{graph, vectors, view};
 
 /// What can go wrong when a recommender is looked up.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +36,12 @@ pub enum CatalogError {
     /// There is none at all.
     #[error("there is no recommender yet")]
     Empty,
+    /// A call names none, and which one is meant is the caller's choice.
+    #[error("the call names no recommender, and which one it means is not clear: {}", quoted(names))]
+    Unclear {
+        /// Those that may be meant.
+        names: Vec<String>,
+    },
     /// A relation or column that the definition names is missing.
     #[error("recommender \"{name}\" has lost {missing}")]
     Damaged {
@@ -59,6 +65,7 @@ impl SqlError for CatalogError {
     fn sqlstate(&self) -> PgSqlErrorCode {
         match self {
             Self::Unknown { .. } | Self::UnknownId(_) | Self::Empty | Self::NotInstalled => PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
+            Self::Unclear { .. } => PgSqlErrorCode::ERRCODE_AMBIGUOUS_PARAMETER,
             Self::Damaged { .. } => PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Self::Definition(error) => error.sqlstate(),
             Self::Spi(error) => error.sqlstate(),
@@ -70,6 +77,10 @@ impl SqlError for CatalogError {
             Self::Unknown { existing, .. } if existing.is_empty() => Some(CREATE_HINT.into()),
             Self::Unknown { existing, .. } => Some(format!("Existing recommenders: {}.", existing.join(", "))),
             Self::Empty => Some(CREATE_HINT.into()),
+            Self::Unclear { names } => {
+                let name = relation::quote_literal(names.first().map_or("", |name| name));
+                Some(format!("SET recommend.default_recommender = {name}; -- or name it in the call: recommender => {name}"))
+            }
             Self::Damaged { .. } => Some("Drop it with drop_recommender() and create it again.".into()),
             Self::UnknownId(_) => {
                 Some("It was created after the snapshot of this transaction, or dropped meanwhile: ask again in a new transaction.".into())
@@ -151,7 +162,7 @@ pub struct Recommender {
     pub name: String,
     /// The event table.
     pub events: pg_sys::Oid,
-    /// The event table's owner, whose are the state tables too.
+    /// The event table's owner, as whom it is read.
     pub owner: pg_sys::Oid,
     /// The user column.
     pub user: KeyColumn,
@@ -161,6 +172,8 @@ pub struct Recommender {
     pub time_column: String,
     /// The column of the event type.
     pub event_column: Option<String>,
+    /// The column of what a row weighs.
+    pub weight_column: Option<String>,
     /// The session rule.
     pub session: SessionRule,
     /// The context columns.
@@ -200,7 +213,9 @@ pub fn catalog_relation() -> Result<pg_sys::Oid, CatalogError> {
 
 /// The role that owns the catalog: the one that created the extension.
 pub fn catalog_owner() -> Result<pg_sys::Oid, CatalogError> {
-    relation::owner(catalog_relation()?).ok_or(CatalogError::NotInstalled)
+    // Held, so that what is done in its name meets the extension's own schema.
+    let catalog = Relation::try_open(catalog_relation()?, pg_sys::AccessShareLock as i32).ok_or(CatalogError::NotInstalled)?;
+    Ok(catalog.class().relowner)
 }
 
 /// Tell all sessions that definitions have changed: this one at once, others at commit.
@@ -210,33 +225,62 @@ pub fn announce_change() -> Result<(), CatalogError> {
     Ok(())
 }
 
-/// The recommender of that name; `None` is the default one, the first that was made.
+/// The recommender of that name; `None` is the default one.
 pub fn by_name(name: Option<&str>) -> Result<Rc<Recommender>, CatalogError> {
+    let chosen = guc::default_recommender().filter(|_| name.is_none());
+    let Some(name) = name.or(chosen.as_deref()) else { return default_one() };
     let existing = names()?;
-    let found = match name {
-        None => existing.first(),
-        Some(name) => existing.iter().find(|(_, other)| other == name),
+    let Some((id, _)) = existing.iter().find(|(_, other)| other == name) else {
+        return Err(CatalogError::Unknown { name: name.to_owned(), existing: existing.into_iter().map(|(_, other)| other).collect() });
     };
-    match (found, name) {
-        (Some((id, _)), _) => match by_id(*id) {
-            // Dropped while its relations were looked up.
-            Err(CatalogError::Damaged { .. } | CatalogError::UnknownId(_)) if !names()?.iter().any(|(other, _)| other == id) => {
-                by_name(name)
-            }
-            found => found,
-        },
-        (None, None) => Err(CatalogError::Empty),
-        (None, Some(name)) => {
-            Err(CatalogError::Unknown { name: name.to_owned(), existing: existing.into_iter().map(|(_, other)| other).collect() })
+    match by_id(*id) {
+        // Dropped while its relations were looked up.
+        Err(CatalogError::Damaged { .. } | CatalogError::UnknownId(_)) if !names()?.iter().any(|(other, _)| other == id) => {
+            by_name(Some(name))
         }
+        found => found,
     }
 }
 
+/// The one that is meant where neither call nor setting says it: the only one whose events belong to the caller, else the only one that
+/// the caller may use. It is never taken for being the first: that may be anybody's. A superuser, who may use all, owns what it means or says it.
+fn default_one() -> Result<Rc<Recommender>, CatalogError> {
+    let (existing, caller) = (names()?, owner::current_user());
+    if existing.is_empty() {
+        return Err(CatalogError::Empty);
+    }
+    // One that is damaged is nobody's default.
+    let all: Vec<Rc<Recommender>> = existing.iter().filter_map(|(id, _)| by_id(*id).ok()).collect();
+    let unclear = |meant: &[Rc<Recommender>]| CatalogError::Unclear { names: meant.iter().map(|other| other.name.clone()).collect() };
+    let own: Vec<_> = all.iter().filter(|other| owner::belongs_to(caller, other.owner)).cloned().collect();
+    match (&own[..], owner::is_superuser()) {
+        ([only], _) => return Ok(Rc::clone(only)),
+        ([], true) => return Err(unclear(&all)),
+        ([], false) => {}
+        (several, _) => return Err(unclear(several)),
+    }
+    let usable: Vec<_> = all.iter().filter(|other| other.is_readable()).cloned().collect();
+    match (&usable[..], &all[..]) {
+        // What is missing is a privilege, and the error says which.
+        ([only], _) | ([], [only]) => Ok(Rc::clone(only)),
+        ([], _) => Err(unclear(&all)),
+        (several, _) => Err(unclear(several)),
+    }
+}
+
+fn quoted(names: &[String]) -> String {
+    names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
+}
+
 /// [`by_name`], kept from being dropped until the transaction ends.
-pub fn held(name: Option<&str>) -> Result<Rc<Recommender>, CatalogError> {
+///
+/// `check` says whether the caller may use it: before a lock is waited for, and again after it.
+pub fn held<E: From<CatalogError>>(name: Option<&str>, check: impl Fn(&Recommender) -> Result<(), E>) -> Result<Rc<Recommender>, E> {
     loop {
         let recommender = by_name(name)?;
+        check(&recommender)?;
         if Relation::try_open(recommender.tables.delta, pg_sys::AccessShareLock as i32).is_some() {
+            check(&recommender)?;
             return Ok(recommender);
         }
     }
@@ -273,9 +317,11 @@ pub fn tracked(id: i32) -> Result<Tracked, CatalogError> {
     as_owner(find)?
 }
 
-/// Whether anything is tracked in this database.
+/// Whether anything is tracked in this database, or has an owner.
 pub fn any_feed() -> Result<bool, CatalogError> {
-    let any = catalog_cache::list(&ANY_FEED, "SELECT EXISTS (SELECT FROM recommend.feeds)", |row| row.value::<bool>(1))?;
+    let sql =
+        "SELECT EXISTS (SELECT FROM recommend.feeds) OR EXISTS (SELECT FROM recommend.graphs) OR EXISTS (SELECT FROM recommend.models)";
+    let any = catalog_cache::list(&ANY_FEED, sql, |row| row.value::<bool>(1))?;
     Ok(any.first().copied().unwrap_or(false))
 }
 
@@ -290,6 +336,28 @@ pub fn as_owner<T>(work: impl FnOnce() -> T) -> Result<T, CatalogError> {
 }
 
 impl Recommender {
+    /// The numbers of the columns of the event table that it is made of.
+    pub fn columns(&self) -> Vec<i16> {
+        let names = [
+            Some(&self.user.name),
+            Some(&self.item.name),
+            Some(&self.time_column),
+            self.event_column.as_ref(),
+            self.weight_column.as_ref(),
+        ];
+        let session = match &self.session {
+            SessionRule::Column(column) => Some(column),
+            SessionRule::Gap(_) => None,
+        };
+        let names = names.into_iter().flatten().chain(session).chain(&self.context_columns);
+        names.filter_map(|name| relation::column_number(self.events, name)).collect()
+    }
+
+    /// Whether the current user may learn what its events say.
+    pub fn is_readable(&self) -> bool {
+        privilege::may_learn(self.events, &self.columns())
+    }
+
     fn resolve(definition: Definition) -> Result<Self, CatalogError> {
         let damaged = |missing: String| CatalogError::Damaged { name: definition.name.clone(), missing };
         let events = definition.events;
@@ -303,6 +371,7 @@ impl Recommender {
         let item = key_column(&definition.item_column)?;
         shape::keys_are(definition.id, [user.oid, item.oid]);
         let tables = Tables::of(definition.id).map_err(|missing| damaged(format!("recommend.{missing}")))?;
+        view::check_events(definition.id, owner, (user.key, item.key)).map_err(damaged)?;
         Ok(Self {
             id: definition.id,
             name: definition.name,
@@ -312,6 +381,7 @@ impl Recommender {
             item,
             time_column: definition.time_column,
             event_column: definition.event_column,
+            weight_column: definition.weight_column,
             session: definition.session,
             context_columns: definition.context_columns,
             half_life_us: definition.half_life_us,

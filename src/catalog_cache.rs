@@ -37,6 +37,12 @@ pub fn fresh<T, L>(cache: &'static CatalogCache<T, L>) -> u64 {
     generation
 }
 
+/// The definition of that number, if it is kept.
+pub fn kept<T, L>(cache: &'static CatalogCache<T, L>, id: i32) -> Option<Rc<T>> {
+    fresh(cache);
+    cache.with_borrow(|kept| kept.loaded.get(&id).cloned())
+}
+
 /// The definition of that number, loaded where it is not kept. `load` watches what the definition depends on beside the catalog.
 pub fn definition<T, L, E: From<CatalogError>>(
     cache: &'static CatalogCache<T, L>,

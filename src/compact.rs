@@ -180,7 +180,7 @@ fn rebuild_locked(recommender: &Recommender, state: State) -> Result<u64> {
     };
     let count = replay.run(recommender, horizon, fold).map_err(|source| failure(recommender, source))?;
     progress.phase(Phase::WritingRows);
-    owner::as_user(recommender.owner, || -> Result<()> {
+    owner::as_user(catalog_owner()?, || -> Result<()> {
         let writer = Writer::new(recommender);
         writer.clear()?;
         snapshot::count_command();

@@ -9,6 +9,7 @@ use crate::catalog::{self, CatalogError};
 use crate::define::{self, DefineError};
 use crate::definition::DefinitionError;
 use crate::features::{self, error::FeatureError};
+use crate::models::{self, ModelsError};
 use crate::pg::error::SqlError;
 use crate::pg::function::{Call, CallError};
 use crate::pg::relation::{self, quote_ident};
@@ -40,6 +41,8 @@ pub enum DdlError {
     #[error(transparent)]
     Definition(#[from] DefinitionError),
     #[error(transparent)]
+    Models(#[from] ModelsError),
+    #[error(transparent)]
     Track(#[from] TrackError),
     #[error(transparent)]
     Call(#[from] CallError),
@@ -57,6 +60,7 @@ impl DdlError {
             Self::Vectors(error) => Some(error),
             Self::Features(error) => Some(error),
             Self::Definition(error) => Some(error),
+            Self::Models(error) => Some(error),
             Self::Track(error) => Some(error),
             Self::Call(error) => Some(error),
             Self::Spi(error) => Some(error),
@@ -173,7 +177,8 @@ fn follow_renames(id: i32) -> Result<(), DdlError> {
 fn follow_owner(id: i32) -> Result<(), DdlError> {
     let moved: Vec<pg_sys::Oid> = read_latest(include_str!("../sql/new_owner.sql"), id, |row| row.value(1))?;
     for owner in moved {
-        state::set_owner(id, owner)?;
+        state::remake_view(&catalog::tracked(id)?)?;
+        state::set_view_owner(id, owner)?;
         graph::of_recommender::follow_owner(id, owner)?;
     }
     Ok(())
@@ -300,6 +305,10 @@ fn sql_drop(call: &Call) -> Result<pg_sys::Datum, DdlError> {
     for (id, recommender, what, object) in losses {
         // Gone with a recommender that came before it in this list.
         if what == "view" && !is_known(id)? {
+            continue;
+        }
+        if what == "model" {
+            models::forget(&recommender)?;
             continue;
         }
         let of_graph = what == "nodes" || what == "graph";

@@ -11,14 +11,14 @@ use crate::graph;
 use crate::models::{self, ModelsError};
 use crate::pg::error::SqlError;
 use crate::pg::function::{Call, CallError};
-use crate::pg::relation::{self, Relation};
+use crate::pg::relation;
 use crate::pg::spi::{self, Arg, SpiError};
-use crate::pg::{guc, privilege, snapshot};
+use crate::pg::{error, guc, owner, snapshot};
 use crate::serve::rank_error::RankError;
 use crate::serve::second_phase;
 use crate::state::{self, Purpose};
 use crate::vectors::{self, error::VectorsError};
-use crate::{sql_function, totals, worker};
+use crate::{lent, sql_function, totals, worker};
 
 sql_function!(recommend_create, pg_finfo_recommend_create, create);
 sql_function!(recommend_alter, pg_finfo_recommend_alter, alter);
@@ -100,7 +100,7 @@ fn create(call: &Call) -> Result<pg_sys::Datum, DefineError> {
     {
         // The lock that CREATE TRIGGER takes: writers that have begun finish first, so that no row falls between the
         // backfill's snapshot and the trigger.
-        let table = Relation::open(events, pg_sys::ShareRowExclusiveLock as i32);
+        let table = definition::open_owned(events, pg_sys::ShareRowExclusiveLock)?;
         definition::check_event_table(&table)?;
     }
     let (id, edges) = catalog::as_owner(|| {
@@ -119,6 +119,7 @@ fn create(call: &Call) -> Result<pg_sys::Datum, DefineError> {
         let edges = if with_graph { graph::of_recommender::follow(&definition, None)? } else { None };
         Ok::<_, DefineError>((id, edges))
     })??;
+    check_eligible(id)?;
     second_phase::check(id)?;
     fill(id, backfill)?;
     if let Some(edges) = edges {
@@ -132,13 +133,17 @@ fn vector_set(call: &Call, place: usize) -> Result<Option<String>, DefineError> 
     let Some(name) = call.text(place) else { return Ok(None) };
     if !name.is_empty() {
         let set = vectors::catalog::by_name(&name)?;
-        if !privilege::may_select(set.table(), &set.columns) {
-            return Err(
-                VectorsError::Denied { table: relation::qualified_name(set.table()).unwrap_or_default(), name: set.name.clone() }.into()
-            );
-        }
+        set.check_reader(owner::current_user())?;
     }
     Ok(Some(name))
+}
+
+/// Refuses a list of eligible items that the caller could not read.
+fn check_eligible(id: i32) -> Result<(), DefineError> {
+    if let Some((relation, column)) = &catalog::by_id(id)?.eligible {
+        error::or_raise(lent::reader_for(owner::current_user(), *relation, &[column]));
+    }
+    Ok(())
 }
 
 /// The name of a model, kept from being dropped until the transaction ends; empty to go without.
@@ -182,16 +187,11 @@ fn fill(id: i32, now: bool) -> Result<Option<u64>, DefineError> {
     if now && rows <= guc::background_backfill() {
         return Ok(Some(compact::rebuild(&recommender)?));
     }
-    let pending = catalog::as_owner(|| {
-        spi::write(
-            &format!(
-                "UPDATE recommend.state SET needs_rebuild = true \
-                  WHERE recommender = $1 AND EXISTS (SELECT FROM recommend.events_{id})"
-            ),
-            &[Arg::of(id)],
-        )
-    })??;
-    if now && pending > 0 {
+    let pending = state::has_rows(id, recommender.owner)?;
+    if pending {
+        catalog::as_owner(|| spi::write("UPDATE recommend.state SET needs_rebuild = true WHERE recommender = $1", &[Arg::of(id)]))??;
+    }
+    if now && pending {
         pgrx::ereport!(
             NOTICE,
             PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
@@ -203,16 +203,18 @@ fn fill(id: i32, now: bool) -> Result<Option<u64>, DefineError> {
     Ok(None)
 }
 
-/// Lock the event table of the recommender called `name` and check that the caller owns it.
+/// Lock the event table of the recommender called `name`, after a check that the caller owns it.
 fn owned(name: &str, lock: u32) -> Result<std::rc::Rc<Recommender>, DefineError> {
     let recommender = catalog::by_name(Some(name))?;
+    if !owner::has_privileges_of(owner::current_user(), recommender.owner) {
+        return Err(DefinitionError::NotOwner { table: relation::name(recommender.events).unwrap_or_default() }.into());
+    }
     // The compactor locks the state first and reads the event table then: take the locks in the same order.
     catalog::as_owner(|| spi::write("SELECT FROM recommend.state WHERE recommender = $1 FOR UPDATE", &[Arg::of(recommender.id)]))??;
     if let Some(features) = features::catalog::of_recommender(recommender.id)? {
         features::compact::lock(features, true)?;
     }
-    let table = Relation::open(recommender.events, lock as i32);
-    definition::check_owner(&table)?;
+    definition::open_owned(recommender.events, lock)?;
     Ok(recommender)
 }
 
@@ -221,7 +223,7 @@ fn owned_damaged(name: &str) -> Result<i32, DefineError> {
     let id = catalog::names()?.into_iter().find(|(_, other)| other == name).map(|(id, _)| id);
     let id = id.ok_or_else(|| CatalogError::Unknown { name: name.to_owned(), existing: Vec::new() })?;
     let events = catalog::as_owner(|| catalog::definition(id))??.events;
-    definition::check_owner(&Relation::open(events, pg_sys::AccessExclusiveLock as i32))?;
+    definition::open_owned(events, pg_sys::AccessExclusiveLock)?;
     Ok(id)
 }
 
@@ -298,6 +300,9 @@ fn alter(call: &Call) -> Result<pg_sys::Datum, DefineError> {
         }
         Ok::<_, DefineError>((!same_state(&before, &after), edges, other_inputs))
     })??;
+    if call.datum(12).is_some() {
+        check_eligible(id)?;
+    }
     if other_inputs {
         second_phase::check(id)?;
     }

@@ -20,6 +20,7 @@ mod gpu;
 mod graph;
 mod interest;
 mod key;
+mod lent;
 mod maintain;
 mod models;
 mod numbers;
@@ -40,6 +41,7 @@ mod training;
 mod truncate;
 mod user_interest;
 mod vectors;
+mod view;
 mod worker;
 mod write;
 

@@ -8,7 +8,7 @@ use engine::{ContextId, Error, ItemId, Micros, NO_CONTEXT, Result};
 use pgrx::pg_sys;
 use rustc_hash::FxHashMap;
 
-use crate::catalog::{self, Recommender};
+use crate::catalog::{self, Recommender, catalog_owner};
 use crate::key::Key;
 use crate::pg::fetch::{Equality, Scan};
 use crate::pg::spi::{self, Arg, SpiError};
@@ -297,13 +297,13 @@ pub fn stored_context(contexts: (pg_sys::Oid, pg_sys::Oid), values: &ContextValu
 }
 
 /// The stored contexts of a feed whose columns have the values asked for: (place of the column, value).
-pub fn matching_contexts(feed: i32, owner: pg_sys::Oid, asked: &[(usize, String)]) -> Result<Vec<ContextId>> {
+pub fn matching_contexts(feed: i32, asked: &[(usize, String)]) -> Result<Vec<ContextId>> {
     // A context that does not hold all the values asked for does not match; the table has one row for each combination seen.
     let conditions: Vec<String> = (0..asked.len()).map(|place| format!("context[{}] = ${}", asked[place].0 + 1, place + 1)).collect();
     let sql = format!("SELECT node FROM recommend.contexts_{} WHERE {} ORDER BY node", feed, conditions.join(" AND "));
     let args: Vec<Arg> = asked.iter().map(|(_, value)| Arg::of(value.clone())).collect();
     let read = || spi::read_prepared(&sql, &args, |row| row.value::<i32>(1).map(|node| node as u32));
-    owner::as_user(owner, read).map_err(|error: SpiError| store_error(error))
+    owner::as_user(catalog_owner().map_err(store_error)?, read).map_err(|error: SpiError| store_error(error))
 }
 
 /// Hands each row that a statement gives to `each`, run as `role`; its first error ends the reading.

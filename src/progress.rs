@@ -3,8 +3,9 @@
 use pgrx::datum::IntoDatum;
 use pgrx::pg_sys;
 
+use crate::catalog;
 use crate::pg::function::{Call, CallError};
-use crate::pg::{progress, relation};
+use crate::pg::{privilege, progress, relation};
 use crate::sql_function;
 
 sql_function!(recommend_progress, pg_finfo_recommend_progress, rows);
@@ -81,11 +82,21 @@ impl Drop for Progress {
     }
 }
 
-/// (pid, recommender id, phase, events done, events in total), of this database.
+/// Whether the caller may know how many rows a feed has.
+fn may_watch(id: i32) -> bool {
+    let Ok(tracked) = catalog::tracked(id) else { return false };
+    let columns: Vec<i16> = tracked.columns().iter().filter_map(|column| relation::column_number(tracked.table(), column)).collect();
+    privilege::may_learn(tracked.table(), &columns)
+}
+
+/// (pid, recommender id, phase, events done, events in total), of this database, for those who may learn what the rows say, and for pg_monitor.
 fn rows(call: &Call) -> Result<pg_sys::Datum, CallError> {
     let mut rows = call.rows()?;
     for report in progress::reports() {
         if report.database == relation::database() {
+            if !privilege::may_monitor() && !may_watch(report.numbers[RECOMMENDER] as i32) {
+                continue;
+            }
             let total = report.numbers[TOTAL];
             rows.push(&[
                 report.pid.into_datum(),

@@ -184,11 +184,7 @@ impl<'a> Reader<'a> {
         let matches = |values: &ContextValues| context_matches(values, asked);
         match &self.source {
             Source::Live { rows, delta } => {
-                let mut contexts = if rows.state().is_void() {
-                    Vec::new()
-                } else {
-                    matching_contexts(self.recommender.id, self.recommender.owner, asked)?
-                };
+                let mut contexts = if rows.state().is_void() { Vec::new() } else { matching_contexts(self.recommender.id, asked)? };
                 if let Some(delta) = delta {
                     contexts.extend(delta.known().contexts_that(matches));
                 }

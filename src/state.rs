@@ -1,12 +1,13 @@
 //! The state of a feed as database objects: its tables, the view of its events, the triggers that track them.
 //!
-//! All of it belongs to the owner of the tracked table and is made by the catalog's owner, because the schema of the
-//! state admits nobody else. Every function here runs in that role.
+//! The tables belong to the catalog's owner, so that nobody else can put rules, triggers, policies or other types on them. The view, which
+//! runs code of the tracked table's owner (casts of its types), belongs to that role, and is read as that role alone. Every function
+//! here runs as the catalog's owner.
 
 use pgrx::pg_sys;
 
 use crate::definition::{self, DefinitionError};
-use crate::feed::{Feed, VectorFeed, Weight};
+use crate::feed::{Feed, Tracked, VectorFeed, Weight};
 use crate::key::{KeyType, MAX_TEXT_BYTES};
 use crate::pg::number::NumberType;
 use crate::pg::relation::{self, Relation, quote_ident, quote_literal};
@@ -78,10 +79,18 @@ fn create_feed((id, table): (i32, pg_sys::Oid), tables: &[String], view: &str) -
     for view in views(id) {
         spi::write(&format!("COMMENT ON VIEW recommend.{view} IS 'The tracked columns of the table under fixed names'"), &[])?;
     }
-    set_owner(id, owner)?;
+    set_view_owner(id, owner)?;
     create_triggers(id, table)?;
     note_partitions(id)?;
     Ok(())
+}
+
+/// Whether feed `id` has rows that are tracked. The view runs code of its owner: `role` is the tracked table's.
+pub fn has_rows(id: i32, role: pg_sys::Oid) -> Result<bool, SpiError> {
+    let Some(view) = views(id).next() else { return Ok(false) };
+    let sql = format!("SELECT EXISTS (SELECT FROM recommend.{view})");
+    let any = owner::as_user(role, || snapshot::with_latest(|| spi::read(&sql, &[], |row| row.value::<bool>(1))))?;
+    Ok(any.first().copied().unwrap_or(false))
 }
 
 /// Take everything away again, the triggers included. Objects that are gone already are no error.
@@ -238,12 +247,19 @@ fn weight_sql(feed: &Feed, conditions: &mut Vec<String>) -> String {
     format!("CASE {kind} COLLATE \"C\" {} END", cases.join(" "))
 }
 
-/// Hand the tables and the view of feed `id` to `role`.
-pub fn set_owner(id: i32, role: pg_sys::Oid) -> Result<(), SpiError> {
+/// Make the view of a feed anew, before another role gets it: what its owner has put in its place would run with that role's rights.
+pub fn remake_view(tracked: &Tracked) -> Result<(), SpiError> {
+    let view = match tracked {
+        Tracked::Events(feed) => events_view(feed),
+        Tracked::Vectors(feed) => vectors_view(feed),
+    };
+    spi::write(&view.replacen("CREATE VIEW", "CREATE OR REPLACE VIEW", 1), &[])?;
+    Ok(())
+}
+
+/// Hand the view of feed `id` to `role`.
+pub fn set_view_owner(id: i32, role: pg_sys::Oid) -> Result<(), SpiError> {
     let owner = quote_ident(&owner::role_name(role));
-    for table in existing_tables(id) {
-        spi::write(&format!("ALTER TABLE recommend.{table} OWNER TO {owner}"), &[])?;
-    }
     for view in views(id) {
         spi::write(&format!("ALTER VIEW recommend.{view} OWNER TO {owner}"), &[])?;
     }

@@ -9,7 +9,7 @@ use crate::graph::catalog::{self as graphs, GraphError};
 use crate::pg::error::{self, SqlError};
 use crate::pg::function::{Call, CallError};
 use crate::pg::spi::{self, Arg, Row, SpiError};
-use crate::pg::{guc, owner, snapshot, subtransaction};
+use crate::pg::{guc, privilege, snapshot, subtransaction};
 use crate::serve::learnt;
 use crate::sql_function;
 
@@ -54,18 +54,21 @@ impl SqlError for StatusError {
     }
 }
 
-/// One row per recommender whose event table the caller may read.
+/// One row per recommender for those who may learn what its events say, and for pg_monitor.
 fn rows(call: &Call) -> Result<pg_sys::Datum, StatusError> {
-    let caller = owner::current_user();
     let mut rows = call.rows()?;
     for (id, name) in catalog::names()? {
+        let Some(recommender) = known("recommender", &name, catalog::by_id(id)) else { continue };
+        if !recommender.is_readable() && !privilege::may_monitor() {
+            continue;
+        }
         each("recommender", &name, || {
             // What cannot be read is said by the recommender's own functions.
-            let learnt = catalog::by_id(id).ok().and_then(|recommender| learnt::in_words(&recommender).ok());
+            let learnt = learnt::in_words(&recommender).ok();
             catalog::as_owner(|| {
                 snapshot::with_latest(|| {
                     let sql = include_str!("../sql/status_row.sql").replace("{id}", &id.to_string());
-                    let args = [Arg::of(id), Arg::of(caller), Arg::of(guc::clock_skew_us())];
+                    let args = [Arg::of(id), Arg::of(guc::clock_skew_us())];
                     spi::read(&sql, &args, |row| {
                         rows.push(&[
                             name.as_str().into_datum(),
@@ -90,16 +93,18 @@ fn rows(call: &Call) -> Result<pg_sys::Datum, StatusError> {
     Ok(rows.finish(call))
 }
 
-/// One row per source of a graph whose table the caller may read.
+/// One row per source of a graph, as with recommenders.
 fn graph_rows(call: &Call) -> Result<pg_sys::Datum, StatusError> {
-    let caller = owner::current_user();
     let mut rows = call.rows()?;
     for (id, name) in graphs::names()? {
         let Some(graph) = known("graph", &name, graphs::by_id(id)) else { continue };
         for (place, source) in graph.sources.iter().enumerate() {
+            if !privilege::may_learn(source.table, &source.columns) && !privilege::may_monitor() {
+                continue;
+            }
             let sql = include_str!("../sql/graph_status_row.sql");
             let sql = sql.replace("{id}", &source.id.to_string()).replace("{graph}", &id.to_string());
-            let args = [Arg::of(source.id), Arg::of(caller), Arg::of(guc::clock_skew_us())];
+            let args = [Arg::of(source.id), Arg::of(guc::clock_skew_us())];
             let mut push = |row: &Row| {
                 let names = [graph.name.as_str().into_datum(), source.table.into_datum(), graph.edge_type(place).into_datum()];
                 rows.push(&[&names[..], &packed_and_waiting(row)?].concat());
@@ -111,14 +116,16 @@ fn graph_rows(call: &Call) -> Result<pg_sys::Datum, StatusError> {
     Ok(rows.finish(call))
 }
 
-/// One row per recommender with features whose event table the caller may read.
+/// One row per recommender with features, as with recommenders.
 fn feature_rows(call: &Call) -> Result<pg_sys::Datum, StatusError> {
-    let caller = owner::current_user();
     let mut rows = call.rows()?;
     for (id, _) in features::catalog::all()? {
         let Some(set) = known("features", &id.to_string(), features::catalog::by_id(id)) else { continue };
+        if !set.is_readable() && !privilege::may_monitor() {
+            continue;
+        }
         let sql = include_str!("../sql/feature_status_row.sql").replace("{id}", &id.to_string());
-        let args = [Arg::of(id), Arg::of(caller), Arg::of(guc::clock_skew_us())];
+        let args = [Arg::of(id), Arg::of(guc::clock_skew_us())];
         let mut push = |row: &Row| {
             rows.push(&[&[set.name.as_str().into_datum()][..], &packed_and_waiting(row)?].concat());
             Ok::<_, SpiError>(())

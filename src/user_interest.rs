@@ -11,12 +11,12 @@ use engine::{ItemId, Micros, Result, UserId};
 use pgrx::pg_sys;
 use rustc_hash::FxHashMap;
 
-use crate::catalog::Recommender;
+use crate::catalog::{Recommender, catalog_owner};
 use crate::delta::PastEvents;
 use crate::key::Key;
 use crate::numbers::{KeyedEvent, keyed_events_of, rules, store_error, stream};
 use crate::pg::spi::{self, Arg};
-use crate::pg::{interrupt, owner};
+use crate::pg::{error, interrupt, owner};
 use crate::vectors;
 use crate::vectors::catalog::VectorSet;
 use crate::vectors::error::VectorsError;
@@ -28,8 +28,28 @@ const CHUNK: usize = 20_000;
 /// The vectors that are kept for the next events, in bytes.
 const KEPT: usize = 64 << 20;
 
-/// The set of the vectors of a recommender's items; `None` where it has none, or has lost it.
-pub fn set_of(recommender: &Recommender) -> std::result::Result<Option<Rc<VectorSet>>, VectorsError> {
+/// The set of the vectors of a recommender's items, for what they say to `role`: the one who asks, or the owner of the events that are put
+/// together with them. Raises an error where that role may not read the vectors. `None` where there is no set, or it is lost.
+pub fn set_for(role: pg_sys::Oid, recommender: &Recommender) -> std::result::Result<Option<Rc<VectorSet>>, VectorsError> {
+    let Some(id) = recommender.vector_set else { return Ok(None) };
+    // What the owner may not read, none of its recommenders serves. Before the lock is waited for, and again after it.
+    let check = || {
+        for role in [recommender.owner, role] {
+            match vectors::catalog::check_reader(id, role) {
+                Err(denied @ (VectorsError::Denied { .. } | VectorsError::RowSecurity { .. })) => error::raise(&denied),
+                Err(VectorsError::UnknownId(_)) | Ok(()) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    };
+    check()?;
+    let set = set_of(recommender)?;
+    check()?;
+    Ok(set)
+}
+
+fn set_of(recommender: &Recommender) -> std::result::Result<Option<Rc<VectorSet>>, VectorsError> {
     let Some(id) = recommender.vector_set else { return Ok(None) };
     // Kept from being dropped, as the recommender's own tables are.
     match vectors::catalog::by_id(id).and_then(|set| vectors::catalog::held(&set.name)) {
@@ -49,7 +69,7 @@ struct Vectors {
 impl Vectors {
     /// `None` where the recommender has no vectors, or has lost them.
     fn of(recommender: &Recommender) -> Result<Option<Self>> {
-        let set = set_of(recommender).map_err(store_error)?;
+        let set = set_for(recommender.owner, recommender).map_err(store_error)?;
         Ok(set.map(|set| Self { set, known: RefCell::default() }))
     }
 
@@ -152,7 +172,7 @@ pub fn rebuild(recommender: &Recommender, users: &FxHashMap<Key, UserId>, until:
                 rows.push((user, Some(interest)));
             }
         }
-        owner::as_user(recommender.owner, || Writer::new(recommender).interests(rows.into_iter())).map_err(store_error)
+        owner::as_user(catalog_owner().map_err(store_error)?, || Writer::new(recommender).interests(rows.into_iter())).map_err(store_error)
     };
     stream(recommender.owner, &sql, &args, |row: &spi::Row| {
         let (Some(event), Some(user)) = KeyedEvent::of_row(recommender, row)? else { return Ok(()) };

@@ -19,7 +19,7 @@ use crate::totals::number_datum;
 const UPSERT: usize = 0;
 const DELETE: usize = 1;
 
-/// Writes into the state tables of one recommender. Runs as their owner.
+/// Writes into the state tables of one recommender. Runs as the catalog's owner, whose they are.
 pub struct Writer<'a> {
     recommender: &'a Recommender,
 }

@@ -2,6 +2,7 @@
 CREATE SCHEMA as_of;
 SET search_path = as_of, public;
 SET recommend.auto_compact = off;
+SET recommend.default_recommender = 'shop';
 CREATE TABLE log (u int, i int, at timestamptz, kind text, device text);
 SELECT create_recommender('shop', 'log', 'u', 'i', 'at', event_column => 'kind', event_weights => '{"view": 1, "buy": 3, "hide": -1}', context_columns => '{device}', half_life => '1 hour', learn => false);
 -- Several events at the same time, late ones, dislikes; half of them packed.

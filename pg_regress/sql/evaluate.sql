@@ -116,6 +116,7 @@ SELECT * FROM evaluate_model('m', 'SELECT n AS x0, 1 AS x1, 1 AS x2, 1 AS x3, 1 
 RESET statement_timeout;
 CREATE ROLE evaluate_reader;
 GRANT USAGE ON SCHEMA evaluate_test TO evaluate_reader;
+DO $$ BEGIN EXECUTE (SELECT format('GRANT SELECT ON %s TO evaluate_reader', access) FROM models WHERE name = 'm' LIMIT 1); END $$;
 SET ROLE evaluate_reader;
 SELECT rows FROM evaluate_model('m', 'SELECT 1 AS x0, 1 AS x1, 1 AS x2, 1 AS x3, 1 AS x4, true AS label');
 SELECT * FROM evaluate_model('m', 'SELECT * FROM evaluate_test.shown', 'clicked');

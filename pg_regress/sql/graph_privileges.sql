@@ -28,7 +28,7 @@ SET ROLE graph_privileges_seller;
 SELECT try($$SELECT add_edges('g', 'buys', 'u', 'user', 'i', 'item', 'buys', 'at', event_column => 'kind', event_weights => '{"buy": 1}')$$);
 RESET ROLE;
 SELECT add_edges('g', 'buys', 'u', 'user', 'i', 'item', 'buys', 'at', event_column => 'kind', event_weights => '{"buy": 1}');
--- State belongs to the owner of its table, nodes to the owner of the graph.
+-- State belongs to the catalog's owner, views to the owner of their table, and what says whose the graph is to its owner.
 SELECT relname, relowner::regrole FROM pg_class WHERE relnamespace = 'recommend'::regnamespace AND relname ~ '_\d+$' AND relkind IN ('r', 'v') ORDER BY 1;
 GRANT SELECT ON follows, buys TO graph_privileges_reader;
 GRANT SELECT (a, b, at, w, device) ON follows TO graph_privileges_columns;

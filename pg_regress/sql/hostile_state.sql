@@ -1,4 +1,4 @@
--- State tables belong to the owners of the event tables, who may alter them. What does not fit any more is an error with a hint, of that recommender
+-- State tables belong to who created the extension, who may alter them. What does not fit any more is an error with a hint, of that recommender
 -- alone; one row that cannot be packed costs that row alone.
 CREATE ROLE hostile_owner;
 CREATE SCHEMA hostile_state;
@@ -79,7 +79,9 @@ SELECT count(*) FROM recommend(1, 3, 'altered');
 -- One that stays altered: all others go on, and dropping it works.
 SELECT format('ALTER TABLE recommend.delta_%s ALTER COLUMN context TYPE int USING 1', :id) AS statement \gset
 \set VERBOSITY terse
+RESET ROLE;
 :statement;
+SET ROLE hostile_owner;
 INSERT INTO events VALUES (1, 9, '2026-02-01', 'e');
 \set VERBOSITY default
 SELECT recommend.maintain('altered');
@@ -118,11 +120,13 @@ DELETE FROM events WHERE device LIKE 'c4ca%';
 SELECT recommend.maintain();
 SELECT events, backlog, skipped FROM recommend.status WHERE recommender = 'long';
 
--- Rows that the owner puts into the delta: none is an event, and each is counted.
+-- Rows that are put into the delta: none is an event, and each is counted.
 SELECT format('INSERT INTO recommend.delta_%s (epoch, change, user_key, item_key, at, weight) SELECT e.epoch, 1, 1, 1, t.at, t.weight
     FROM (SELECT max(epoch) FROM recommend.delta_%1$s) AS e (epoch), (VALUES (''infinity''::timestamptz, 1::real), (''-infinity'', 1), (''2026-01-01'', ''NaN''), (''2026-01-01'', ''infinity'')) AS t (at, weight)', :id) AS statement \gset
 INSERT INTO events VALUES (3, 1, '2026-01-05', 'plain');
+RESET ROLE;
 :statement;
+SET ROLE hostile_owner;
 SELECT recommend.maintain('long');
 SELECT backlog FROM recommend.status WHERE recommender = 'long';
 SELECT count(*) > 0 AS answers FROM recommend(3, 3, 'long');

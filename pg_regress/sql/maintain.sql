@@ -2,6 +2,7 @@
 CREATE SCHEMA maintain;
 SET search_path = maintain, public;
 SET recommend.auto_compact = off;
+SET recommend.default_recommender = 'shop';
 CREATE TABLE log (u int, i text, at timestamptz);
 SELECT create_recommender('shop', 'log', 'u', 'i', 'at', learn => false);
 CREATE VIEW state AS SELECT events, backlog, skipped, users, items, newest_event, needs_rebuild FROM recommend.status WHERE recommender = 'shop';

@@ -235,6 +235,9 @@ SET ROLE models_other;
 SELECT deploy_model('theirs', file('mlp'));
 SELECT activate_model('theirs', 1);
 SELECT drop_model('theirs');
+-- Scoring is a right of its own, which the owner grants.
+SET ROLE models_owner;
+DO $$ BEGIN EXECUTE (SELECT format('GRANT SELECT ON %s TO models_reader', access) FROM models WHERE name = 'theirs' LIMIT 1); END $$;
 SET ROLE models_reader;
 SELECT name, version, owner, deployed_by FROM models WHERE name = 'theirs';
 SELECT ctr_predict('theirs', '{1,1,1,0,1,-1,0.5,1}'::real[]) BETWEEN 0 AND 1 AS score;

@@ -84,12 +84,14 @@ SELECT count(*), min(variant) AS variant FROM recommend_session('{}'::bigint[], 
 
 -- Not packed yet, and as of an earlier time: what was known then, whatever came later.
 CREATE TABLE before AS SELECT * FROM rank_items(7::bigint, ARRAY(SELECT generate_series(1, 60))::bigint[], 'ranked', as_of => '2026-03-10');
+SET recommend.auto_compact = off;
 INSERT INTO log SELECT 10000 + n, 7, n, '2026-03-15', 'buy', 'phone' FROM generate_series(1, 30) n;
 SELECT (seen(7, 3) ->> 'first_phase_share')::real > 0 AS fresh, ctr_predict('mlp', seen(7, 3) - 'probability', 7) = (seen(7, 3) ->> 'probability')::real AS same;
 SELECT count(*), bool_and(a.score = b.score AND a.first_phase_score = b.first_phase_score AND a.rank = b.rank) AS same
   FROM before a JOIN rank_items(7::bigint, ARRAY(SELECT generate_series(1, 60))::bigint[], 'ranked', as_of => '2026-03-10') b USING (item_id);
 SELECT count(*), max(abs(score - (seen(7, item_id, NULL, '2026-03-10') ->> 'probability')::float8)) < 1e-6 AS explained FROM before;
 SELECT recommend.maintain('ranked') > 0 AS packed;
+RESET recommend.auto_compact;
 SELECT count(*), bool_and(abs(a.score - b.score) < 1e-6) AS same
   FROM before a JOIN rank_items(7::bigint, ARRAY(SELECT generate_series(1, 60))::bigint[], 'ranked', as_of => '2026-03-10') b USING (item_id);
 

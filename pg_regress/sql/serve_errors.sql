@@ -15,6 +15,7 @@ SELECT recommend.maintain();
 CREATE TABLE log (u bigint, i text, at timestamptz, device text, place text);
 INSERT INTO log VALUES (1, 'a', '2020-01-01', 'ios', 'home'), (1, 'b', '2020-01-02', NULL, NULL);
 SELECT create_recommender('shop', 'log', 'u', 'i', 'at', context_columns => '{device,place}');
+SET recommend.default_recommender = 'shop';
 SELECT create_recommender('ids', 'log', 'i', 'u', 'at');
 SELECT create_recommender('same', 'log', 'u', 'u', 'at');
 

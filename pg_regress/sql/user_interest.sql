@@ -129,6 +129,11 @@ SET ROLE visitor;
 SELECT * FROM user_interest(3, 'shop');
 SELECT count(*) AS listed FROM recommend(3, 5, 'shop');
 RESET ROLE;
+GRANT SELECT (item_id, embedding) ON items TO visitor;
+SET ROLE visitor;
+SELECT count(*) FROM user_interest(3, 'shop');
+SELECT count(*) AS listed FROM recommend(3, 5, 'shop');
+RESET ROLE;
 -- The table of the vectors goes: the recommender stays, without them.
 DROP TABLE items;
 DROP TABLE items CASCADE;

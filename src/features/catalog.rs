@@ -17,7 +17,8 @@ use crate::feed::Feed;
 use crate::key::KeyType;
 use crate::pg::relation::Relation;
 use crate::pg::spi::{self, Arg};
-use crate::pg::{invalidation, relation, shape, snapshot};
+use crate::pg::{invalidation, privilege, relation, shape, snapshot};
+use crate::view;
 
 /// The features of a recommender.
 #[derive(Clone, Debug)]
@@ -26,7 +27,7 @@ pub struct FeatureSet {
     pub id: i32,
     /// The recommender's name.
     pub name: String,
-    /// The event table's owner, whose are the state tables too.
+    /// The event table's owner, as whom it is read.
     pub owner: pg_sys::Oid,
     /// What is tracked of the event table.
     pub feed: Feed,
@@ -54,6 +55,14 @@ pub struct FeatureSet {
 
 thread_local! {
     static CACHE: RefCell<Kept<FeatureSet, (i32, i32)>> = RefCell::default();
+}
+
+impl FeatureSet {
+    /// Whether the current user may learn what its events say.
+    pub fn is_readable(&self) -> bool {
+        let columns: Vec<i16> = self.feed.columns().iter().filter_map(|column| relation::column_number(self.feed.table, column)).collect();
+        privilege::may_learn(self.feed.table, &columns)
+    }
 }
 
 /// The numbers of all features with those of their recommenders, lowest first.
@@ -132,13 +141,15 @@ fn load(id: i32) -> Result<FeatureSet> {
         let found = number.map(|number| relation::column_type(feed.table, number));
         found.and_then(|found| KeyType::of(found).ok()).ok_or_else(|| damaged(format!("key column \"{column}\"")))
     };
-    let plan = features.plan(&recommender)?;
-    let used = plan.used();
+    let owner = relation::owner(feed.table).ok_or_else(|| damaged("the event table".into()))?;
     let keys = (key(&feed.user)?, key(&feed.item)?);
     shape::keys_are(id, [keys.0.oid(), keys.1.oid()]);
+    view::check_events(id, owner, keys).map_err(damaged)?;
+    let plan = features.plan(&recommender)?;
+    let used = plan.used();
     Ok(FeatureSet {
         id,
-        owner: relation::owner(feed.table).ok_or_else(|| damaged("the event table".into()))?,
+        owner,
         keys,
         typed: recommender.event_column.is_some(),
         types: features.event_types.iter().cloned().zip(0..).collect(),

@@ -10,13 +10,14 @@ use rustc_hash::FxHashMap;
 
 use super::catalog::FeatureSet;
 use super::rows::FeatureState;
+use crate::catalog::catalog_owner;
 use crate::key::{Key, KeyType, MAX_TEXT_BYTES};
 use crate::numbers::{store_error, stream};
-use crate::pg::array;
 use crate::pg::fetch::Scan;
 use crate::pg::relation::{qualified_name, quote_ident};
 use crate::pg::spi::Arg;
 use crate::pg::varlena;
+use crate::pg::{array, error};
 use crate::rows::{bytes, equality};
 
 /// How many categories of items a backend keeps for each recommender.
@@ -113,7 +114,7 @@ impl<'a> ItemCategories<'a> {
         let mut all: FxHashMap<Key, Option<Rc<str>>> = told(self.set, None)?.into_iter().map(|(item, of)| (item, Some(of))).collect();
         if !self.is_void {
             let sql = format!("SELECT item, category FROM recommend.item_categories_{}", self.set.id);
-            stream(self.set.owner, &sql, &[], |row| {
+            stream(catalog_owner().map_err(store_error)?, &sql, &[], |row| {
                 if let [Some(item), Some(category)] = row.datums([pg_sys::TEXTOID; 2]).map_err(store_error)? {
                     let item = Key::parse(&text(&bytes(item))?, self.set.keys.1).map_err(store_error)?;
                     all.insert(item, Some(text(&bytes(category))?));
@@ -153,7 +154,8 @@ pub fn told(set: &FeatureSet, items: Option<&[Key]>) -> Result<Vec<(Key, Rc<str>
         if items.is_some() { format!(" AND {item} = ANY ($1)") } else { String::new() }
     );
     let mut told = Vec::new();
-    stream(set.owner, &sql, &args, |row| {
+    let reader = error::or_raise(categories.reader_for(set.owner));
+    stream(reader, &sql, &args, |row| {
         if let [Some(item), Some(category)] = row.datums([key_type, pg_sys::TEXTOID]).map_err(store_error)? {
             told.push((Key::read(item, set.keys.1).map_err(store_error)?, text(&bytes(category))?));
         }

@@ -129,7 +129,7 @@ impl Compaction<'_> {
             merged.extend(remade);
         }
         drop(rows);
-        owner::as_user(set.owner, || -> Result<()> {
+        owner::as_user(catalog_owner()?, || -> Result<()> {
             if self.state.is_void() {
                 write::clear(set)?;
                 snapshot::count_command();
@@ -158,7 +158,7 @@ impl Compaction<'_> {
         let rows = owner::as_user(catalog_owner()?, || totals::estimated_events(set.id))?;
         let mut progress = Progress::start(set.id, Phase::ReadingEvents, 2 * rows as u64);
         let categories: FxHashMap<Key, Rc<str>> = told(set, None).map_err(|source| self.failure(source))?.into_iter().collect();
-        owner::as_user(set.owner, || -> Result<()> {
+        owner::as_user(catalog_owner()?, || -> Result<()> {
             write::clear(set)?;
             snapshot::count_command();
             Ok(write::categories(set, categories.iter().map(|(item, category)| (item, &**category)))?)
@@ -253,7 +253,7 @@ impl Sorted<'_> {
 
     fn send(&mut self) -> Result<()> {
         let rows = std::mem::take(&mut self.rows);
-        owner::as_user(self.set.owner, || write::entities(self.set, rows.iter().map(|(key, row)| (key, row.clone()))))?;
+        owner::as_user(catalog_owner()?, || write::entities(self.set, rows.iter().map(|(key, row)| (key, row.clone()))))?;
         Ok(())
     }
 

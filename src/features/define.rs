@@ -8,14 +8,14 @@ use pgrx::{PgSqlErrorCode, pg_sys};
 
 use super::catalog as features;
 use super::compact;
-use super::definition::{EVENT, FeatureDefinition, entity_names};
+use super::definition::{Categories, EVENT, FeatureDefinition, entity_names};
 use super::error::{FeatureError, Result};
 use crate::catalog::{self, Recommender};
 use crate::definition::{self, Definition};
 use crate::pg::function::{Call, CallError};
 use crate::pg::relation::{self, Relation, quote_ident};
 use crate::pg::spi::{self, Arg, SpiError};
-use crate::pg::{guc, interval, owner, snapshot};
+use crate::pg::{error, guc, interval, owner, snapshot};
 use crate::serve::second_phase;
 use crate::state::{self, Purpose};
 use crate::{ddl, sql_function, totals, worker};
@@ -33,8 +33,7 @@ fn texts(call: &Call, place: usize) -> Option<Vec<String>> {
 /// The recommender called `name`, whose event table is locked, after a check that the caller owns that.
 fn owned(name: &str, lock: u32) -> Result<Rc<Recommender>> {
     let recommender = catalog::by_name(Some(name))?;
-    let table = Relation::open(recommender.events, lock as i32);
-    definition::check_owner(&table)?;
+    definition::open_owned(recommender.events, lock)?;
     Ok(recommender)
 }
 
@@ -76,6 +75,12 @@ fn create(call: &Call) -> Result<pg_sys::Datum> {
         Arg::of(texts(call, 11)),
     ];
     let (id, count) = catalog::as_owner(|| insert(&definition, &args))??;
+    if let (Some(relation), [Some(item_column), Some(category_column)]) = (categories, columns.clone()) {
+        let categories = Categories { relation, item_column, category_column };
+        for role in [owner::current_user(), recommender.owner] {
+            error::or_raise(categories.reader_for(role));
+        }
+    }
     fill(id, call.arg(12).unwrap_or(true))?;
     Ok(call.value(i32::try_from(count).ok()))
 }
@@ -129,10 +134,11 @@ fn fill(id: i32, now: bool) -> Result<()> {
         compact::rebuild(id)?;
         return Ok(());
     }
-    let sql =
-        format!("UPDATE recommend.feature_state SET needs_rebuild = true WHERE feed = $1 AND EXISTS (SELECT FROM recommend.events_{id})");
-    let pending = catalog::as_owner(|| spi::write(&sql, &[Arg::of(id)]))??;
-    if now && pending > 0 {
+    let pending = state::has_rows(id, features::by_id(id)?.owner)?;
+    if pending {
+        catalog::as_owner(|| spi::write("UPDATE recommend.feature_state SET needs_rebuild = true WHERE feed = $1", &[Arg::of(id)]))??;
+    }
+    if now && pending {
         pgrx::ereport!(
             NOTICE,
             PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
@@ -155,7 +161,7 @@ fn rebuild(call: &Call) -> Result<pg_sys::Datum> {
 
 fn of_named(name: &str) -> Result<i32> {
     let recommender = catalog::by_name(Some(name))?;
-    definition::check_owner(&Relation::open(recommender.events, pg_sys::AccessShareLock as i32))?;
+    definition::open_owned(recommender.events, pg_sys::AccessShareLock)?;
     features::of_recommender(recommender.id)?.ok_or_else(|| FeatureError::None(name.to_owned()))
 }
 
@@ -202,6 +208,10 @@ pub fn check_change(before: &Definition, after: &Definition) -> Result<()> {
 fn list(call: &Call) -> Result<pg_sys::Datum> {
     let mut rows = call.rows()?;
     for (id, recommender) in features::all()? {
+        // Their names tell values of the event column.
+        if !catalog::by_id(recommender).is_ok_and(|recommender| recommender.is_readable()) {
+            continue;
+        }
         let (definition, recommender) = snapshot::with_latest(|| {
             catalog::as_owner(|| Ok::<_, crate::catalog::CatalogError>((features::definition(id)?, catalog::definition(recommender)?)))
         })??;

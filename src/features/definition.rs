@@ -11,6 +11,7 @@ use super::serve::{MAX_PATTERN_BYTES, MAX_PATTERNS};
 use crate::definition::{self, Definition};
 use crate::feed::{Feed, Weight};
 use crate::key::KeyType;
+use crate::lent::{self, LentError};
 use crate::pg::interval;
 use crate::pg::relation::{self, Relation};
 use crate::pg::spi::{Row, SpiError};
@@ -30,6 +31,13 @@ pub struct Categories {
     pub item_column: String,
     /// Its column of categories.
     pub category_column: String,
+}
+
+impl Categories {
+    /// The role as which they are read for `role`.
+    pub fn reader_for(&self, role: pg_sys::Oid) -> std::result::Result<pg_sys::Oid, LentError> {
+        lent::reader_for(role, self.relation, &[&self.item_column, &self.category_column])
+    }
 }
 
 /// A row of `recommend.features`.

@@ -14,9 +14,9 @@ use super::reader::{Ask, matrix};
 use crate::arguments;
 use crate::key::{Key, KeyType};
 use crate::pg::function::Call;
-use crate::pg::{array, interrupt, privilege, relation};
+use crate::pg::{array, error, interrupt, owner, privilege, relation};
 use crate::serve::ServeError;
-use crate::serve::arguments::Arguments;
+use crate::serve::arguments::{Arguments, check_privileges};
 use crate::sql_function;
 
 sql_function!(features_of_item, pg_finfo_features_of_item, of_item);
@@ -28,16 +28,19 @@ sql_function!(features_names, pg_finfo_features_names, names);
 pub fn open(call: &Call, place: usize) -> Result<(Arguments<'_>, Rc<FeatureSet>)> {
     let arguments = Arguments::open(call, place)?;
     let set = features::held(&arguments.recommender)?;
-    check_recorded(&set)?;
+    check_reader(&set)?;
     Ok((arguments, set))
 }
 
-/// Checks that the caller may read the column that features read beyond those of their recommender.
-pub fn check_recorded(set: &FeatureSet) -> std::result::Result<(), ServeError> {
+/// Checks that the caller may read what features read beyond the columns of their recommender: when an event was recorded, and categories.
+pub fn check_reader(set: &FeatureSet) -> std::result::Result<(), ServeError> {
     let columns: Vec<i16> = set.feed.recorded.iter().filter_map(|name| relation::column_number(set.feed.table, name)).collect();
     if !columns.is_empty() && !privilege::may_select(set.feed.table, &columns) {
         let table = relation::qualified_name(set.feed.table).unwrap_or_default();
         return Err(ServeError::Denied { table, name: set.name.clone() });
+    }
+    if let Some(categories) = set.categories.as_ref().filter(|_| set.by_category) {
+        error::or_raise(categories.reader_for(owner::current_user()));
     }
     Ok(())
 }
@@ -158,7 +161,9 @@ fn of_candidates(call: &Call) -> Result<Datum> {
 /// feature_names(recommender, features)
 fn names(call: &Call) -> Result<Datum> {
     let recommender = crate::catalog::by_name(call.arg::<String>(0).as_deref())?;
+    check_privileges(&recommender)?;
     let set = features::held(&recommender)?;
+    check_reader(&set)?;
     let chosen = Chosen::of(&set, call.arg(1))?;
     let mut names: Vec<Datum> = chosen.names().into_iter().filter_map(IntoDatum::into_datum).collect();
     Ok(array::of(pg_sys::TEXTOID, &mut names))

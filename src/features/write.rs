@@ -1,4 +1,4 @@
-//! Writing packed rows of features and the categories of items. All of it runs as the owner of the event table.
+//! Writing packed rows of features and the categories of items. All of it runs as the catalog's owner.
 
 use pgrx::pg_sys::{self, Datum};
 

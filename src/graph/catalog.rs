@@ -104,7 +104,7 @@ pub struct Graph {
     pub id: i32,
     /// Its name.
     pub name: String,
-    /// Its owner, whose is the table of nodes.
+    /// Its owner, whose is the view `recommend.graph_N`.
     pub owner: pg_sys::Oid,
     /// The half-life of weights.
     pub half_life: HalfLife,
@@ -237,10 +237,12 @@ fn load(id: i32) -> Result<Graph, GraphError> {
         schema.sources.push(Source { edge_type: edge_type as u32, from_type, to_type });
     }
     let state = |name: String| relation::state_relation(&name).ok_or_else(|| damaged(format!("recommend.{name}")));
+    let anchor = state(format!("graph_{id}"))?;
+    invalidation::watch(anchor);
     let nodes = (state(format!("nodes_{id}"))?, state(format!("nodes_{id}_pkey"))?, state(format!("nodes_{id}_key"))?);
     Ok(Graph {
         id,
-        owner: relation::owner(nodes.0).ok_or_else(|| damaged("its nodes".into()))?,
+        owner: relation::owner(anchor).ok_or_else(|| damaged("its owner".into()))?,
         half_life: HalfLife::from_micros(half_life.max(1)).unwrap_or(HalfLife::SHORTEST),
         recommender,
         time_window,

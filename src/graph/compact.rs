@@ -175,7 +175,7 @@ impl<'a> Compaction<'a> {
         let mut own = state.sources[self.place];
         let is_void = own.is_void();
         if is_void {
-            owner::as_user(self.source.owner, || write::clear(self.source))?;
+            owner::as_user(catalog_owner()?, || write::clear(self.source))?;
             snapshot::count_command();
             own = own.emptied();
         }
@@ -204,7 +204,7 @@ impl<'a> Compaction<'a> {
                     merged.insert(node, refilled);
                 }
             }
-            owner::as_user(self.source.owner, || write::edges(self.source, direction, merged.into_iter()))?;
+            owner::as_user(catalog_owner()?, || write::edges(self.source, direction, merged.into_iter()))?;
         }
         self.save_numbers(state, &numbers)?;
         delete_rows(self.source.delta, &batch.done.rows);
@@ -227,9 +227,9 @@ impl<'a> Compaction<'a> {
 
     /// Writes new nodes and contexts.
     fn save_numbers(&self, state: &mut GraphState, numbers: &Numbers) -> Result<()> {
-        owner::as_user(self.graph.owner, || write::nodes(self.graph, numbers.new_nodes.iter()))?;
+        owner::as_user(catalog_owner()?, || write::nodes(self.graph, numbers.new_nodes.iter()))?;
         state.next_node += numbers.new_nodes.len() as NodeId;
-        owner::as_user(self.source.owner, || write::contexts(self.source, numbers.first_context, numbers.new_contexts.iter()))?;
+        owner::as_user(catalog_owner()?, || write::contexts(self.source, numbers.first_context, numbers.new_contexts.iter()))?;
         snapshot::count_command();
         nodes::writing();
         Ok(())
@@ -343,10 +343,10 @@ impl<'a> Compaction<'a> {
         let mut events = events.map_err(|source| self.failure(source))?;
         let newest = events.iter().filter(|event| event.at != STATIC).map(|event| event.at).max();
         progress.phase(Phase::WritingRows);
-        owner::as_user(self.source.owner, || write::clear(self.source))?;
+        owner::as_user(catalog_owner()?, || write::clear(self.source))?;
         snapshot::count_command();
         for direction in [Direction::Out, Direction::In] {
-            owner::as_user(self.source.owner, || self.write_all(&mut events, direction))?;
+            owner::as_user(catalog_owner()?, || self.write_all(&mut events, direction))?;
         }
         self.save_numbers(state, &numbers)?;
         delete_rows(self.source.delta, &done.rows);

@@ -128,7 +128,7 @@ fn create(call: &Call) -> Result<pg_sys::Datum> {
     Ok(call.value(Some(id)))
 }
 
-/// Write the rows of a new graph and make its table of nodes, which belongs to `role`.
+/// Write the rows of a new graph, which belongs to `role`, and make its table of nodes.
 pub fn insert(name: &str, args: &[Arg], role: pg_sys::Oid) -> Result<i32> {
     if name.is_empty() {
         return Err(DefineError::Nameless);
@@ -143,7 +143,11 @@ pub fn insert(name: &str, args: &[Arg], role: pg_sys::Oid) -> Result<i32> {
         return Err(DefineError::MaxEdges(max_edges));
     }
     spi::write("INSERT INTO recommend.graph_state (graph) VALUES ($1)", &[Arg::of(id)])?;
-    ddl::unwatched(|| create_nodes(id, role))?;
+    ddl::unwatched(|| {
+        create_nodes(id)?;
+        spi::write(&include_str!("../../sql/graph_owner.sql").replace("{id}", &id.to_string()), &[])?;
+        set_owner(id, role)
+    })?;
     catalog::announce_change()?;
     Ok(id)
 }
@@ -172,7 +176,7 @@ fn add_edges(call: &Call) -> Result<pg_sys::Datum> {
     let graph = owned(&name)?;
     {
         // Writers that have begun finish first, so that no row falls between the backfill's snapshot and the trigger.
-        let table = Relation::open(table, pg_sys::ShareRowExclusiveLock as i32);
+        let table = definition::open_owned(table, pg_sys::ShareRowExclusiveLock)?;
         definition::check_event_table(&table)?;
     }
     let [(_, from_type), (_, to_type), (_, edge_type)] = types;
@@ -265,11 +269,9 @@ fn node_type(graph: i32, table: pg_sys::Oid, (column, name): (&str, &str), taken
 
 /// Number the nodes anew, because those of one type have other keys now: a new table, and nothing packed. The graph's sources are to be filled.
 fn reset_nodes(graph: i32) -> Result<()> {
-    let nodes = relation::state_relation(&format!("nodes_{graph}")).and_then(relation::owner);
-    let role = nodes.ok_or(GraphError::UnknownId(graph))?;
     ddl::unwatched(|| {
         spi::write(&format!("DROP TABLE recommend.nodes_{graph}"), &[])?;
-        create_nodes(graph, role)
+        create_nodes(graph)
     })?;
     spi::write(
         "UPDATE recommend.graph_state SET next_node = 0, generation = nextval('recommend.generation') WHERE graph = $1",
@@ -284,9 +286,9 @@ fn reset_nodes(graph: i32) -> Result<()> {
     Ok(())
 }
 
-fn create_nodes(graph: i32, role: pg_sys::Oid) -> Result<()> {
+fn create_nodes(graph: i32) -> Result<()> {
     spi::write(&include_str!("../../sql/graph_state.sql").replace("{id}", &graph.to_string()), &[])?;
-    set_owner(graph, role)
+    Ok(())
 }
 
 /// Bring the rows of a source's table into its state: now, in the background where there are many, or not yet.
@@ -296,10 +298,12 @@ pub fn fill(graph: &Graph, source: i32, now: bool) -> Result<()> {
         compact::rebuild(graph.id, Some(source))?;
         return Ok(());
     }
-    let sql =
-        format!("UPDATE recommend.edge_state SET needs_rebuild = true WHERE feed = $1 AND EXISTS (SELECT FROM recommend.events_{source})");
-    let pending = catalog::as_owner(|| spi::write(&sql, &[Arg::of(source)]))??;
-    if now && pending > 0 {
+    let owner = graph.sources.iter().find(|other| other.id == source).map(|other| other.owner);
+    let pending = owner.map_or(Ok(false), |owner| state::has_rows(source, owner))?;
+    if pending {
+        catalog::as_owner(|| spi::write("UPDATE recommend.edge_state SET needs_rebuild = true WHERE feed = $1", &[Arg::of(source)]))??;
+    }
+    if now && pending {
         pgrx::ereport!(
             NOTICE,
             PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
@@ -352,11 +356,11 @@ fn drop(call: &Call) -> Result<pg_sys::Datum> {
     Ok(call.void())
 }
 
-/// [`owned`] for a graph that has lost a part: its number. Its owner is that of its nodes, else of all tables of its edges.
+/// [`owned`] for a graph that has lost a part: its number. Its owner is that of its view, else of all tables of its edges.
 fn owned_damaged(name: &str) -> Result<i32> {
     let id = graphs::names()?.into_iter().find(|(_, other)| other == name).map(|(id, _)| id);
     let id = id.ok_or_else(|| GraphError::Unknown { name: name.to_owned(), existing: Vec::new() })?;
-    let owners: Vec<pg_sys::Oid> = match relation::state_relation(&format!("nodes_{id}")).and_then(relation::owner) {
+    let owners: Vec<pg_sys::Oid> = match relation::state_relation(&format!("graph_{id}")).and_then(relation::owner) {
         Some(owner) => vec![owner],
         None => catalog::as_owner(|| graphs::source_definitions(id))??.iter().filter_map(|source| relation::owner(source.table)).collect(),
     };
@@ -379,8 +383,10 @@ pub fn forget(id: i32) -> Result<()> {
         {
             spi::write(&format!("DELETE FROM recommend.{table} WHERE {column} = $1"), &[Arg::of(id)])?;
         }
-        if relation::state_relation(&format!("nodes_{id}")).is_some() {
-            ddl::unwatched(|| spi::write(&format!("DROP TABLE recommend.nodes_{id}"), &[]))?;
+        for (kind, stem) in [("VIEW", "graph"), ("TABLE", "nodes")] {
+            if relation::state_relation(&format!("{stem}_{id}")).is_some() {
+                ddl::unwatched(|| spi::write(&format!("DROP {kind} recommend.{stem}_{id}"), &[]))?;
+            }
         }
         spi::forget_plans(|sql| sql.contains(&format!("recommend.nodes_{id}")));
         cache::forget(id);
@@ -401,9 +407,10 @@ pub fn forget_source(id: i32) -> Result<()> {
     })?
 }
 
+/// Hand a graph to `role`. The view says whose it is as no column can: it follows DROP OWNED, REASSIGN OWNED and dumps.
 pub fn set_owner(graph: i32, role: pg_sys::Oid) -> Result<()> {
     let owner = quote_ident(&owner::role_name(role));
-    spi::write(&format!("ALTER TABLE recommend.nodes_{graph} OWNER TO {owner}"), &[])?;
+    spi::write(&format!("ALTER VIEW recommend.graph_{graph} OWNER TO {owner}"), &[])?;
     Ok(())
 }
 

@@ -12,6 +12,7 @@ use pgrx::pg_sys;
 use rustc_hash::FxHashMap;
 
 use super::catalog::Graph;
+use crate::catalog::catalog_owner;
 use crate::key::{Key, KeyType};
 use crate::numbers::{store_error, stream};
 use crate::pg::fetch::{Equality, INTEGER, Scan};
@@ -161,7 +162,7 @@ impl NewNodes {
 pub fn all(graph: &Graph) -> Result<Vec<(Node, TypedKey)>> {
     let sql = format!("SELECT node, node_type, key FROM recommend.nodes_{} ORDER BY node", graph.id);
     let mut all = Vec::new();
-    stream(graph.owner, &sql, &[], |row| {
+    stream(catalog_owner().map_err(store_error)?, &sql, &[], |row| {
         let types = [pg_sys::INT4OID, pg_sys::INT2OID, pg_sys::TEXTOID];
         let [Some(id), Some(node_type), Some(key)] = row.datums(types).map_err(store_error)? else { return Ok(()) };
         let key = typed_key(graph, node_type, key)?;

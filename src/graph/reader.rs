@@ -186,7 +186,7 @@ fn live_contexts(live: &LiveGraph<'_>, contexts: &[Option<Asked>]) -> Result<Vec
         let source = &live.graph.sources[place];
         let mut found: FxHashSet<ContextId> = FxHashSet::default();
         if !live.state.sources[place].is_void() {
-            found.extend(matching_contexts(source.id, source.owner, asked)?);
+            found.extend(matching_contexts(source.id, asked)?);
         }
         let has = |values: &ContextValues, (column, value): &(usize, String)| {
             values.get(*column).is_some_and(|found| found.as_ref() == Some(value))

@@ -11,6 +11,7 @@ use crate::pg::number::NumberType;
 use crate::pg::relation::{self, Relation};
 use crate::pg::shape;
 use crate::pg::spi::Row;
+use crate::view;
 
 /// A row of `recommend.edge_sources`.
 #[derive(Clone, Debug, PartialEq)]
@@ -116,7 +117,7 @@ pub struct EdgeSource {
     pub id: i32,
     /// The table.
     pub table: pg_sys::Oid,
-    /// The table's owner, whose are the state tables too.
+    /// The table's owner, as whom it is read.
     pub owner: pg_sys::Oid,
     /// What is tracked of the table.
     pub feed: Feed,
@@ -145,12 +146,14 @@ impl EdgeSource {
             let found = number.map(|number| relation::column_type(definition.table, number));
             found.and_then(|found| KeyType::of(found).ok()).ok_or(format!("key column \"{column}\""))
         };
+        let owner = relation::owner(definition.table).ok_or("a table of its edges")?;
         let keys = (key(&definition.from_column)?, key(&definition.to_column)?);
         shape::keys_are(id, [keys.0.oid(), keys.1.oid()]);
+        view::check_events(id, owner, keys)?;
         Ok(Self {
             id,
             table: definition.table,
-            owner: relation::owner(definition.table).ok_or("a table of its edges")?,
+            owner,
             feed: definition.feed(),
             columns: definition.feed().columns().iter().filter_map(|column| relation::column_number(definition.table, column)).collect(),
             keys,

@@ -25,13 +25,13 @@ fn stem(direction: Direction) -> &'static str {
     }
 }
 
-/// Writes rows of edges and deletes those of nodes that have none. Runs as the source's owner.
+/// Writes rows of edges and deletes those of nodes that have none. Runs as the catalog's owner.
 pub fn edges(source: &EdgeSource, direction: Direction, rows: impl Iterator<Item = (NodeId, Edges)>) -> Result<()> {
     let table = format!("recommend.{}_{}", stem(direction), source.id);
     write_packed(&table, "edges", rows.map(|(node, edges)| (node, (!edges.is_empty()).then(|| edges.to_bytes()))))
 }
 
-/// Deletes all packed edges and contexts of a source. Runs as its owner.
+/// Deletes all packed edges and contexts of a source. Runs as the catalog's owner.
 pub fn clear(source: &EdgeSource) -> Result<()> {
     for stem in [stem(Direction::Out), stem(Direction::In), "contexts"] {
         spi::write(&format!("DELETE FROM recommend.{stem}_{}", source.id), &[])?;
@@ -39,7 +39,7 @@ pub fn clear(source: &EdgeSource) -> Result<()> {
     Ok(())
 }
 
-/// Writes new nodes. Runs as the graph's owner.
+/// Writes new nodes. Runs as the catalog's owner.
 pub fn nodes<'k>(graph: &Graph, new: impl Iterator<Item = (NodeId, &'k TypedKey)>) -> Result<()> {
     let sql = format!("INSERT INTO recommend.nodes_{} (node, node_type, key) SELECT * FROM unnest($1, $2, $3)", graph.id);
     let mut statement = Bulks::new([(sql, &[pg_sys::INT4OID, pg_sys::INT2OID, pg_sys::TEXTOID])]);
@@ -50,7 +50,7 @@ pub fn nodes<'k>(graph: &Graph, new: impl Iterator<Item = (NodeId, &'k TypedKey)
     statement.finish()
 }
 
-/// Writes new contexts. Runs as the source's owner.
+/// Writes new contexts. Runs as the catalog's owner.
 pub fn contexts<'v>(source: &EdgeSource, first: u32, new: impl Iterator<Item = &'v ContextValues>) -> Result<()> {
     let sql = format!("INSERT INTO recommend.contexts_{} (node, hash, context) VALUES ($1, $2, $3)", source.id);
     for (number, values) in (first..).zip(new) {

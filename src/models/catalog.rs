@@ -18,7 +18,7 @@ use crate::pg::fetch::{Equality, Scan};
 use crate::pg::snapshot::{self, Fingerprint};
 use crate::pg::spi::{self, Arg, SpiError};
 use crate::pg::varlena;
-use crate::pg::{invalidation, relation};
+use crate::pg::{invalidation, owner, privilege, relation};
 
 /// A model: which of its versions answers.
 #[derive(Debug)]
@@ -31,6 +31,8 @@ pub struct Model {
     pub traffic: Option<Traffic>,
     /// The version that is scored beside it.
     pub shadow: Option<i32>,
+    /// `recommend.model_N`: who may select from it may score.
+    access: Option<pg_sys::Oid>,
     versions: RefCell<HashMap<i32, Rc<Version>>>,
 }
 
@@ -150,12 +152,24 @@ pub fn names() -> Result<Vec<String>> {
 }
 
 fn load(name: &str) -> Result<Model> {
-    let sql = "SELECT active, traffic, shadow FROM recommend.models WHERE name = $1";
-    let read = |row: &spi::Row| Ok::<_, SpiError>((row.get::<i32>(1)?, row.get::<JsonB>(2)?, row.get::<i32>(3)?));
+    let sql = "SELECT active, traffic, shadow, id FROM recommend.models WHERE name = $1";
+    let read = |row: &spi::Row| Ok::<_, SpiError>((row.get::<i32>(1)?, row.get::<JsonB>(2)?, row.get::<i32>(3)?, row.value::<i32>(4)?));
     let mut rows = catalog::as_owner(|| spi::read_prepared(sql, &[Arg::of(name)], read))??;
-    let (active, traffic, shadow) = rows.pop().ok_or_else(|| ModelsError::Unknown { name: name.to_owned(), existing: Vec::new() })?;
+    let (active, traffic, shadow, id) = rows.pop().ok_or_else(|| ModelsError::Unknown { name: name.to_owned(), existing: Vec::new() })?;
     let traffic = traffic.map(|JsonB(traffic)| shares(&traffic).and_then(|shares| Ok(Traffic::new(&shares)?))).transpose()?;
-    Ok(Model { name: name.to_owned(), active, traffic, shadow, versions: RefCell::default() })
+    Ok(Model { name: name.to_owned(), active, traffic, shadow, access: access(id), versions: RefCell::default() })
+}
+
+/// The view that says whose model number `id` is, and who may score with it.
+pub fn access(id: i32) -> Option<pg_sys::Oid> {
+    relation::state_relation(&format!("model_{id}"))
+}
+
+/// The model of that name, which the current user may score with.
+pub fn usable(name: &str) -> Result<Rc<Model>> {
+    let model = by_name(name)?;
+    model.check_user(owner::current_user())?;
+    Ok(model)
 }
 
 /// A traffic split, as its JSON says.
@@ -166,6 +180,20 @@ pub fn shares(traffic: &serde_json::Value) -> Result<BTreeMap<i32, f64>> {
 }
 
 impl Model {
+    /// Refuses a role that may not score with it.
+    pub fn check_user(&self, role: pg_sys::Oid) -> Result<()> {
+        let may = match self.access {
+            Some(access) => privilege::may_role_read(role, access),
+            // Nobody's: superusers' alone.
+            None => owner::may_act_for(role, catalog::catalog_owner()?),
+        };
+        if may {
+            return Ok(());
+        }
+        let access = self.access.and_then(relation::qualified_name).unwrap_or_default();
+        Err(ModelsError::Denied { name: self.name.clone(), access, role: owner::role_name(role) })
+    }
+
     /// The version that answers for a unit, of which `unit` is a hash; without one, the active version.
     pub fn version_for(&self, unit: Option<u64>) -> Result<Rc<Version>> {
         let number = match (&self.traffic, unit) {

@@ -10,9 +10,9 @@ use super::weights::{self, Hash};
 use crate::catalog as definitions;
 use crate::pg::function::Call;
 use crate::pg::spi::{self, Arg};
-use crate::pg::{owner, snapshot};
+use crate::pg::{owner, relation, snapshot};
 use crate::serve::second_phase;
-use crate::sql_function;
+use crate::{ddl, sql_function};
 
 sql_function!(model_activate, pg_finfo_model_activate, activate);
 sql_function!(model_rollback, pg_finfo_model_rollback, rollback);
@@ -30,34 +30,77 @@ pub struct Locked {
     shadow: Option<i32>,
 }
 
-/// Locks a model's row until the transaction ends, if there is such a model; the caller must be a member of its owner. Runs as the catalog's owner,
+/// Locks a model's row until the transaction ends, if there is such a model; the caller must be a member of its owner, which is looked at before the
+/// lock is waited for, and again after it. Runs as the catalog's owner,
 /// while `user` is who asks.
 pub fn locked(name: &str, user: pg_sys::Oid, is_superuser: bool) -> Result<Option<Locked>> {
-    let sql = "SELECT owner::text, active, next_version, traffic, shadow FROM recommend.models WHERE name = $1 FOR UPDATE";
+    owned(name, user, is_superuser)?;
+    let sql = "SELECT id, active, next_version, traffic, shadow FROM recommend.models WHERE name = $1 FOR UPDATE";
     let rows = spi::write_returning(sql, &[Arg::of(name)], |row| {
         let traffic = row.get::<JsonB>(4)?.map(|JsonB(traffic)| traffic);
         Ok::<_, ModelsError>((
-            row.value::<String>(1)?,
+            row.value::<i32>(1)?,
             Locked { active: row.get(2)?, next_version: row.value(3)?, traffic, shadow: row.get(5)? },
         ))
     })?;
-    let Some((owner, locked)) = rows.into_iter().next() else { return Ok(None) };
-    check_member(name, owner, user, is_superuser)?;
+    let Some((id, locked)) = rows.into_iter().next() else { return Ok(None) };
+    check_member(name, id, user, is_superuser)?;
     Ok(Some(locked))
 }
 
 /// Refuses a caller who is no member of the owner of that model, if there is one. It locks nothing, so what it allows may be refused later. Runs as the
 /// catalog's owner.
 pub fn owned(name: &str, user: pg_sys::Oid, is_superuser: bool) -> Result<()> {
-    let sql = "SELECT owner::text FROM recommend.models WHERE name = $1";
-    let owners = spi::read(sql, &[Arg::of(name)], |row| row.value::<String>(1))?;
-    owners.into_iter().try_for_each(|owner| check_member(name, owner, user, is_superuser))
+    let sql = "SELECT id FROM recommend.models WHERE name = $1";
+    let ids = snapshot::with_latest(|| spi::read(sql, &[Arg::of(name)], |row| row.value::<i32>(1)))?;
+    ids.into_iter().try_for_each(|id| check_member(name, id, user, is_superuser))
 }
 
-fn check_member(name: &str, owner: String, user: pg_sys::Oid, is_superuser: bool) -> Result<()> {
-    // A role that is gone leaves the model to superusers.
-    let may = is_superuser || owner::role_named(&owner).is_some_and(|owner| owner::has_privileges_of(user, owner));
-    if may { Ok(()) } else { Err(ModelsError::NotOwner { name: name.to_owned(), owner }) }
+fn check_member(name: &str, id: i32, user: pg_sys::Oid, is_superuser: bool) -> Result<()> {
+    // Without the view that says whose it is, a model is left to superusers.
+    let owner = catalog::access(id).and_then(relation::owner);
+    let may = is_superuser || owner.is_some_and(|owner| owner::has_privileges_of(user, owner));
+    if may { Ok(()) } else { Err(ModelsError::NotOwner { name: name.to_owned(), owner: owner.map(owner::role_name).unwrap_or_default() }) }
+}
+
+/// Writes the row of a new model, which belongs to `user`; nothing where there is one of that name. Runs as the catalog's owner.
+pub fn insert(name: &str, user: pg_sys::Oid) -> Result<()> {
+    let sql = "INSERT INTO recommend.models (name) VALUES ($1) ON CONFLICT DO NOTHING RETURNING id";
+    let Some(id) = spi::write_returning(sql, &[Arg::of(name)], |row| row.value::<i32>(1))?.pop() else { return Ok(()) };
+    ddl::unwatched(|| {
+        spi::write(&include_str!("../../sql/model_owner.sql").replace("{id}", &id.to_string()), &[])?;
+        let owner = relation::quote_ident(&owner::role_name(user));
+        spi::write(&format!("ALTER VIEW recommend.model_{id} OWNER TO {owner}"), &[])
+    })?;
+    definitions::announce_change()?;
+    Ok(())
+}
+
+/// Forgets a model whose view was dropped, as DROP OWNED does.
+pub fn forget(name: &str) -> Result<()> {
+    definitions::as_owner(|| delete(name, None))?
+}
+
+/// Deletes a model, or one version of it. Runs as the catalog's owner.
+fn delete(name: &str, version: Option<i32>) -> Result<()> {
+    let model = Arg::of(name);
+    if version.is_none() {
+        if let Some(recommender) = recommenders(name)?.into_iter().next() {
+            return Err(ModelsError::Ranks { name: name.to_owned(), recommender });
+        }
+        let ids = spi::write_returning("DELETE FROM recommend.models WHERE name = $1 RETURNING id", &[model], |row| row.value::<i32>(1))?;
+        for id in ids.into_iter().filter(|id| catalog::access(*id).is_some()) {
+            ddl::unwatched(|| spi::write(&format!("DROP VIEW recommend.model_{id}"), &[]))?;
+        }
+        definitions::announce_change()?;
+    }
+    let sql = "DELETE FROM recommend.model_versions WHERE model = $1 AND version = coalesce($2, version) RETURNING weights_hash";
+    let hashes = spi::write_returning(sql, &[model, Arg::of(version)], |row| row.get::<Vec<u8>>(1))?;
+    // If this is rolled back, or another version has the same, the next session makes the file anew.
+    for hash in hashes.into_iter().flatten().filter_map(|hash| Hash::try_from(hash).ok()) {
+        weights::forget(&hash);
+    }
+    Ok(())
 }
 
 /// Does `work` on the locked row of a model, as the catalog's owner.
@@ -167,27 +210,15 @@ fn drop(call: &Call) -> Result<pg_sys::Datum> {
     let name: String = call.required(0, "name")?;
     let version: Option<i32> = call.arg(1);
     change(&name, |locked| {
-        let model = Arg::of(name.as_str());
         if let Some(version) = version {
             require_version(&name, version)?;
             let in_split = locked.traffic.as_ref().is_some_and(|traffic| traffic.get(version.to_string()).is_some());
             if locked.active == Some(version) || locked.shadow == Some(version) || in_split {
                 return Err(ModelsError::InUse { name: name.clone(), version });
             }
-            spi::write(include_str!("../../sql/forget_model_version.sql"), &[model, Arg::of(version)])?;
-        } else {
-            if let Some(recommender) = recommenders(&name)?.into_iter().next() {
-                return Err(ModelsError::Ranks { name: name.clone(), recommender });
-            }
-            spi::write("DELETE FROM recommend.models WHERE name = $1", &[model])?;
+            spi::write(include_str!("../../sql/forget_model_version.sql"), &[Arg::of(name.as_str()), Arg::of(version)])?;
         }
-        let sql = "DELETE FROM recommend.model_versions WHERE model = $1 AND version = coalesce($2, version) RETURNING weights_hash";
-        let hashes = spi::write_returning(sql, &[model, Arg::of(version)], |row| row.get::<Vec<u8>>(1))?;
-        // If this is rolled back, or another version has the same, the next session makes the file anew.
-        for hash in hashes.into_iter().flatten().filter_map(|hash| Hash::try_from(hash).ok()) {
-            weights::forget(&hash);
-        }
-        Ok(())
+        delete(&name, version)
     })?;
     Ok(call.void())
 }

@@ -107,8 +107,7 @@ impl Deployment<'_> {
             pgrx::notice!("model \"{name}\" takes one row at a time: batches are run row by row");
         }
         let version = definitions::as_owner(|| {
-            let sql = "INSERT INTO recommend.models (name, owner) VALUES ($1, pg_get_userbyid($2)) ON CONFLICT DO NOTHING";
-            spi::write(sql, &[Arg::of(name), Arg::of(user)])?;
+            define::insert(name, user)?;
             let version = define::locked(name, user, is_superuser)?.map_or(1, |locked| locked.next_version);
             let hash = |hash: Option<Hash>| hash.map_or_else(|| Arg::datum(None, pg_sys::BYTEAOID), |hash| bytea(&hash));
             let args = [

@@ -7,6 +7,7 @@ use crate::catalog::CatalogError;
 use crate::pg::array::VectorError;
 use crate::pg::error::SqlError;
 use crate::pg::function::CallError;
+use crate::pg::relation::quote_ident;
 use crate::pg::spi::SpiError;
 
 /// What can go wrong.
@@ -34,6 +35,16 @@ pub enum ModelsError {
     /// A model without a name.
     #[error("a model needs a name")]
     Nameless,
+    /// A role may not score with the model.
+    #[error("permission denied for model \"{name}\"")]
+    Denied {
+        /// The model.
+        name: String,
+        /// What it needs the right to select from.
+        access: String,
+        /// The role.
+        role: String,
+    },
     /// The caller does not own the model.
     #[error("must be owner of model \"{name}\"")]
     NotOwner {
@@ -225,7 +236,7 @@ impl SqlError for ModelsError {
             Self::OtherFeatures { .. } => S::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Self::Inactive(_) | Self::NoHistory(_) => S::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Self::Nameless | Self::UnknownDefault(_) | Self::Form { .. } | Self::Traffic(_) => S::ERRCODE_INVALID_PARAMETER_VALUE,
-            Self::NotOwner { .. } => S::ERRCODE_INSUFFICIENT_PRIVILEGE,
+            Self::Denied { .. } | Self::NotOwner { .. } => S::ERRCODE_INSUFFICIENT_PRIVILEGE,
             Self::InUse { .. } => S::ERRCODE_OBJECT_IN_USE,
             Self::Ranks { .. } => S::ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
             Self::Refused { source, .. } => refusal_state(source),
@@ -249,6 +260,7 @@ impl SqlError for ModelsError {
             Self::UnknownVersion { name, .. } => format!("SELECT version FROM models WHERE name = '{name}'."),
             Self::Inactive(name) => format!("SELECT activate_model('{name}', version)."),
             Self::Nameless => "Give a name that is not empty.".into(),
+            Self::Denied { access, role, .. } => format!("GRANT SELECT ON {access} TO {};", quote_ident(role)),
             Self::NotOwner { owner, .. } => format!("Let a member of role {owner} do it, or choose another name."),
             Self::InUse { name, .. } => format!("Activate another version first, or drop the whole model: SELECT drop_model('{name}')."),
             Self::Ranks { recommender, .. } => format!("SELECT alter_recommender('{recommender}', model => '') first."),

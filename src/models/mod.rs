@@ -14,6 +14,7 @@ mod shadow;
 mod watch;
 mod weights;
 
+pub use define::forget;
 pub use deploy::{Deployment, check_may, model_name};
 pub use error::ModelsError;
 pub use predict::{ENDS, ROWS_AT_ONCE, answer, bytea, score, unit_hash};

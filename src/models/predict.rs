@@ -151,7 +151,7 @@ fn stored_weights(version: &Version, hash: &weights::Hash) -> Result<Vec<u8>> {
 /// The model that the first argument names.
 pub fn model(call: &Call) -> Result<Option<Rc<Model>>> {
     let Some(name) = call.bytes(0) else { return Ok(None) };
-    Ok(Some(catalog::by_name(&String::from_utf8_lossy(&name))?))
+    Ok(Some(catalog::usable(&String::from_utf8_lossy(&name))?))
 }
 
 /// The hash of a unit. A unit meets different models independently.

@@ -21,7 +21,7 @@ use crate::catalog as definitions;
 use crate::pg::counters::Counters;
 use crate::pg::function::Call;
 use crate::pg::spi;
-use crate::pg::{clock, relation};
+use crate::pg::{clock, privilege, relation};
 use crate::sql_function;
 
 sql_function!(model_shadows, pg_finfo_model_shadows, rows);
@@ -107,6 +107,9 @@ fn rows(call: &Call) -> Result<pg_sys::Datum> {
         spi::read(sql, &[], |row| Ok::<_, ModelsError>((row.value::<String>(1)?, row.value::<i32>(2)?, row.value::<i32>(3)?)))
     })??;
     for (name, version, shadow) in pairs {
+        if super::catalog::usable(&name).is_err() && !privilege::may_monitor() {
+            continue;
+        }
         let path = path(&name, version, shadow);
         let values = if path.exists() { with(path, |counts| counts.each_ref().map(|count| count.load(Relaxed))) } else { None };
         let values = values.unwrap_or_default();

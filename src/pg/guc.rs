@@ -24,6 +24,7 @@ static EXECUTION_PROVIDER: GucSetting<Option<CString>> = GucSetting::<Option<CSt
 static MODEL_MEMORY: GucSetting<i32> = GucSetting::<i32>::new(1024 * 1024);
 static MODEL_CACHE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(256 * 1024);
 static MODEL_CACHE_COUNT: GucSetting<i32> = GucSetting::<i32>::new(16);
+static DEFAULT_RECOMMENDER: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c""));
 static RANK_CANDIDATES: GucSetting<i32> = GucSetting::<i32>::new(200);
 static MODEL_TRIAL_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(10_000);
 
@@ -110,6 +111,11 @@ pub fn model_cache_count() -> usize {
 /// How long a trial run of a model may take.
 pub fn model_trial_timeout() -> std::time::Duration {
     std::time::Duration::from_millis(u64::from(MODEL_TRIAL_TIMEOUT.get().unsigned_abs()))
+}
+
+/// The recommender that is meant where a call names none.
+pub fn default_recommender() -> Option<String> {
+    DEFAULT_RECOMMENDER.get().map(|name| name.to_string_lossy().into_owned()).filter(|name| !name.is_empty())
 }
 
 /// How many candidates a recommender's model ranks.
@@ -224,6 +230,14 @@ pub fn register() {
         &BACKGROUND_BACKFILL,
         0,
         i32::MAX,
+        GucContext::Userset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_string_guc(
+        c"recommend.default_recommender",
+        c"The recommender that is meant where a call names none.",
+        c"Empty is the only one whose events belong to the calling role, or else the only one that it may use.",
+        &DEFAULT_RECOMMENDER,
         GucContext::Userset,
         GucFlags::default(),
     );

@@ -7,6 +7,19 @@ use pgrx::pg_sys;
 
 use super::memory;
 
+/// The search path of the extension's own statements.
+const OWN_NAMES: &CStr = c"pg_catalog, pg_temp";
+
+/// Puts the settings back, also when an error unwinds through it.
+struct Settings(c_int);
+
+impl Drop for Settings {
+    fn drop(&mut self) {
+        // SAFETY: the nest level that the maker has opened in this very transaction.
+        unsafe { pg_sys::AtEOXact_GUC(false, self.0) }
+    }
+}
+
 /// Puts the role, the security context and the settings back, also when an error unwinds through it.
 struct Restore {
     user: pg_sys::Oid,
@@ -27,6 +40,15 @@ impl Drop for Restore {
 /// Run `work` as role `user` in a security-restricted operation with `search_path` set to `pg_catalog, pg_temp`:
 /// neither code nor objects of the calling session can slip in.
 pub fn as_user<T>(user: pg_sys::Oid, work: impl FnOnce() -> T) -> T {
+    as_reader(user, || {
+        // A policy that hides rows from this role becomes an error instead of a gap in the state.
+        set_local(c"row_security", c"off");
+        work()
+    })
+}
+
+/// [`as_user`], but that policies apply to the role as they do where it asks itself.
+pub fn as_reader<T>(user: pg_sys::Oid, work: impl FnOnce() -> T) -> T {
     let mut restore = Restore { user: pg_sys::InvalidOid, context: 0, settings: 0 };
     // SAFETY: the pointers are to live locals; the new identity ends with `restore`.
     unsafe {
@@ -38,10 +60,28 @@ pub fn as_user<T>(user: pg_sys::Oid, work: impl FnOnce() -> T) -> T {
         );
     }
     let _restore = restore;
-    set_local(c"search_path", c"pg_catalog, pg_temp");
-    // A policy that hides rows from this role becomes an error instead of a gap in the state.
-    set_local(c"row_security", c"off");
+    set_local(c"search_path", OWN_NAMES);
     work()
+}
+
+/// Run `work`, whose statements are the extension's own, so that their names mean what they say: in as_user() and its like they do anyway.
+pub fn with_own_names<T>(work: impl FnOnce() -> T) -> T {
+    // SAFETY: Postgres keeps the setting as a NUL-terminated string.
+    if unsafe { CStr::from_ptr(pg_sys::namespace_search_path) } == OWN_NAMES {
+        return work();
+    }
+    // SAFETY: opens a nest level, which the value below ends.
+    let _settings = Settings(unsafe { pg_sys::NewGUCNestLevel() });
+    set_local(c"search_path", OWN_NAMES);
+    work()
+}
+
+/// A role that nobody can log in as, and that may do no more than read settings (`pg_read_all_settings`).
+const NOBODY: u32 = 3374;
+
+/// Run `work` without rights, as a worker does until it knows for whom it works.
+pub fn without_rights<T>(work: impl FnOnce() -> T) -> T {
+    as_user(pg_sys::Oid::from(NOBODY), work)
 }
 
 /// Within [`as_user`] or another nest level of settings: sort with as much memory as maintenance may take.
@@ -80,6 +120,18 @@ pub fn has_privileges_of(member: pg_sys::Oid, role: pg_sys::Oid) -> bool {
     unsafe { pg_sys::has_privs_of_role(member, role) }
 }
 
+/// Whether role `actor` may do whatever role `role` may: it has its privileges, or is a superuser.
+pub fn may_act_for(actor: pg_sys::Oid, role: pg_sys::Oid) -> bool {
+    // SAFETY: catalog lookups.
+    unsafe { pg_sys::superuser_arg(actor) || pg_sys::has_privs_of_role(actor, role) }
+}
+
+/// Whether `role` is or belongs to `owner`; a superuser belongs to no role by that alone.
+pub fn belongs_to(role: pg_sys::Oid, owner: pg_sys::Oid) -> bool {
+    // SAFETY: a catalog lookup.
+    unsafe { pg_sys::is_member_of_role_nosuper(role, owner) }
+}
+
 /// Whether row security is never applied to `role`.
 pub fn bypasses_row_security(role: pg_sys::Oid) -> bool {
     // SAFETY: a catalog lookup.
@@ -90,14 +142,6 @@ pub fn bypasses_row_security(role: pg_sys::Oid) -> bool {
 pub fn role_name(role: pg_sys::Oid) -> String {
     // SAFETY: a catalog lookup that raises an ERROR for an unknown role, and else gives a NUL-terminated name.
     unsafe { CStr::from_ptr(pg_sys::GetUserNameFromId(role, false)) }.to_string_lossy().into_owned()
-}
-
-/// The role of that name; `None` if there is none.
-pub fn role_named(name: &str) -> Option<pg_sys::Oid> {
-    let name = std::ffi::CString::new(name).ok()?;
-    // SAFETY: a catalog lookup with a NUL-terminated name.
-    let role = unsafe { pg_sys::get_role_oid(name.as_ptr(), true) };
-    (role != pg_sys::InvalidOid).then_some(role)
 }
 
 /// Whether the current user is a superuser.

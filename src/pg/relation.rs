@@ -1,12 +1,15 @@
 //! Names, kinds and columns of relations, and relations held open.
 #![allow(unsafe_code)]
 
+use std::cell::Cell;
 use std::ffi::{CStr, CString, c_char, c_int};
 
 use pgrx::pg_sys;
 
 /// The schema of the catalog and of all state.
 pub const SCHEMA: &CStr = c"recommend";
+/// The extension.
+const EXTENSION: &CStr = c"pg_recommend";
 
 /// A relation held open; closed on drop, while its lock stays until the transaction ends.
 pub struct Relation(pg_sys::Relation);
@@ -78,17 +81,35 @@ fn text(name: *const c_char) -> Option<String> {
     Some(unsafe { CStr::from_ptr(name) }.to_string_lossy().into_owned())
 }
 
-/// The oid of `recommend.<name>`, if there is such a relation.
-pub fn state_relation(name: &str) -> Option<pg_sys::Oid> {
-    let name = CString::new(name).ok()?;
+thread_local! {
+    /// The schema that was found to be the extension's; another one of that name has another oid.
+    static OWN_SCHEMA: Cell<pg_sys::Oid> = const { Cell::new(pg_sys::InvalidOid) };
+}
+
+/// The schema of the catalog and of all state, if it is the extension's: any role that may create schemas can make one of that name.
+pub fn state_schema() -> Option<pg_sys::Oid> {
     // SAFETY: catalog lookups with NUL-terminated names.
-    let oid = unsafe {
+    unsafe {
         let schema = pg_sys::get_namespace_oid(SCHEMA.as_ptr(), true);
         if schema == pg_sys::InvalidOid {
             return None;
         }
-        pg_sys::get_relname_relid(name.as_ptr(), schema)
-    };
+        if schema != OWN_SCHEMA.get() {
+            let extension = pg_sys::get_extension_oid(EXTENSION.as_ptr(), true);
+            if extension == pg_sys::InvalidOid || pg_sys::getExtensionOfObject(pg_sys::NamespaceRelationId, schema) != extension {
+                return None;
+            }
+            OWN_SCHEMA.set(schema);
+        }
+        Some(schema)
+    }
+}
+
+/// The oid of `recommend.<name>`, if there is such a relation and the extension is installed.
+pub fn state_relation(name: &str) -> Option<pg_sys::Oid> {
+    let (name, schema) = (CString::new(name).ok()?, state_schema()?);
+    // SAFETY: a catalog lookup with a NUL-terminated name.
+    let oid = unsafe { pg_sys::get_relname_relid(name.as_ptr(), schema) };
     (oid != pg_sys::InvalidOid).then_some(oid)
 }
 
@@ -128,6 +149,19 @@ pub fn is_system(relation: &Relation) -> bool {
             || schema == pg_sys::get_namespace_oid(SCHEMA.as_ptr(), true)
             || schema == pg_sys::get_namespace_oid(c"information_schema".as_ptr(), true)
     }
+}
+
+/// Whether what a view reads is checked against, or what a foreign table reads depends on, whoever reads it and not on its owner.
+pub fn reads_as_invoker(relation: &Relation) -> bool {
+    if relation.class().relkind as u8 == b'f' {
+        return true;
+    }
+    #[cfg(not(feature = "pg14"))]
+    if relation.class().relkind as u8 == b'v' {
+        // SAFETY: an open view's options are NULL or a ViewOptions.
+        return unsafe { (*relation.as_ptr()).rd_options.cast::<pg_sys::ViewOptions>().as_ref() }.is_some_and(|view| view.security_invoker);
+    }
+    false
 }
 
 /// The number of a column by its name; `None` for unknown, dropped and system columns.
@@ -185,9 +219,20 @@ pub fn type_name(type_oid: pg_sys::Oid) -> String {
     text(unsafe { pg_sys::format_type_be(type_oid) }).unwrap_or_default()
 }
 
-/// The owner of a relation.
+/// The owner of a relation. It takes no lock: who may not touch a relation does not wait for it either.
 pub fn owner(relation: pg_sys::Oid) -> Option<pg_sys::Oid> {
-    Relation::try_open(relation, pg_sys::AccessShareLock as c_int).map(|relation| relation.class().relowner)
+    // SAFETY: a look-up in the catalog cache; the row is valid until it is released.
+    unsafe {
+        let row = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::RELOID as c_int, pg_sys::Datum::from(relation));
+        if row.is_null() {
+            return None;
+        }
+        let header = (*row).t_data;
+        let class = header.cast::<u8>().add(usize::from((*header).t_hoff)).cast::<pg_sys::FormData_pg_class>();
+        let owner = (*class).relowner;
+        pg_sys::ReleaseSysCache(row);
+        Some(owner)
+    }
 }
 
 /// `ident` quoted where SQL wants it quoted.

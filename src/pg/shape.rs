@@ -1,5 +1,5 @@
-//! What the relations of the state look like. They belong to the owners of the tracked tables, who may alter them: before a row of one is taken apart
-//! or put together below SQL, its kind and its columns are compared with what the extension has made.
+//! What the relations of the state look like. Their owner, who created the extension, may alter them: before a row of one is taken apart or put
+//! together below SQL, its kind and its columns are compared with what the extension has made.
 //!
 //! What is expected of a relation follows from its name, and is kept as long as no definition changes. The comparison is made where a relation is
 //! opened, under its lock, never for each row that is read.
@@ -55,7 +55,26 @@ const OF_FEEDS: &[(&str, &[Column])] = &[
     ("delta", &[Of(INT4OID), Of(INT2OID), Key(0), Key(1), Of(TIMESTAMPTZOID), Of(FLOAT4OID), Of(INT8OID), Of(TEXTARRAYOID)]),
     ("contexts", &[Of(INT4OID), Of(INT8OID), Of(TEXTARRAYOID)]),
     ("users", &[Key(0), Of(INT4OID), Packed]),
-    ("items", &[Of(INT4OID), Key(1), Of(FLOAT8OID), Of(INT8OID), Of(TIMESTAMPTZOID)]),
+    (
+        "items",
+        &[
+            Of(INT4OID),
+            Key(1),
+            Of(FLOAT8OID),
+            Of(INT8OID),
+            Of(TIMESTAMPTZOID),
+            Of(FLOAT8OID),
+            Of(FLOAT8OID),
+            Of(FLOAT8OID),
+            Of(FLOAT8OID),
+            Of(FLOAT8OID),
+            Of(FLOAT8OID),
+            Of(INT8OID),
+            Of(INT8OID),
+        ],
+    ),
+    ("leaders", &[Of(INT4OID), Packed]),
+    ("learnt", &[Of(INT4OID), Packed]),
     ("neighbors", &[Of(INT4OID), Packed]),
     ("visits", &[Of(INT4OID), Packed]),
     ("sessions", &[Of(INT4OID), Of(INT4OID), Packed]),
@@ -76,6 +95,8 @@ const INDEXES: &[(&str, &str, &[i16])] = &[
     ("items", "pkey", &[1]),
     ("items", "key", &[2]),
     ("items", "score", &[3, 1]),
+    ("leaders", "pkey", &[1]),
+    ("learnt", "pkey", &[1]),
     ("neighbors", "pkey", &[1]),
     ("visits", "pkey", &[1]),
     ("sessions", "pkey", &[1]),
@@ -111,6 +132,12 @@ const OF_CATALOG: &[(&str, usize, &[Column])] = &[
             Of(FLOAT8OID),
             Of(TIMESTAMPTZOID),
             Of(BOOLOID),
+            Of(FLOAT8OID),
+            Of(FLOAT8OID),
+            Of(FLOAT8OID),
+            Of(FLOAT8OID),
+            Of(INT8OID),
+            Of(INT8OID),
         ],
     ),
     ("graph_state", 1, &[Of(INT4OID), Of(INT8OID), Of(INT4OID), Of(TIMESTAMPTZOID)]),

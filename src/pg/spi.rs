@@ -1,7 +1,8 @@
 //! SQL from inside: one way to read, which never writes and sees the active snapshot, and one way to write.
 //!
 //! Values are parameters, never text. Names that change with the recommender are put in by `quote_ident`.
-//! The `_prepared` variants keep a plan per SQL text for the life of the backend: for what runs often.
+//! Unless the caller of a function has written a statement, it runs under a search path of the extension's, so that no name in it can be
+//! somebody else's. The `_prepared` variants keep a plan per SQL text for the life of the backend: for what runs often.
 #![allow(unsafe_code)]
 
 use std::cell::RefCell;
@@ -17,6 +18,7 @@ use super::error::SqlError;
 use super::label::Label;
 use super::memory::Scratch;
 use super::number::NumberType;
+use super::owner::with_own_names;
 use super::scalar::Kind;
 
 /// What can go wrong below SQL that is right; errors of SQL itself are raised by Postgres.
@@ -323,8 +325,13 @@ pub fn forget_plans(stale: impl Fn(&str) -> bool) {
     });
 }
 
-/// Run inside an open connection; `limit` 0 is no limit.
+/// Run a statement of the extension's own inside an open connection; `limit` 0 is no limit.
 fn run(sql: &str, args: &[Arg], read_only: bool, keep: bool, limit: c_long) -> Result<(), SpiError> {
+    with_own_names(|| run_as_written(sql, args, read_only, keep, limit))
+}
+
+/// Run a statement whose names mean what they mean to the session: one that the caller has written.
+fn run_as_written(sql: &str, args: &[Arg], read_only: bool, keep: bool, limit: c_long) -> Result<(), SpiError> {
     let mut args = Args::new(args);
     let status = if keep {
         let plan = kept_plan(sql, &mut args.types)?;
@@ -378,7 +385,7 @@ pub fn read<T, E: From<SpiError>>(sql: &str, args: &[Arg], each: impl FnMut(&Row
 /// The names of the columns that a query gives; it is planned, and not run.
 pub fn columns_of(query: &str) -> Result<Vec<String>, SpiError> {
     let _connection = Connection::open();
-    run(&format!("SELECT * FROM (\n{query}\n) AS rows LIMIT 0"), &[], true, false, 0)?;
+    run_as_written(&format!("SELECT * FROM (\n{query}\n) AS rows LIMIT 0"), &[], true, false, 0)?;
     // SAFETY: set by the statement just run; NULL when it gives no rows.
     let Some(table) = (unsafe { pg_sys::SPI_tuptable.as_ref() }) else { return Ok(Vec::new()) };
     Ok(Row { tuple: std::ptr::null_mut(), desc: table.tupdesc }.columns())
@@ -414,7 +421,8 @@ pub fn write_returning<T, E: From<SpiError>>(sql: &str, args: &[Arg], each: impl
     rows(each)
 }
 
-/// Read a result too large for memory, `chunk` rows at a time, all under the active snapshot.
+/// Read a result too large for memory, `chunk` rows at a time, all under the active snapshot. The statement is one of the caller's own, or runs
+/// within `owner::as_user`: names in it mean what they mean there.
 pub fn stream<E: From<SpiError>>(sql: &str, args: &[Arg], chunk: usize, mut each: impl FnMut(&Row) -> Result<(), E>) -> Result<(), E> {
     stream_chunks(sql, args, chunk, |rows| rows.iter().try_for_each(&mut each))
 }

@@ -9,6 +9,8 @@ use pgrx::bgworkers::{BackgroundWorkerBuilder, BgWorkerStartTime};
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::{PgTryBuilder, pg_sys};
 
+use super::owner;
+
 /// Declare `symbol` to Postgres as the main function of a worker, whose body is a `fn(pg_sys::Datum)`.
 #[macro_export]
 macro_rules! worker_function {
@@ -111,10 +113,11 @@ pub fn connect(database: Option<pg_sys::Oid>, termination: Termination) {
             None => pg_sys::BackgroundWorkerInitializeConnection(ptr::null(), ptr::null(), 0),
         }
     }
-    // As autovacuum has it: what a database or role sets for its applications does not bend maintenance.
+    // What a database or role sets for its applications does not bend maintenance.
     for (name, value) in [
         (c"statement_timeout", c"0"),
-        (c"lock_timeout", c"0"),
+        // Who holds a lock on a table of its own holds up the rest of the database for no longer than that.
+        (c"lock_timeout", c"2s"),
         (c"idle_in_transaction_session_timeout", c"0"),
         (c"default_transaction_isolation", c"read committed"),
         (c"default_transaction_read_only", c"off"),
@@ -153,7 +156,8 @@ unsafe fn signal(number: u32, handler: unsafe extern "C-unwind" fn(c_int)) {
     }
 }
 
-/// Run `work` in a transaction of its own. An ERROR rolls it back and comes out as its message.
+/// Run `work` in a transaction of its own, without any rights: who does something for somebody puts on that role. An ERROR rolls it back and
+/// comes out as its message.
 pub fn transaction<T>(activity: &CStr, work: impl FnOnce() -> T) -> Result<T, String> {
     // SAFETY: a worker's main loop, outside transactions; the snapshot is popped on the way that does not abort.
     unsafe {
@@ -162,7 +166,7 @@ pub fn transaction<T>(activity: &CStr, work: impl FnOnce() -> T) -> Result<T, St
         pg_sys::StartTransactionCommand();
         pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
     }
-    let result = PgTryBuilder::new(std::panic::AssertUnwindSafe(|| Ok(work())))
+    let result = PgTryBuilder::new(std::panic::AssertUnwindSafe(|| Ok(owner::without_rights(work))))
         .catch_others(|error| Err(message(&error)))
         .catch_rust_panic(|error| Err(message(&error)))
         .execute();

@@ -28,8 +28,7 @@ impl<'a> Arguments<'a> {
     /// Looks up the recommender that argument `place` names, and checks that the caller may read its events.
     pub fn open(call: &'a Call, place: usize) -> Result<Self> {
         let name: Option<String> = call.arg(place);
-        let recommender = catalog::held(name.as_deref())?;
-        check_privileges(&recommender)?;
+        let recommender = catalog::held(name.as_deref(), check_privileges)?;
         Ok(Self { call, recommender })
     }
 
@@ -154,17 +153,9 @@ impl<'a> Arguments<'a> {
 }
 
 /// What one may learn from a recommender is what its events say: whoever asks must be allowed to read them.
-fn check_privileges(recommender: &Recommender) -> Result<()> {
+pub fn check_privileges(recommender: &Recommender) -> Result<()> {
     let table = || relation::qualified_name(recommender.events).unwrap_or_default();
-    let names =
-        [Some(&recommender.user.name), Some(&recommender.item.name), Some(&recommender.time_column), recommender.event_column.as_ref()];
-    let session = match &recommender.session {
-        catalog::SessionRule::Column(column) => Some(column),
-        catalog::SessionRule::Gap(_) => None,
-    };
-    let names = names.into_iter().flatten().chain(session).chain(&recommender.context_columns);
-    let columns: Vec<i16> = names.filter_map(|name| relation::column_number(recommender.events, name)).collect();
-    if !privilege::may_select(recommender.events, &columns) {
+    if !privilege::may_select(recommender.events, &recommender.columns()) {
         return Err(ServeError::Denied { table: table(), name: recommender.name.clone() });
     }
     if privilege::hides_rows(recommender.events) {

@@ -1,16 +1,18 @@
-//! Items that may be shown now: the table or view that a recommender names, read as the caller.
+//! Items that may be shown now: the table or view that a recommender names, read for the caller.
 
 use std::collections::HashSet;
 
 use engine::ItemId;
+use pgrx::pg_sys;
 use rustc_hash::FxHashSet;
 
 use super::{Result, ServeError};
 use crate::catalog::Recommender;
 use crate::key::{Key, KeyType};
+use crate::lent;
 use crate::numbers::store_error;
 use crate::pg::spi::{self, Arg};
-use crate::pg::{array, relation};
+use crate::pg::{array, error, owner, relation};
 
 /// Gives the keys of items.
 type KeysOf<'a> = &'a dyn Fn(&[ItemId]) -> engine::Result<Vec<Option<Key>>>;
@@ -30,9 +32,12 @@ fn among(recommender: &Recommender, asked: &[Key]) -> Result<HashSet<Key>> {
     let Some((table, column)) = names(recommender) else { return Ok(asked.iter().cloned().collect()) };
     let item = &recommender.item;
     let sql = format!("SELECT DISTINCT e.{column}::{} FROM {table} AS e WHERE e.{column} = ANY ($1)", item.key.sql());
-    let shown = spi::read_prepared(&sql, &[keys(recommender, asked)?], |row| match row.datum(1, item.oid)? {
-        Some(datum) => Ok(Some(Key::read(datum, item.key)?)),
-        None => Ok::<_, ServeError>(None),
+    let keys = [keys(recommender, asked)?];
+    let shown = owner::as_reader(reader(recommender), || {
+        spi::read_prepared(&sql, &keys, |row| match row.datum(1, item.oid)? {
+            Some(datum) => Ok(Some(Key::read(datum, item.key)?)),
+            None => Ok::<_, ServeError>(None),
+        })
     })?;
     Ok(shown.into_iter().flatten().collect())
 }
@@ -54,13 +59,23 @@ pub fn others(recommender: &Recommender, shown: &[Key], n: usize) -> Result<Vec<
             KeyType::Int8 | KeyType::Uuid | KeyType::Text => String::new(),
         },
     );
-    let found = spi::read_prepared(&sql, &[keys(recommender, shown)?, Arg::of(i64::try_from(n).unwrap_or(i64::MAX))], |row| {
-        match row.datum(1, item.oid)? {
+    let args = [keys(recommender, shown)?, Arg::of(i64::try_from(n).unwrap_or(i64::MAX))];
+    let found = owner::as_reader(reader(recommender), || {
+        spi::read_prepared(&sql, &args, |row| match row.datum(1, item.oid)? {
             Some(datum) => Ok(Some(Key::read(datum, item.key)?)),
             None => Ok::<_, ServeError>(None),
-        }
+        })
     })?;
     Ok(found.into_iter().flatten().collect())
+}
+
+/// As whom the relation is read. Raises the error of who may not read it, as the statement itself would.
+fn reader(recommender: &Recommender) -> pg_sys::Oid {
+    let caller = owner::current_user();
+    match &recommender.eligible {
+        Some((relation, column)) => error::or_raise(lent::reader_for(caller, *relation, &[column])),
+        None => caller,
+    }
 }
 
 fn names(recommender: &Recommender) -> Option<(String, String)> {

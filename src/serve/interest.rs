@@ -14,10 +14,10 @@ use super::{Result, ServeError};
 use crate::key::Key;
 use crate::numbers::store_error;
 use crate::pg::function::Call;
-use crate::pg::{privilege, relation};
+use crate::pg::owner;
 use crate::reader::Reader;
 use crate::sql_function;
-use crate::user_interest::set_of;
+use crate::user_interest::set_for;
 use crate::vectors::catalog::VectorSet;
 use crate::vectors::error::VectorsError;
 use crate::vectors::search::{self, Ask, Device};
@@ -50,14 +50,16 @@ pub struct Near<'a> {
 impl<'a> Near<'a> {
     /// The items near what a user is interested in; `None` where nothing is known of that.
     pub fn user(reader: &'a Reader<'a>, user: Option<&Key>) -> EngineResult<Option<Self>> {
-        let (Some(set), Some(user)) = (set_of(reader.recommender()).map_err(store_error)?, user) else { return Ok(None) };
+        let (Some(set), Some(user)) = (set_for(owner::current_user(), reader.recommender()).map_err(store_error)?, user) else {
+            return Ok(None);
+        };
         let interest = reader.interest(user)?.and_then(|interest| interest.blended);
         Ok(interest.map(|direction| Self { reader, set, direction, unmet: RefCell::default(), nearest: RefCell::default() }))
     }
 
     /// The items near the sum of the vectors of `items`.
     pub fn session(reader: &'a Reader<'a>, items: &[Key]) -> EngineResult<Option<Self>> {
-        let Some(set) = set_of(reader.recommender()).map_err(store_error)? else { return Ok(None) };
+        let Some(set) = set_for(owner::current_user(), reader.recommender()).map_err(store_error)? else { return Ok(None) };
         let vectors = rows::lookup(&set, items).map_err(store_error)?;
         let mut sum: Vec<f32> = Vec::new();
         for vector in vectors.into_iter().flatten() {
@@ -127,13 +129,8 @@ impl Nearest for Near<'_> {
 /// user_interest(user, recommender, as_of)
 fn user_interest(call: &Call) -> Result<Datum> {
     let arguments = Arguments::open(call, 1)?;
-    let Some(set) = set_of(&arguments.recommender)? else {
+    if set_for(owner::current_user(), &arguments.recommender)?.is_none() {
         return Err(ServeError::NoVectors { name: arguments.recommender.name.clone() });
-    };
-    if !privilege::may_select(set.table(), &set.columns) {
-        return Err(
-            VectorsError::Denied { table: relation::qualified_name(set.table()).unwrap_or_default(), name: set.name.clone() }.into()
-        );
     }
     let mut rows = call.rows()?;
     let user = arguments.user(0)?;

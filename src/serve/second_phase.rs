@@ -18,7 +18,7 @@ use crate::catalog::{self, Recommender};
 use crate::features::catalog::{self as feature_sets, FeatureSet};
 use crate::features::error::FeatureError;
 use crate::features::reader::{self, Ask};
-use crate::features::serve::check_recorded;
+use crate::features::serve::check_reader;
 use crate::key::Key;
 use crate::models::catalog::{Model, Version};
 use crate::models::{self, ModelsError, ROWS_AT_ONCE, Rows};
@@ -104,6 +104,7 @@ pub fn check(recommender: i32) -> std::result::Result<(), RankError> {
     let Some(name) = &recommender.model else { return Ok(()) };
     snapshot::with_latest(|| {
         let model = models::catalog::by_name(name)?;
+        model.check_user(recommender.owner)?;
         let set = feature_set(&recommender)?;
         for version in model.answering()? {
             Ranker::of(&recommender, set.as_ref(), &version)?;
@@ -174,7 +175,12 @@ impl<'a> SecondPhase<'a> {
     pub fn open(arguments: &'a Arguments<'a>, asked: &'a [(usize, String)], as_of: Micros) -> Result<Option<Self>> {
         let recommender = &arguments.recommender;
         let Some(name) = &recommender.model else { return Ok(None) };
-        let open = || Ok::<_, RankError>((models::catalog::by_name(name)?, feature_set(recommender)?));
+        let open = || {
+            let model = models::catalog::by_name(name)?;
+            // It ranks in the name of who owns the recommender.
+            model.check_user(recommender.owner)?;
+            Ok::<_, RankError>((model, feature_set(recommender)?))
+        };
         let (model, set) = match open() {
             Ok(found) => found,
             Err(error) => {
@@ -183,7 +189,7 @@ impl<'a> SecondPhase<'a> {
             }
         };
         if let Some(set) = &set {
-            check_recorded(set)?;
+            check_reader(set)?;
         }
         let mut context = vec![None; recommender.context_columns.len()];
         asked.iter().for_each(|(place, value)| context[*place] = Some(value.clone()));

@@ -30,7 +30,7 @@ fn evaluate(call: &Call) -> Result<pg_sys::Datum> {
         return Err(TrainingError::Range { argument: "bins", allowed: "between 1 and 1000", given: bins.to_string() });
     }
     let array_names = call.names(6, "feature_names")?;
-    let model = catalog::by_name(&name)?;
+    let model = catalog::usable(&name)?;
     let only = call.arg::<i32>(4).map(|version| model.version(version)).transpose()?;
 
     let mut rows = Labelled::default();

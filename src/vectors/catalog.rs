@@ -15,7 +15,8 @@ use crate::key::KeyType;
 use crate::pg::relation::{self, Relation};
 use crate::pg::spi::{self, Arg, SpiError};
 use crate::pg::vector::VectorType;
-use crate::pg::{index, invalidation, shape, snapshot};
+use crate::pg::{index, invalidation, privilege, shape, snapshot};
+use crate::view;
 
 /// A vector set.
 #[derive(Clone, Debug)]
@@ -26,7 +27,7 @@ pub struct VectorSet {
     pub name: String,
     /// What is tracked of its table.
     pub feed: VectorFeed,
-    /// The table's owner, whose are the state tables too.
+    /// The table's owner, as whom it is read.
     pub owner: pg_sys::Oid,
     /// The type of its ids.
     pub key: KeyType,
@@ -55,6 +56,11 @@ impl VectorSet {
         if self.key == KeyType::Uuid { 16 } else { 8 }
     }
 
+    /// Refuses who may not read the rows that it is made of.
+    pub fn check_reader(&self, role: pg_sys::Oid) -> Result<()> {
+        refuse_stranger(role, &self.name, self.table(), &self.columns)
+    }
+
     fn resolve(Definition { name, feed, dimensions }: Definition) -> Result<Self> {
         let damaged = |missing: &str| VectorsError::Damaged { name: name.clone(), missing: missing.to_owned() };
         let owner = relation::owner(feed.table).ok_or_else(|| damaged("its table"))?;
@@ -67,6 +73,7 @@ impl VectorSet {
         let changes = format!("vector_changes_{}", feed.id);
         let key = KeyType::of(id_type)?;
         shape::keys_are(feed.id, [key.oid(), pg_sys::InvalidOid]);
+        view::check_vectors(feed.id, owner, key, vector_type).map_err(|missing| damaged(&missing))?;
         Ok(Self {
             id: feed.id,
             owner,
@@ -85,6 +92,29 @@ impl VectorSet {
 
 thread_local! {
     static CACHE: RefCell<Kept<VectorSet, (i32, String)>> = RefCell::default();
+}
+
+fn refuse_stranger(role: pg_sys::Oid, name: &str, table: pg_sys::Oid, columns: &[i16]) -> Result<()> {
+    let qualified = || relation::qualified_name(table).unwrap_or_default();
+    if !privilege::may_role_select(role, table, columns) {
+        return Err(VectorsError::Denied { table: qualified(), name: name.to_owned() });
+    }
+    if privilege::hides_rows_from(role, table) {
+        return Err(VectorsError::RowSecurity { table: qualified() });
+    }
+    Ok(())
+}
+
+/// Refuses who may not read the rows that set `id` is made of, before any lock is waited for.
+pub fn check_reader(id: i32, role: pg_sys::Oid) -> Result<()> {
+    if let Some(set) = catalog_cache::kept(&CACHE, id) {
+        return set.check_reader(role);
+    }
+    let definition = catalog::as_owner(|| row(id))??.ok_or(VectorsError::UnknownId(id))?;
+    let feed = &definition.feed;
+    let columns: Vec<i16> =
+        [&feed.id_column, &feed.vector_column].into_iter().filter_map(|column| relation::column_number(feed.table, column)).collect();
+    refuse_stranger(role, &definition.name, feed.table, &columns)
 }
 
 /// The set of that name, kept from being dropped until the transaction ends: its table is locked as by reading it.

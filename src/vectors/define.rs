@@ -34,7 +34,7 @@ fn create(call: &Call) -> Result<pg_sys::Datum> {
     }
     let declared = {
         // Writers that have begun finish first, so that no row escapes both the first copy and the trigger.
-        let table = Relation::open(table, pg_sys::ShareRowExclusiveLock as i32);
+        let table = definition::open_owned(table, pg_sys::ShareRowExclusiveLock)?;
         definition::check_event_table(&table)?;
         check_columns(&table, &id_column, &vector_column)?
     };
@@ -108,8 +108,9 @@ fn fill(id: i32, now: bool) -> Result<()> {
 fn owned(name: &str, lock: u32) -> Result<i32> {
     let id = sets::id_of(name)?;
     let table = catalog::as_owner(|| sets::feed(id))??.table;
-    let table = Relation::open(table, lock as i32);
-    if owner::has_privileges_of(owner::current_user(), table.class().relowner) {
+    // Looked at before the lock is waited for, and again after it.
+    let is_owned = |owner| owner::has_privileges_of(owner::current_user(), owner);
+    if relation::owner(table).is_none_or(is_owned) && is_owned(Relation::open(table, lock as i32).class().relowner) {
         Ok(id)
     } else {
         Err(VectorsError::NotOwner(name.to_owned()))

@@ -13,7 +13,7 @@ use super::{query, rows};
 use crate::key::{Key, KeyError, KeyType};
 use crate::pg::array::Matrix;
 use crate::pg::function::{Call, CallError, RowSet};
-use crate::pg::{privilege, relation, varlena};
+use crate::pg::{owner, relation, varlena};
 use crate::sql_function;
 
 sql_function!(vector_set_topk, pg_finfo_vector_set_topk, topk);
@@ -27,14 +27,11 @@ const MAX_QUERIES: usize = 10_000;
 
 /// The set that argument `place` names, which the caller may read.
 fn open(call: &Call, place: usize) -> Result<Rc<VectorSet>> {
-    let set = sets::held(&call.required::<String>(place, "vector_set")?)?;
-    let table = || relation::qualified_name(set.table()).unwrap_or_default();
-    if !privilege::may_select(set.table(), &set.columns) {
-        return Err(VectorsError::Denied { table: table(), name: set.name.clone() });
-    }
-    if privilege::hides_rows(set.table()) {
-        return Err(VectorsError::RowSecurity { table: table() });
-    }
+    let name: String = call.required(place, "vector_set")?;
+    // Who may not read it does not wait for it.
+    sets::check_reader(sets::id_of(&name)?, owner::current_user())?;
+    let set = sets::held(&name)?;
+    set.check_reader(owner::current_user())?;
     Ok(set)
 }
 

@@ -8,6 +8,7 @@ use super::copy::Copy;
 use super::error::Result;
 use super::memory;
 use super::state::State;
+use crate::catalog;
 use crate::pg::error::or_raise;
 use crate::pg::function::Call;
 use crate::pg::spi::{self, SpiError};
@@ -21,6 +22,9 @@ sql_function!(vector_set_status, pg_finfo_vector_set_status, rows);
 fn rows(call: &Call) -> Result<pg_sys::Datum> {
     let mut rows = call.rows()?;
     for (id, name) in sets::names()? {
+        if sets::check_reader(id, owner::current_user()).is_err() && !privilege::may_monitor() {
+            continue;
+        }
         let set = match sets::by_id(id) {
             // Dropped meanwhile.
             Err(super::error::VectorsError::UnknownId(_)) => continue,
@@ -29,12 +33,9 @@ fn rows(call: &Call) -> Result<pg_sys::Datum> {
                 None => continue,
             },
         };
-        if !privilege::may_select(set.table(), &set.columns) {
-            continue;
-        }
         let sql = format!("SELECT count(*) FROM recommend.vector_changes_{id}");
         let count = || snapshot::with_latest(|| spi::read(&sql, &[], |row| row.value::<i64>(1)));
-        let count = || or_raise::<Vec<i64>, SpiError>(owner::as_user(set.owner, count));
+        let count = || or_raise::<Vec<i64>, SpiError>(or_raise(catalog::as_owner(count)));
         let Some(waiting) = known("vector set", &name, subtransaction::attempt(count)) else { continue };
         let state = snapshot::with_latest(|| State::read(id));
         let copy = state.and_then(|state| Copy::peek(&set, &state));

@@ -262,6 +262,15 @@ fn quoted(names: &[String]) -> String {
     names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
 }
 
+/// The number of the recommender of that name, and its event table: nothing of it is locked, so that rights can be looked at first.
+pub fn event_table(name: &str) -> Result<(i32, pg_sys::Oid), CatalogError> {
+    let existing = names()?;
+    let Some((id, _)) = existing.iter().find(|(_, other)| other == name) else {
+        return Err(CatalogError::Unknown { name: name.to_owned(), existing: existing.into_iter().map(|(_, other)| other).collect() });
+    };
+    Ok((*id, as_owner(|| definition(*id))??.events))
+}
+
 /// [`by_name`], kept from being dropped until the transaction ends.
 ///
 /// `check` says whether the caller may use it: before a lock is waited for, and again after it.
@@ -345,7 +354,7 @@ impl Recommender {
     fn resolve(definition: Definition) -> Result<Self, CatalogError> {
         let damaged = |missing: String| CatalogError::Damaged { name: definition.name.clone(), missing };
         let events = definition.events;
-        let owner = relation::owner(events).ok_or_else(|| damaged("its event table".into()))?;
+        let owner = relation::owner_held(events).ok_or_else(|| damaged("its event table".into()))?;
         let key_column = |name: &str| {
             let number = relation::column_number(events, name).ok_or_else(|| damaged(format!("column \"{name}\" of its event table")))?;
             let key = KeyType::of(relation::column_type(events, number)).map_err(DefinitionError::from)?;

@@ -241,6 +241,11 @@ fn default_one() -> Result<Rc<Recommender>, CatalogError> {
     }
     // One that is damaged is nobody's default.
     let all: Vec<Rc<Recommender>> = existing.iter().filter_map(|(id, _)| by_id(*id).ok()).collect();
+    if all.is_empty() {
+        // Dropped while they were looked up, or damaged all of them.
+        let left: Vec<String> = names()?.into_iter().map(|(_, name)| name).collect();
+        return Err(if left.is_empty() { CatalogError::Empty } else { CatalogError::Unclear { names: left } });
+    }
     let unclear = |meant: &[Rc<Recommender>]| CatalogError::Unclear { names: meant.iter().map(|other| other.name.clone()).collect() };
     let own: Vec<_> = all.iter().filter(|other| owner::belongs_to(caller, other.owner)).cloned().collect();
     match (&own[..], owner::is_superuser()) {

@@ -251,6 +251,11 @@ fn default_one() -> Result<Rc<Recommender>, CatalogError> {
     }
     // One that is damaged is nobody's default.
     let all: Vec<Rc<Recommender>> = existing.iter().filter_map(|(id, _)| by_id(*id).ok()).collect();
+    if all.is_empty() {
+        // Dropped while they were looked up, or damaged all of them.
+        let left: Vec<String> = names()?.into_iter().map(|(_, name)| name).collect();
+        return Err(if left.is_empty() { CatalogError::Empty } else { CatalogError::Unclear { names: left } });
+    }
     let unclear = |meant: &[Rc<Recommender>]| CatalogError::Unclear { names: meant.iter().map(|other| other.name.clone()).collect() };
     let own: Vec<_> = all.iter().filter(|other| owner::belongs_to(caller, other.owner)).cloned().collect();
     match (&own[..], owner::is_superuser()) {
@@ -270,6 +275,15 @@ fn default_one() -> Result<Rc<Recommender>, CatalogError> {
 
 fn quoted(names: &[String]) -> String {
     names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
+}
+
+/// The number of the recommender of that name, and its event table: nothing of it is locked, so that rights can be looked at first.
+pub fn event_table(name: &str) -> Result<(i32, pg_sys::Oid), CatalogError> {
+    let existing = names()?;
+    let Some((id, _)) = existing.iter().find(|(_, other)| other == name) else {
+        return Err(CatalogError::Unknown { name: name.to_owned(), existing: existing.into_iter().map(|(_, other)| other).collect() });
+    };
+    Ok((*id, as_owner(|| definition(*id))??.events))
 }
 
 /// [`by_name`], kept from being dropped until the transaction ends.
@@ -361,7 +375,7 @@ impl Recommender {
     fn resolve(definition: Definition) -> Result<Self, CatalogError> {
         let damaged = |missing: String| CatalogError::Damaged { name: definition.name.clone(), missing };
         let events = definition.events;
-        let owner = relation::owner(events).ok_or_else(|| damaged("its event table".into()))?;
+        let owner = relation::owner_held(events).ok_or_else(|| damaged("its event table".into()))?;
         let key_column = |name: &str| {
             let number = relation::column_number(events, name).ok_or_else(|| damaged(format!("column \"{name}\" of its event table")))?;
             let key = KeyType::of(relation::column_type(events, number)).map_err(DefinitionError::from)?;

@@ -205,10 +205,8 @@ fn fill(id: i32, now: bool) -> Result<Option<u64>, DefineError> {
 
 /// Lock the event table of the recommender called `name`, after a check that the caller owns it.
 fn owned(name: &str, lock: u32) -> Result<std::rc::Rc<Recommender>, DefineError> {
+    definition::refuse_stranger(catalog::event_table(name)?.1)?;
     let recommender = catalog::by_name(Some(name))?;
-    if !owner::has_privileges_of(owner::current_user(), recommender.owner) {
-        return Err(DefinitionError::NotOwner { table: relation::name(recommender.events).unwrap_or_default() }.into());
-    }
     // The compactor locks the state first and reads the event table then: take the locks in the same order.
     catalog::as_owner(|| spi::write("SELECT FROM recommend.state WHERE recommender = $1 FOR UPDATE", &[Arg::of(recommender.id)]))??;
     if let Some(features) = features::catalog::of_recommender(recommender.id)? {

@@ -322,11 +322,17 @@ pub fn check_leaf(leaf: pg_sys::Oid) -> Result<(), DefinitionError> {
     Err(DefinitionError::NotTrackable { table: display_name(&leaf), what })
 }
 
-/// Lock and open a table of the current role's own. Who does not own it does not wait for it, and holds up nobody who waits behind.
-pub fn open_owned(table: pg_sys::Oid, lock: u32) -> Result<Relation, DefinitionError> {
+/// Refuses who does not own a table; nothing is locked.
+pub fn refuse_stranger(table: pg_sys::Oid) -> Result<(), DefinitionError> {
     if relation::owner(table).is_some_and(|owner| !owner::has_privileges_of(owner::current_user(), owner)) {
         return Err(DefinitionError::NotOwner { table: relation::name(table).unwrap_or_default() });
     }
+    Ok(())
+}
+
+/// Lock and open a table of the current role's own. Who does not own it does not wait for it, and holds up nobody who waits behind.
+pub fn open_owned(table: pg_sys::Oid, lock: u32) -> Result<Relation, DefinitionError> {
+    refuse_stranger(table)?;
     let table = Relation::open(table, lock as i32);
     // It may have been given away meanwhile.
     check_owner(&table)?;

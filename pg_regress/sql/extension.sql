@@ -14,6 +14,7 @@ SELECT pronamespace::regnamespace AS schema, count(*) > 0 AS has_functions
 
 CREATE SCHEMA shop;
 SET search_path = shop;
+SET recommend.auto_compact = off;
 CREATE TABLE log (u int, i int, at timestamptz) PARTITION BY RANGE (at);
 CREATE TABLE log_2025 PARTITION OF log FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
 INSERT INTO log SELECT n % 3, n % 5, '2025-03-01'::timestamptz + n * interval '1 hour' FROM generate_series(1, 30) AS n;

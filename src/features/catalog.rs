@@ -141,7 +141,7 @@ fn load(id: i32) -> Result<FeatureSet> {
         let found = number.map(|number| relation::column_type(feed.table, number));
         found.and_then(|found| KeyType::of(found).ok()).ok_or_else(|| damaged(format!("key column \"{column}\"")))
     };
-    let owner = relation::owner(feed.table).ok_or_else(|| damaged("the event table".into()))?;
+    let owner = relation::owner_held(feed.table).ok_or_else(|| damaged("the event table".into()))?;
     let keys = (key(&feed.user)?, key(&feed.item)?);
     shape::keys_are(id, [keys.0.oid(), keys.1.oid()]);
     view::check_events(id, owner, keys).map_err(damaged)?;

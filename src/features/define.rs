@@ -32,6 +32,7 @@ fn texts(call: &Call, place: usize) -> Option<Vec<String>> {
 
 /// The recommender called `name`, whose event table is locked, after a check that the caller owns that.
 fn owned(name: &str, lock: u32) -> Result<Rc<Recommender>> {
+    definition::refuse_stranger(catalog::event_table(name)?.1)?;
     let recommender = catalog::by_name(Some(name))?;
     definition::open_owned(recommender.events, lock)?;
     Ok(recommender)
@@ -160,6 +161,7 @@ fn rebuild(call: &Call) -> Result<pg_sys::Datum> {
 }
 
 fn of_named(name: &str) -> Result<i32> {
+    definition::refuse_stranger(catalog::event_table(name)?.1)?;
     let recommender = catalog::by_name(Some(name))?;
     definition::open_owned(recommender.events, pg_sys::AccessShareLock)?;
     features::of_recommender(recommender.id)?.ok_or_else(|| FeatureError::None(name.to_owned()))

@@ -176,6 +176,11 @@ pub fn by_id(id: i32) -> Result<Rc<Graph>, GraphError> {
     })
 }
 
+/// The owner of a graph; nothing is locked.
+pub fn owner(id: i32) -> Option<pg_sys::Oid> {
+    relation::state_relation(&format!("graph_{id}")).and_then(relation::owner)
+}
+
 /// All graphs, lowest id first: (id, name).
 pub fn names() -> Result<Vec<(i32, String)>, GraphError> {
     Ok(catalog_cache::list(&CACHE, "SELECT id, name FROM recommend.graphs ORDER BY id", named)?)

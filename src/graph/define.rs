@@ -160,6 +160,11 @@ pub fn refuse_taken(name: &str) -> Result<()> {
 
 /// The graph called `name`, whose owner the caller has to be.
 fn owned(name: &str) -> Result<Rc<Graph>> {
+    // Before the tables of its edges are looked up, which locks them.
+    let known = graphs::names()?.into_iter().find(|(_, other)| other == name).and_then(|(id, _)| graphs::owner(id));
+    if known.is_some_and(|known| !owner::has_privileges_of(owner::current_user(), known)) {
+        return Err(DefineError::NotOwner(name.to_owned()));
+    }
     let graph = graphs::by_name(name)?;
     if owner::has_privileges_of(owner::current_user(), graph.owner) { Ok(graph) } else { Err(DefineError::NotOwner(name.to_owned())) }
 }

@@ -146,7 +146,7 @@ impl EdgeSource {
             let found = number.map(|number| relation::column_type(definition.table, number));
             found.and_then(|found| KeyType::of(found).ok()).ok_or(format!("key column \"{column}\""))
         };
-        let owner = relation::owner(definition.table).ok_or("a table of its edges")?;
+        let owner = relation::owner_held(definition.table).ok_or("a table of its edges")?;
         let keys = (key(&definition.from_column)?, key(&definition.to_column)?);
         shape::keys_are(id, [keys.0.oid(), keys.1.oid()]);
         view::check_events(id, owner, keys)?;

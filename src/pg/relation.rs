@@ -219,6 +219,11 @@ pub fn type_name(type_oid: pg_sys::Oid) -> String {
     text(unsafe { pg_sys::format_type_be(type_oid) }).unwrap_or_default()
 }
 
+/// The owner of a relation that is read from here on: it is locked as by reading it, until the transaction ends.
+pub fn owner_held(relation: pg_sys::Oid) -> Option<pg_sys::Oid> {
+    Relation::try_open(relation, pg_sys::AccessShareLock as c_int).map(|relation| relation.class().relowner)
+}
+
 /// The owner of a relation. It takes no lock: who may not touch a relation does not wait for it either.
 pub fn owner(relation: pg_sys::Oid) -> Option<pg_sys::Oid> {
     // SAFETY: a look-up in the catalog cache; the row is valid until it is released.

@@ -63,7 +63,7 @@ impl VectorSet {
 
     fn resolve(Definition { name, feed, dimensions }: Definition) -> Result<Self> {
         let damaged = |missing: &str| VectorsError::Damaged { name: name.clone(), missing: missing.to_owned() };
-        let owner = relation::owner(feed.table).ok_or_else(|| damaged("its table"))?;
+        let owner = relation::owner_held(feed.table).ok_or_else(|| damaged("its table"))?;
         let column = |column: &str| {
             let number =
                 relation::column_number(feed.table, column).ok_or_else(|| damaged(&format!("column \"{column}\" of its table")))?;

@@ -88,6 +88,7 @@ sub answers
 	my ($node, $as_of, $database) = @_;
 	my $everything = $ITEMS * 2;
 	return $node->safe_psql($database // 'postgres', qq{
+		SET recommend.default_recommender = 'shop';
 		SELECT 'recommend', u, item_id, score
 		FROM generate_series(1, $USERS) AS u, recommend(u, $everything, as_of => '$as_of');
 		SELECT 'similar', i, item_id, score

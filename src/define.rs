@@ -218,9 +218,7 @@ fn owned(name: &str, lock: u32) -> Result<std::rc::Rc<Recommender>, DefineError>
 
 /// [`owned`] for a recommender that has lost a part: its number.
 fn owned_damaged(name: &str) -> Result<i32, DefineError> {
-    let id = catalog::names()?.into_iter().find(|(_, other)| other == name).map(|(id, _)| id);
-    let id = id.ok_or_else(|| CatalogError::Unknown { name: name.to_owned(), existing: Vec::new() })?;
-    let events = catalog::as_owner(|| catalog::definition(id))??.events;
+    let (id, events) = catalog::event_table(name)?;
     definition::open_owned(events, pg_sys::AccessExclusiveLock)?;
     Ok(id)
 }

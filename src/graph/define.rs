@@ -365,7 +365,7 @@ fn drop(call: &Call) -> Result<pg_sys::Datum> {
 fn owned_damaged(name: &str) -> Result<i32> {
     let id = graphs::names()?.into_iter().find(|(_, other)| other == name).map(|(id, _)| id);
     let id = id.ok_or_else(|| GraphError::Unknown { name: name.to_owned(), existing: Vec::new() })?;
-    let owners: Vec<pg_sys::Oid> = match relation::state_relation(&format!("graph_{id}")).and_then(relation::owner) {
+    let owners: Vec<pg_sys::Oid> = match graphs::owner(id) {
         Some(owner) => vec![owner],
         None => catalog::as_owner(|| graphs::source_definitions(id))??.iter().filter_map(|source| relation::owner(source.table)).collect(),
     };

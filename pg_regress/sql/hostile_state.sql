@@ -50,8 +50,7 @@ INSERT INTO changes SELECT n, change FROM unnest(ARRAY['ALTER TABLE recommend.de
     'ALTER TABLE recommend.contexts_%s ALTER COLUMN context TYPE int USING 1', 'ALTER TABLE recommend.context_items_%s ALTER COLUMN score TYPE text',
     'DROP INDEX recommend.items_%1$s_score; CREATE INDEX items_%1$s_score ON recommend.items_%1$s (key)',
     'DROP INDEX recommend.sessions_%1$s_user; CREATE INDEX sessions_%1$s_user ON recommend.sessions_%1$s USING hash (user_node)',
-    'ALTER TABLE recommend.users_%1$s DROP CONSTRAINT users_%1$s_pkey; CREATE INDEX users_%1$s_pkey ON recommend.users_%1$s (node)',
-    'DROP VIEW recommend.events_%1$s; CREATE VIEW recommend.events_%1$s AS SELECT 1::bigint AS user_key, 2::text AS item_key, now() AS at, 1::float8 AS weight, 3::int AS session, 4::int AS context']) WITH ORDINALITY AS c (change, n);
+    'ALTER TABLE recommend.users_%1$s DROP CONSTRAINT users_%1$s_pkey; CREATE INDEX users_%1$s_pkey ON recommend.users_%1$s (node)']) WITH ORDINALITY AS c (change, n);
 CREATE FUNCTION try_rolled_back(id int, change text) RETURNS TABLE (what text, outcome text) LANGUAGE plpgsql AS $$
 DECLARE told text[] := '{}'; line record;
 BEGIN

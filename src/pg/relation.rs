@@ -215,8 +215,8 @@ pub fn base_type(type_oid: pg_sys::Oid) -> pg_sys::Oid {
 
 /// A type's name as SQL writes it.
 pub fn type_name(type_oid: pg_sys::Oid) -> String {
-    // SAFETY: a catalog lookup that never gives NULL ("???" for an unknown oid).
-    text(unsafe { pg_sys::format_type_be(type_oid) }).unwrap_or_default()
+    // SAFETY: a catalog lookup that never gives NULL ("-" for no type, "???" for an unknown oid).
+    text(unsafe { pg_sys::format_type_extended(type_oid, -1, pg_sys::FORMAT_TYPE_ALLOW_INVALID as pg_sys::bits16) }).unwrap_or_default()
 }
 
 /// The owner of a relation that is read from here on: it is locked as by reading it, until the transaction ends.

@@ -10,14 +10,19 @@ endif
 ifdef PEERS
 export PEERS
 endif
+ifdef DESTDIR
+export DESTDIR
+endif
 
 ENGINE := -p pg_recommend_engine
+# The compiler of the kernels is to be had for x86_64 alone; what it writes is the same on all machines.
+PTX := $(if $(filter x86_64,$(shell uname -m)),test-ptx)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup build install installcheck package test test-unit test-install test-regress test-isolation \
-	test-kernels test-cluster test-majors test-neon test-models gpu-check demo bench bench-recommend bench-write bench-interest bench-features bench-graph \
-	bench-topk bench-topk-sql bench-ctr bench-rank bench-engine accuracy fmt lint clean
+.PHONY: help setup all build install uninstall install-symbols installcheck package test test-unit test-install release-install test-regress test-isolation \
+	test-ptx test-kernels test-cluster test-majors test-deb test-neon test-models gpu-check demo bench bench-recommend bench-write bench-interest bench-features bench-graph \
+	bench-topk bench-topk-sql bench-ctr bench-rank bench-engine accuracy fmt lint onnx-messages clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
@@ -28,29 +33,43 @@ setup: ## Install what building and testing need (as root by apt, else it prints
 build: setup ## Build the extension in release
 	@scripts/install --build
 
-install: setup ## Build and install into the chosen Postgres
+all: build
+
+install: ## Build and install into the chosen Postgres, below DESTDIR if that is set
 	@scripts/install
+
+install-symbols: ## Install what debuggers and profilers want to know of the library
+	@scripts/install --symbols
+
+uninstall: ## Remove what was installed
+	@scripts/install --uninstall
 
 installcheck: ## Run the SQL tests against the installed extension in the running server (PGHOST, PGPORT, ...)
 	@scripts/regress --installcheck
 
-package: setup ## Build a tar.gz with the files to install
-	@scripts/install --package
+package: setup ## Build a .deb for each Postgres, or for that of PG_CONFIG, and the zip for PGXN, in target/package
+	@scripts/package
 
-demo: setup test-install ## Load a real shop's log into a throwaway cluster and watch Postgres recommend from it
+demo: setup ## Load a real shop's log into a throwaway cluster and watch Postgres recommend from it
+	@PROFILE=demo scripts/install --for-tests
 	@scripts/demo
 
-test: setup test-unit test-kernels test-install test-regress test-isolation test-cluster ## Run all tests (some ten minutes on 2 cores the first time, three after that)
+test: test-unit $(PTX) test-regress test-isolation test-cluster ## Run all tests (some ten minutes on 2 cores the first time, three after that)
 	@echo "All tests passed."
 
-test-unit: setup ## Run the engine's unit and property tests, without Postgres
-	cargo test $(ENGINE) -p pg_recommend_gpu_service
+test-unit: setup ## Run the unit and property tests of the crates, without Postgres: the engine, the GPU's kernels on the host, and their service
+	@scripts/unit-tests
 
-test-kernels: setup ## Make the PTX of the kernels anew, compare and assemble it, and run the kernels on the host
+test-ptx: setup
 	@scripts/ptx --check
-	cargo test -p pg_recommend_gpu --features simulated
+
+test-kernels: $(PTX) ## Make the PTX of the kernels anew, compare and assemble it, and run the kernels on the host
+	@scripts/unit-tests --test gpu
 
 test-install: setup
+	@PROFILE=tested scripts/install --for-tests
+
+release-install: setup
 	@scripts/install --for-tests
 
 test-regress: test-install ## Run pg_regress/ in a throwaway cluster
@@ -65,10 +84,13 @@ test-cluster: test-install ## Run tests/cluster/: replication, standby, crash, d
 test-majors: ## Run the tests on PostgreSQL 14 and 16 to 18, in chroots of Ubuntu and Debian (root, about 4 GB each)
 	@scripts/test-majors
 
+test-deb: ## Install the .deb on fresh Debian 12 and 13, in chroots, and recommend (root, about 4 GB each)
+	@scripts/test-deb
+
 test-neon: setup ## Run the engine's tests as aarch64 code, under qemu where this is another processor (some six minutes)
 	@scripts/test-neon
 
-test-models: test-install ## Export models by the Python libraries, run docs/models.md, and compare all scores (4 GB from PyPI; TORCH=no: 1)
+test-models: release-install ## Export models by the Python libraries, run docs/models.md, and compare all scores (4 GB from PyPI; TORCH=no: 1)
 	@scripts/test-models
 
 bench: bench-engine bench-recommend bench-write bench-features accuracy ## Run all benches that need no root and print their tables
@@ -76,17 +98,17 @@ bench: bench-engine bench-recommend bench-write bench-features accuracy ## Run a
 bench-engine: setup ## Bench the engine in memory, without Postgres
 	cargo bench $(ENGINE) --bench engine
 
-bench-recommend: test-install ## Bench recommend() against SELECT 1 and plain SQL (EVENTS="1000000 10000000")
+bench-recommend: release-install ## Bench recommend() against SELECT 1 and plain SQL (EVENTS="1000000 10000000")
 	@scripts/bench-recommend $(EVENTS)
 
-bench-write: test-install ## Bench tracked INSERT and COPY, the compactor, and the bytes per event
+bench-write: release-install ## Bench tracked INSERT and COPY, the compactor, and the bytes per event
 	@scripts/bench-write
 
 bench-interest: ## Bench interest aggregates beside plain SQL and pgvector (ROWS=5000000; root; without pgvector: PEERS=no)
 	@scripts/bench-interest
 	@$(MAKE) --no-print-directory bench-features
 
-bench-features: test-install ## Bench features of candidates beside plain SQL, training sets beside LATERAL joins (EVENTS=1000000)
+bench-features: release-install ## Bench features of candidates beside plain SQL, training sets beside LATERAL joins (EVENTS=1000000)
 	@scripts/bench-features
 
 bench-graph: ## Bench graph functions beside SQL by hand, Apache AGE and Ladybug (root; without the last two: PEERS=no)
@@ -101,18 +123,21 @@ bench-topk-sql: ## Bench exact top-k in SQL beside pgvector's exact order and HN
 gpu-check: setup ## Where a GPU is: answers against scoring every row, sanitizer, bench table (docs/gpu.md)
 	@scripts/gpu-check
 
-bench-rank: test-install ## Bench recommend() with a model that ranks (EVENTS=1000000; 1 GB from PyPI)
+bench-rank: release-install ## Bench recommend() with a model that ranks (EVENTS=1000000; 1 GB from PyPI)
 	@scripts/bench-rank
 
 bench-ctr: ## Bench models beside Python's onnxruntime (ROWS=1000000; 1 GB from PyPI)
 	@scripts/bench-ctr
 
-accuracy: test-install ## Print the accuracy on two public logs, from the engine and through SQL
+accuracy: release-install ## Print the accuracy on two public logs, from the engine and through SQL
 	cargo bench $(ENGINE) --bench accuracy
 	@scripts/accuracy
 
 fmt: ## Format the Rust code
 	cargo fmt --all
+
+onnx-messages: ## Write crates/engine/src/model/onnx.rs anew from onnx-ml.proto
+	cargo run -q -p pg_recommend_onnx_messages
 
 lint: setup ## Check formatting, clippy, the engine's purity, where unsafe is, and the scripts
 	@scripts/lint

@@ -1,6 +1,7 @@
 -- A recommender with a model: its candidates are ranked by one run, over features by name.
 CREATE SCHEMA rank_test;
 SET search_path = rank_test, public;
+SET recommend.auto_compact = off;
 \pset null '(null)'
 CREATE TABLE files (name text PRIMARY KEY, onnx bytea, expected jsonb);
 \copy files FROM PROGRAM '"$PG_RECOMMEND_TESTS"/models/rows "$PG_RECOMMEND_TESTS/models"'

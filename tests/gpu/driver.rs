@@ -5,13 +5,15 @@
 use std::path::Path;
 use std::process::Command;
 
+use gpu_simulated::DRIVERS;
+
 /// Runs a test of `inside` with a driver and its settings.
 fn with_driver(test: &str, driver: Option<&str>, settings: &[(&str, &str)]) {
     let mut command = Command::new(std::env::current_exe().expect("a test has a file"));
     command.args(["--exact", &format!("driver::inside::{test}"), "--ignored", "--test-threads=1"]);
     command.env_remove("LD_LIBRARY_PATH").envs(settings.iter().copied());
     if let Some(driver) = driver {
-        command.env("LD_LIBRARY_PATH", Path::new(env!("PG_RECOMMEND_DRIVERS")).join(driver));
+        command.env("LD_LIBRARY_PATH", Path::new(DRIVERS).join(driver));
     }
     let done = command.output().expect("runs");
     let text = String::from_utf8_lossy(&done.stdout) + String::from_utf8_lossy(&done.stderr);
@@ -40,7 +42,7 @@ fn what_is_no_driver_is_an_error() {
 fn gpu_check_runs_and_says_where_there_is_no_gpu() {
     let run = |driver: &str| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gpu_check"));
-        command.env("LD_LIBRARY_PATH", Path::new(env!("PG_RECOMMEND_DRIVERS")).join(driver)).args(["--quick", "--rows", "3000"]);
+        command.env("LD_LIBRARY_PATH", Path::new(DRIVERS).join(driver)).args(["--quick", "--rows", "3000"]);
         command.output().expect("runs")
     };
     let (good, none) = (run("stub"), run("broken"));

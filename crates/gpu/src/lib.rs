@@ -9,7 +9,7 @@
 //! | [`layout`] | how they lie in the memory of the device |
 //! | [`bound`] | how wrong an estimate may be |
 //! | [`exact`] | the score |
-//! | [`machine`] | what runs kernels: CUDA (feature `cuda`), or the host (feature `simulated`) |
+//! | [`machine`] | what runs kernels: CUDA (feature `cuda`), or the host (`crates/gpu_simulated`) |
 //! | [`device`] | searches over such a machine |
 //! | [`scheduler`] | which sets are on the device, and batches of what waits |
 
@@ -24,9 +24,6 @@ pub mod machine;
 mod pack;
 mod program;
 pub mod scheduler;
-
-#[cfg(feature = "simulated")]
-pub mod simulated;
 pub mod source;
 
 pub use error::{GpuError, Result};

@@ -96,6 +96,56 @@ pub struct Plan<Memory> {
     pub(crate) uses: Vec<Rc<Memory>>,
 }
 
+// What other machines than CUDA's read of a plan. They cannot make or change one.
+impl Launch {
+    /// The kernel.
+    pub fn kernel(&self) -> Kernel {
+        self.kernel
+    }
+
+    /// Blocks in both directions.
+    pub fn grid(&self) -> [u32; 2] {
+        self.grid
+    }
+
+    /// Threads of a block.
+    pub fn threads(&self) -> u32 {
+        self.threads
+    }
+
+    /// Bytes of shared memory of a block.
+    pub fn shared(&self) -> u32 {
+        self.shared
+    }
+
+    /// The structure that the kernel is called with.
+    pub fn args(&self) -> &[u64] {
+        &self.args
+    }
+}
+
+impl<Memory> Plan<Memory> {
+    /// Where the input goes.
+    pub fn input(&self) -> &Memory {
+        &self.input
+    }
+
+    /// Where the output comes from.
+    pub fn output(&self) -> &Memory {
+        &self.output
+    }
+
+    /// What to run, in this order.
+    pub fn launches(&self) -> &[Launch] {
+        &self.launches
+    }
+
+    /// A piece of memory that the launches write to.
+    pub fn used(&self, place: usize) -> &Rc<Memory> {
+        &self.uses[place]
+    }
+}
+
 /// A device, or what stands for one.
 pub trait Machine {
     /// A piece of its memory, freed when dropped.

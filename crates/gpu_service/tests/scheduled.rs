@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use engine::topk::{Buffer, Kernel, Part, Query, Question, Rows, Segment as Packed, SegmentBuilder, Settings, bytes_needed, search};
 use gpu::exact;
-use gpu::simulated::{Faults, Host, SimulatedDevice};
+use gpu_simulated::{Faults, Host, SimulatedDevice};
 use pg_recommend_gpu_service::protocol::{Answer, Search, Segment};
 use pg_recommend_gpu_service::scheduled::Scheduled;
 use pg_recommend_gpu_service::server::Searcher;

@@ -1,7 +1,7 @@
 //! ONNX models that score rows: what is in a file, whether it may be served, how a row's features become its inputs, and which of a model's
 //! versions answers for whom.
 //!
-//! Nothing here runs a model. The messages of [`onnx`] are those of the format's own `onnx-ml.proto`, IR version 13.
+//! Nothing here runs a model. The messages of [`onnx`] are those of the format's own `onnx-ml.proto`, IR version 12.
 
 mod check;
 mod error;
@@ -12,7 +12,7 @@ mod prepare;
 mod signature;
 mod traffic;
 
-/// The messages of the ONNX format, as `prost-build` 0.14 writes them from `onnx-ml.proto` of the Python package onnx 1.19.1.
+/// The messages of the ONNX format: `make onnx-messages` writes them from `onnx-ml.proto`, which is that of the Python package onnx 1.19.1.
 #[allow(missing_docs, clippy::all)]
 #[rustfmt::skip]
 pub mod onnx;

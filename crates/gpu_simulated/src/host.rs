@@ -2,12 +2,14 @@
 
 #![allow(unsafe_code)]
 
-use super::Faults;
-use crate::machine::{Info, Machine, Plan};
-use crate::{GpuError, Result};
 use std::alloc::Layout;
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::rc::Rc;
+
+use gpu::machine::{Info, Machine, Plan};
+use gpu::{GpuError, Result};
+
+use crate::Faults;
 
 unsafe extern "C" {
     /// Of kernels/host.cpp.
@@ -105,19 +107,19 @@ impl Machine for Host {
         if let Some(on_run) = &*self.faults.on_run.borrow() {
             on_run();
         }
-        self.write(&program.input, 0, input)?;
-        for launch in &program.launches {
+        self.write(program.input(), 0, input)?;
+        for launch in program.launches() {
             self.faults.call()?;
-            let name = CString::new(launch.kernel.name()).expect("names have no zeros");
-            let ([x, y], shared) = (launch.grid, launch.shared as usize);
+            let name = CString::new(launch.kernel().name()).expect("names have no zeros");
+            let ([x, y], shared) = (launch.grid(), launch.shared() as usize);
             // SAFETY: the arguments are the kernel's structure, and their addresses those of memory that the plan and its set keep.
-            let code = unsafe { pg_recommend_launch(name.as_ptr(), x, y, launch.threads, shared, launch.args.as_ptr().cast()) };
-            assert_eq!(code, 0, "{}: there is such a kernel, and its threads wait for the same", launch.kernel.name());
+            let code = unsafe { pg_recommend_launch(name.as_ptr(), x, y, launch.threads(), shared, launch.args().as_ptr().cast()) };
+            assert_eq!(code, 0, "{}: there is such a kernel, and its threads wait for the same", launch.kernel().name());
         }
-        self.read(&program.output, 0, output)
+        self.read(program.output(), 0, output)
     }
 
     fn used(program: &Plan<Memory>, place: usize) -> &Rc<Memory> {
-        &program.uses[place]
+        program.used(place)
     }
 }

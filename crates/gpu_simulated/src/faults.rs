@@ -1,8 +1,9 @@
 //! What can go wrong with a device.
 
-use crate::{GpuError, Result};
 use std::cell::{Cell, RefCell};
 use std::fmt;
+
+use gpu::{GpuError, Result};
 
 /// The faults of a simulated device, and what it has in use; shared with whoever makes it fail.
 #[derive(Default)]
@@ -28,7 +29,7 @@ impl fmt::Debug for Faults {
 
 impl Faults {
     /// Counts a call; an error if the device is lost.
-    pub(super) fn call(&self) -> Result<()> {
+    pub(crate) fn call(&self) -> Result<()> {
         match self.lost_after.get() {
             None => Ok(()),
             Some(0) => Err(GpuError::Lost("it was to be lost now".to_owned())),
@@ -40,7 +41,7 @@ impl Faults {
     }
 
     /// Takes memory.
-    pub(super) fn take(&self, bytes: u64) -> Result<()> {
+    pub(crate) fn take(&self, bytes: u64) -> Result<()> {
         let used = self.used.get() + bytes;
         if self.memory.get() != 0 && used > self.memory.get() {
             return Err(GpuError::Memory { needed: bytes });
